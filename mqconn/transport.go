@@ -1,0 +1,139 @@
+package mqconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// ID is a message or correlation identifier: the 24 bytes of MQMD.MsgId and MQMD.CorrelId.
+// The zero ID means "none" in a message and "any" in GetOptions, as MQMI_NONE and MQCI_NONE do.
+type ID [24]byte
+
+// Address names a queue. An empty QueueManager is the connected one.
+type Address struct {
+	QueueManager string
+	Queue        string
+}
+
+// Message is what Put sends and what Get and Browse fill in.
+type Message struct {
+	ID            ID // set by Put where the transport can tell it
+	CorrelationID ID
+	Body          []byte
+	Persistent    bool
+	Priority      int           // 0 to 9
+	Expiry        time.Duration // zero: never; the unit on the wire is 100 ms
+	ReplyTo       Address
+	UserID        string // filled in by Get where Info.UserID
+	BackoutCount  int    // filled in by Get; -1: the transport cannot tell
+}
+
+// GetOptions select a message and bound the wait for it.
+type GetOptions struct {
+	Wait          time.Duration // zero: do not wait
+	ID            ID            // zero: any
+	CorrelationID ID            // zero: any
+}
+
+// MaxSlice is the longest wait that a Transport is asked for in one call. A call that waits
+// inside the MQ client cannot be interrupted, so a longer wait is made of slices.
+const MaxSlice = time.Second
+
+// ErrNoMessage is returned by Get and Browse when no message fits within the wait
+// (MQRC_NO_MSG_AVAILABLE, 2033). It is not a fault.
+var ErrNoMessage = errors.New("mqconn: no message available")
+
+// Transport is one connection to a queue manager, with one unit of work, used by one goroutine at
+// a time. Every error is ErrNoMessage or a *Fault.
+//
+// On a connection dialled without DialOptions.Transacted nothing is in syncpoint. On a transacted
+// one puts are, and so is a get of a persistent message; whether the get of a non-persistent
+// message is depends on the transport, and a caller must not depend on either.
+type Transport interface {
+	// Put sends m and sets m.ID where it can.
+	Put(to Address, m *Message) error
+	// Get takes a message off queue into m, reusing m.Body. o.Wait is at most MaxSlice.
+	Get(queue string, m *Message, o GetOptions) error
+	// Browse reads a message and leaves it on queue: the first, or the next after the last
+	// one browsed.
+	Browse(queue string, m *Message, next bool) error
+	// Hold opens queue for exclusive input until Close, so that nobody else can get from it.
+	// A queue that another holds answers 2042 (mqrc.ObjectInUse).
+	Hold(queue string) error
+	Commit() error
+	Backout() error
+	Info() Info
+	// Close backs out the open unit of work and disconnects. Nothing may be called after it.
+	Close() error
+}
+
+// Info says what a connection is and what its transport can do.
+type Info struct {
+	Library      string // module path of the client library
+	Version      string // its version
+	QueueManager string // the name that the queue manager gave
+	Endpoint     string
+	Bindings     bool // local bindings rather than a client channel
+	MaxMessage   int  // longest body in bytes
+
+	RemoteQueueManager bool // Put honours Address.QueueManager
+	UserID             bool // Get fills in Message.UserID
+	BackoutCount       bool // Get fills in Message.BackoutCount
+	ExclusiveOpen      bool // Hold asks for exclusive input itself, whatever the queue's DEFSOPT
+	HeldBrowse         bool // a held queue can be browsed and got from by ID on the same connection
+}
+
+// DialOptions say what one connection is for.
+type DialOptions struct {
+	Endpoint   string // one of Config.Endpoints
+	Role       string // for the application name and events
+	Transacted bool
+}
+
+// Dialer makes connections. An error is a *Fault, or ErrNotBuilt, or the error of ctx.
+type Dialer interface {
+	Dial(ctx context.Context, o DialOptions) (Transport, error)
+}
+
+// ErrNotBuilt says that a transport was left out of this program at build time. The text of the
+// error that wraps it tells how to build it in. It is never retried.
+var ErrNotBuilt = errors.New("mqconn: transport not built into this program")
+
+// Verb names an MQI call.
+type Verb string
+
+// The verbs a Fault can name.
+const (
+	VerbConnect    Verb = "MQCONNX"
+	VerbOpen       Verb = "MQOPEN"
+	VerbPut        Verb = "MQPUT"
+	VerbPut1       Verb = "MQPUT1"
+	VerbGet        Verb = "MQGET"
+	VerbCommit     Verb = "MQCMIT"
+	VerbBackout    Verb = "MQBACK"
+	VerbInquire    Verb = "MQINQ"
+	VerbClose      Verb = "MQCLOSE"
+	VerbDisconnect Verb = "MQDISC"
+)
+
+// Fault is the raw failure of one MQI call, as a Transport or Dialer reports it.
+type Fault struct {
+	Verb           Verb
+	CompletionCode int32 // 1 warning, 2 failed
+	Reason         mqrc.Reason
+	Queue          string
+	Bindings       bool // local bindings: 2058 means something else there
+	Syncpoint      bool // the call was inside a unit of work
+	Connected      bool // this Connector has had a good connection before; set by the Connector
+}
+
+func (f *Fault) Error() string {
+	if f.Queue == "" {
+		return fmt.Sprintf("%s: completion code %d, reason %s", f.Verb, f.CompletionCode, f.Reason)
+	}
+	return fmt.Sprintf("%s %s: completion code %d, reason %s", f.Verb, f.Queue, f.CompletionCode, f.Reason)
+}
