@@ -1,0 +1,153 @@
+package receive
+
+import (
+	"time"
+
+	"github.com/mqha/mqha/internal/core/stream"
+)
+
+// manifestStep accepts the manifest: synced, renamed, read and checked; then its directories are
+// made and synced, and a checkpoint without files says that the first file comes next.
+func (t *Transfer) manifestStep(e Event, buf []Action) []Action {
+	if t.phase != Loading {
+		return buf
+	}
+	c := &t.check
+	switch e.Kind {
+	case Synced:
+		if e.Failed {
+			return t.refuse(buf)
+		}
+		c.stage = loading
+		return append(buf, Action{Kind: Rename, File: 0, Dir: ManifestDir})
+	case Renamed:
+		if e.Failed {
+			return t.refuse(buf)
+		}
+		return append(buf, Action{Kind: SyncDir, Dir: ManifestDir})
+	case DirSynced:
+		if e.Dir == ManifestDir {
+			return append(buf, Action{Kind: Load})
+		}
+		t.left--
+		return t.dirsDone(buf)
+	case Loaded:
+		if e.Failed {
+			return t.refuse(buf)
+		}
+		t.last, t.dirs = e.Last, e.Dirs
+		return t.makeDirs(buf)
+	case DirMade:
+		t.left--
+		if t.left == 0 {
+			return t.syncDirs(buf)
+		}
+	}
+	return buf
+}
+
+// makeDirs makes every directory. One that cannot be made fails the files in it, not the transfer.
+func (t *Transfer) makeDirs(buf []Action) []Action {
+	if t.dirs == 0 {
+		return t.syncDirs(buf)
+	}
+	t.left = int(t.dirs)
+	for d := uint32(1); d <= t.dirs; d++ {
+		buf = append(buf, Action{Kind: MakeDir, Dir: d})
+	}
+	return buf
+}
+
+func (t *Transfer) syncDirs(buf []Action) []Action {
+	t.left = int(t.dirs) + 1
+	for d := uint32(0); d <= t.dirs; d++ {
+		buf = append(buf, Action{Kind: SyncDir, Dir: d})
+	}
+	return buf
+}
+
+func (t *Transfer) dirsDone(buf []Action) []Action {
+	if t.left > 0 {
+		return buf
+	}
+	t.check = checkpoint{stage: loading, durable: stream.Pos{File: 1}}
+	return t.writeCheckpoint(buf)
+}
+
+func (t *Transfer) accepted(buf []Action) []Action {
+	t.phase = Taking
+	t.undurable, t.since = 0, time.Time{}
+	return t.finish(buf)
+}
+
+func (t *Transfer) refuse(buf []Action) []Action {
+	t.check = checkpoint{}
+	return t.end(stream.Refused, buf)
+}
+
+// listed puts in order what an earlier epoch left: parts of committed files get this epoch's name
+// and then their own, the part of the unfinished file goes on, and the rest is of no use because
+// the sender will send it again. The first part of a file in the list is the one of the newest
+// epoch.
+func (t *Transfer) listed(parts []Part, buf []Action) []Action {
+	if t.phase != Repairing {
+		return buf
+	}
+	kept := make(map[uint32]bool)
+	for _, p := range parts {
+		wanted := t.isCommitted(p.File) || p.File == t.durable.File && t.durable.Offset > 0
+		if wanted && !kept[p.File] {
+			kept[p.File] = true
+			buf = append(buf, Action{Kind: TakeOver, File: p.File, Dir: p.Dir, Name: p.Name})
+			continue
+		}
+		buf = append(buf, Action{Kind: RemovePart, Dir: p.Dir, Name: p.Name})
+	}
+	t.check.stage, t.check.left = renaming, len(t.check.files)
+	if t.check.left == 0 {
+		t.check = checkpoint{}
+		return t.resume(buf)
+	}
+	for _, f := range t.check.files {
+		buf = append(buf, Action{Kind: Rename, File: f.Index, Dir: f.Dir})
+	}
+	return buf
+}
+
+func (t *Transfer) isCommitted(file uint32) bool {
+	for _, f := range t.check.files {
+		if f.Index == file {
+			return true
+		}
+	}
+	return false
+}
+
+// resume goes on with the unfinished file, if there is one.
+func (t *Transfer) resume(buf []Action) []Action {
+	if t.durable.Offset > 0 {
+		return append(buf, Action{Kind: Reopen, File: t.durable.File, Pos: t.durable})
+	}
+	return t.ready(buf)
+}
+
+// reopened begins the unfinished file anew when its part is not there or cannot be trusted.
+func (t *Transfer) reopened(e Event, buf []Action) []Action {
+	if t.phase != Repairing {
+		return buf
+	}
+	t.created = !e.Failed
+	if e.Failed {
+		t.durable.Offset = 0
+		t.pos, t.written = t.durable, t.durable
+	}
+	return t.ready(buf)
+}
+
+func (t *Transfer) ready(buf []Action) []Action {
+	t.phase = Taking
+	if t.asked {
+		return t.reply(buf)
+	}
+	return t.nudge(buf)
+}

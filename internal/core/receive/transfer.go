@@ -1,0 +1,354 @@
+package receive
+
+import (
+	"time"
+
+	"github.com/mqha/mqha/internal/core/stream"
+)
+
+// Phase is how far a transfer is.
+type Phase uint8
+
+// The phases.
+const (
+	New       Phase = iota // announced, not yet in the journal
+	Repairing              // an epoch has begun: what the last one left is put in order
+	Taking                 // frames are taken in
+	Loading                // the manifest has arrived and is being accepted
+	Ending                 // the last word is being made durable
+	Over                   // completed or refused; kept until the sender confirms
+	Gone
+)
+
+// record is which journal record is being written.
+type record uint8
+
+const (
+	noRecord record = iota
+	openRecord
+	checkpointRecord
+	doneRecord
+	endRecord
+	forgetRecord
+)
+
+// Transfer is the receiver's side of one transfer.
+type Transfer struct {
+	cfg      Config
+	phase    Phase
+	answer   stream.Answer
+	last     uint32
+	dirs     uint32
+	draining bool
+	up       bool
+
+	nonce     uint64 // of the sender's last question
+	asked     bool   // the question waits for the end of the repair
+	nudged    bool   // the sender was asked to ask, and has not yet
+	settle    bool   // a control frame waits
+	frames    uint64 // taken in since the question
+	bytes     int64
+	ackFrames uint64
+	ackBytes  int64
+
+	pos     stream.Pos // next frame to take in
+	created bool       // the part of pos.File was created, or need not be
+	failed  bool       // pos.File failed; its frames are dropped
+	writes  int        // Write actions outstanding
+	written stream.Pos // up to here bytes are in their parts, or will never be
+	durable stream.Pos
+	bad     map[uint32]bool // failed files of which writes are outstanding
+
+	pending   []File // complete, and not in a checkpoint
+	undurable int64  // bytes written and not in a checkpoint
+	since     time.Time
+
+	check  checkpoint
+	record record
+	left   int // directories of the manifest yet to be made or synced
+}
+
+// NewOpened makes a transfer that was just announced.
+func NewOpened(cfg Config) *Transfer { return &Transfer{cfg: cfg, phase: New} }
+
+// NewOver makes a transfer that ended before this process began and is not confirmed.
+func NewOver(cfg Config, a stream.Answer) *Transfer {
+	return &Transfer{cfg: cfg, phase: Over, answer: a}
+}
+
+// Restore makes a transfer from the last checkpoint in the journal, and the actions to begin with.
+// last and dirs are those of the manifest when durable.File > 0. committed are the files of the
+// last checkpoint when no WriteDone came after it.
+func Restore(cfg Config, durable stream.Pos, last, dirs uint32, committed []File, buf []Action) (*Transfer, []Action) {
+	t := &Transfer{cfg: cfg, phase: Repairing, last: last, dirs: dirs, pos: durable, written: durable, durable: durable}
+	t.check.files = committed
+	return t, append(buf, Action{Kind: List})
+}
+
+// Phase tells how far the transfer is.
+func (t *Transfer) Phase() Phase { return t.phase }
+
+// Answer is the last word, once Phase is Ending or Over.
+func (t *Transfer) Answer() stream.Answer { return t.answer }
+
+// Durable is how far the stream is durable.
+func (t *Transfer) Durable() stream.Pos { return t.durable }
+
+// Quiet says that nothing is under way and all that was taken in is durable.
+func (t *Transfer) Quiet() bool {
+	switch t.phase {
+	case Over, Gone:
+		return t.record == noRecord
+	case Taking:
+		return t.check.stage == idle && t.writes == 0 && len(t.pending) == 0 && t.written == t.durable
+	}
+	return false
+}
+
+// Deadline is when the shell must deliver a Tick; zero: never.
+func (t *Transfer) Deadline() time.Time {
+	if t.phase != Taking || t.check.stage != idle || t.pos.File == 0 || !t.fresh() {
+		return time.Time{}
+	}
+	return t.since.Add(t.cfg.CheckpointInterval)
+}
+
+// Step takes an event and appends what is to be done to buf.
+func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
+	switch e.Kind {
+	case Opened:
+		buf = t.opened(e, buf)
+	case Asked:
+		buf = t.question(e.Nonce, buf)
+	case Frame:
+		buf = t.frame(e, buf)
+	case Confirmed:
+		buf = t.confirmed(buf)
+	case LinkUp:
+		t.up, t.nudged, t.settle = true, false, false
+		if t.phase == Taking || t.phase == Loading {
+			buf = t.nudge(buf)
+		}
+	case Written:
+		buf = t.frameWritten(e, buf)
+	case RecordWritten:
+		buf = t.recordWritten(buf)
+	case RecordSynced:
+		buf = t.recordSynced(now, buf)
+	case Loaded, DirMade:
+		buf = t.manifestStep(e, buf)
+	case Listed:
+		buf = t.listed(e.Parts, buf)
+	case Reopened:
+		buf = t.reopened(e, buf)
+	case DrainStarted:
+		t.draining = true
+	case MetaSet, Synced, Renamed, DirSynced, Removed:
+		buf = t.checkpointStep(now, e, buf)
+	}
+	t.settleWritten(now)
+	return t.maybeCheckpoint(now, buf)
+}
+
+// settleWritten moves written over files that were skipped or failed, once nothing is being
+// written, and starts the clock of the next checkpoint.
+func (t *Transfer) settleWritten(now time.Time) {
+	if t.phase != Taking {
+		return
+	}
+	if t.writes == 0 {
+		t.bad = nil
+		t.written = t.pos
+		if t.failed {
+			t.written.Offset = 0
+		}
+	}
+	if t.since.IsZero() && t.fresh() {
+		t.since = now
+	}
+}
+
+func (t *Transfer) opened(e Event, buf []Action) []Action {
+	t.settle = true
+	if t.phase == New && t.record == noRecord {
+		t.nonce = e.Nonce
+		t.record = openRecord
+		return append(buf, Action{Kind: WriteOpen})
+	}
+	if t.phase == New {
+		return buf
+	}
+	buf = t.question(e.Nonce, buf)
+	return t.settled(buf)
+}
+
+func (t *Transfer) settled(buf []Action) []Action {
+	if !t.settle {
+		return buf
+	}
+	t.settle = false
+	return append(buf, Action{Kind: Settle})
+}
+
+// question answers where to go on. Only the newest question counts; a repetition is answered again
+// but does not start the count of credit anew, because data may already flow for it.
+func (t *Transfer) question(nonce uint64, buf []Action) []Action {
+	if nonce < t.nonce {
+		return buf
+	}
+	if nonce > t.nonce {
+		t.nonce = nonce
+		t.frames, t.bytes, t.ackFrames, t.ackBytes = 0, 0, 0, 0
+	}
+	t.nudged = false
+	switch t.phase {
+	case New, Repairing, Ending:
+		t.asked = true
+		return buf
+	case Over:
+		return append(buf, Action{Kind: SendEnd, Answer: t.answer})
+	case Gone:
+		return buf
+	}
+	return t.reply(buf)
+}
+
+func (t *Transfer) reply(buf []Action) []Action {
+	t.asked = false
+	return append(buf, Action{Kind: Reply, Nonce: t.nonce, Answer: stream.Receiving, Pos: t.pos, Durable: t.durable})
+}
+
+func (t *Transfer) nudge(buf []Action) []Action {
+	if t.nudged || !t.up {
+		return buf
+	}
+	t.nudged = true
+	return append(buf, Action{Kind: Nudge})
+}
+
+// frame takes in what comes next in the stream and drops the rest. A frame of an older session is
+// dropped without a word, since its sender has asked anew; a gap, and data of a session that this
+// process never answered, make it ask.
+func (t *Transfer) frame(e Event, buf []Action) []Action {
+	drop := Action{Kind: Drop}
+	if t.phase != Taking && t.phase != Loading || t.draining || e.Nonce < t.nonce {
+		return append(buf, drop)
+	}
+	if e.Nonce > t.nonce || t.pos.Before(e.Pos) {
+		return t.nudge(append(buf, drop))
+	}
+	if e.Pos != t.pos || t.pos.File > t.last && t.pos.File > 0 {
+		return append(buf, drop)
+	}
+	t.frames++
+	t.bytes += int64(e.Length)
+	buf = t.place(e, buf)
+	return t.ack(false, buf)
+}
+
+// place moves the stream on by one frame.
+func (t *Transfer) place(e Event, buf []Action) []Action {
+	file := t.pos.File
+	drop := t.failed || e.Skip
+	switch {
+	case e.Skip && t.created && !t.failed:
+		buf = append(buf, Action{Kind: Abandon, File: file})
+	case !drop:
+		if !t.created {
+			buf = append(buf, Action{Kind: Create, File: file})
+		}
+		t.created = true
+		t.writes++
+		buf = append(buf, Action{Kind: Write, File: file, Pos: t.pos})
+	}
+	if drop {
+		buf = append(buf, Action{Kind: Drop})
+	}
+	t.pos = t.pos.Advance(e.Length)
+	if e.Fin || e.Skip {
+		t.pos = t.pos.Next()
+		t.created, t.failed = false, false
+	}
+	return buf
+}
+
+func (t *Transfer) frameWritten(e Event, buf []Action) []Action {
+	t.writes--
+	if e.Failed {
+		return t.fileFailed(e.File, buf)
+	}
+	if t.bad[e.File] {
+		return buf
+	}
+	t.undurable += int64(e.Length)
+	if !e.Fin {
+		t.written = stream.Pos{File: e.File, Offset: e.Pos.Offset + int64(e.Length)}
+		return buf
+	}
+	t.written = stream.Pos{File: e.File}.Next()
+	if e.File == 0 {
+		t.phase = Loading
+		return append(buf, Action{Kind: Sync, File: 0})
+	}
+	t.pending = append(t.pending, File{Index: e.File, Dir: e.Dir})
+	return buf
+}
+
+// fileFailed gives one file up and goes on with the others.
+func (t *Transfer) fileFailed(file uint32, buf []Action) []Action {
+	if file == 0 {
+		return t.end(stream.Refused, buf)
+	}
+	if t.bad[file] {
+		return buf
+	}
+	if t.bad == nil {
+		t.bad = make(map[uint32]bool)
+	}
+	t.bad[file] = true
+	t.failed = t.failed || file == t.pos.File
+	t.pending = without(t.pending, file)
+	return append(buf, Action{Kind: Abandon, File: file})
+}
+
+// fresh says that something was taken in since the last checkpoint.
+func (t *Transfer) fresh() bool {
+	return len(t.pending) > 0 || t.undurable > 0 || t.durable.Before(t.written)
+}
+
+// ack returns credit, unless more is waiting to become durable than may.
+func (t *Transfer) ack(now bool, buf []Action) []Action {
+	if t.pos.File > 0 && t.undurable+t.check.bytes > t.cfg.MaxUndurable || len(t.pending)+len(t.check.files) > t.cfg.MaxPending {
+		return buf
+	}
+	if !now && t.frames-t.ackFrames < uint64(t.cfg.AckFrames) && t.bytes-t.ackBytes < t.cfg.AckBytes {
+		return buf
+	}
+	t.ackFrames, t.ackBytes = t.frames, t.bytes
+	return append(buf, Action{Kind: Ack, Nonce: t.nonce, Durable: t.durable, Frames: t.frames, Bytes: t.bytes})
+}
+
+func (t *Transfer) confirmed(buf []Action) []Action {
+	if t.phase != Over || t.record != noRecord {
+		return append(buf, Action{Kind: Settle})
+	}
+	t.settle = true
+	t.record = forgetRecord
+	return append(buf, Action{Kind: WriteForget})
+}
+
+// end begins to make the last word durable.
+func (t *Transfer) end(a stream.Answer, buf []Action) []Action {
+	t.phase, t.answer = Ending, a
+	t.record = endRecord
+	return append(buf, Action{Kind: WriteEnd, Answer: a})
+}
+
+func without(files []File, index uint32) []File {
+	for i, f := range files {
+		if f.Index == index {
+			return append(files[:i:i], files[i+1:]...)
+		}
+	}
+	return files
+}
