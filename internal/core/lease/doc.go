@@ -1,0 +1,23 @@
+// Package lease decides how a lock on a shared disk is taken, kept and lost. It is a state machine
+// without files, clocks or goroutines: Step takes one event and says what to do next. Package
+// lockfile does the I/O, one operation at a time, and comes back with the outcome.
+//
+// Taking the lock is a fixed row of operations, and any of them may be the last one before a crash:
+//
+//	open, try the lock, look         is the locked file still the one at the path?
+//	make the directory of names, sync its parent
+//	list the names, ask the floor    both after the lock is held: earlier answers may be stale
+//	create the name n, sync, list    n exists: n+1; a higher name turned up: go on above it
+//	write both lines, sync, look     the first heartbeat
+//
+// Only then is epoch n granted. A crash before that leaves at most an unused name, so that epochs
+// have gaps but never repeat.
+//
+// While the lease is held, a heartbeat is write, sync, look. It counts from the moment it was begun,
+// because that is the latest time for which its success proves anything. The deadline is checked
+// before every event, whatever the event is, so that a heartbeat which ends after the deadline
+// comes too late even when its result is the first thing a stopped process sees on waking up.
+//
+// A lost lease keeps the operating system's lock until it is released: the work under it may still
+// be stopping, and for as long as the lock really is ours, nobody else should start.
+package lease
