@@ -1,0 +1,227 @@
+package lockfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/lease"
+)
+
+// lockOffset is the place of the locked byte, beyond anything that is ever read or written.
+const lockOffset = 1 << 30
+
+// disk does the operations of package lease, one at a time, from one goroutine.
+type disk interface {
+	do(ctx context.Context, a lease.Action) outcome // ctx ends waiting: Pause and Floor
+}
+
+// outcome is a Done event, and the record that a Look found.
+type outcome struct {
+	event lease.Event
+	found Record
+}
+
+func failed(err error) outcome { return outcome{event: lease.Event{Err: err}} }
+
+// files is the disk that is one.
+type files struct {
+	path string
+	self Record // without Epoch and Beat
+	opts Options
+	f    *os.File
+}
+
+func (d *files) do(ctx context.Context, a lease.Action) outcome {
+	switch a.Op {
+	case lease.Inquire:
+		return d.inquire()
+	case lease.TryLock:
+		return d.tryLock()
+	case lease.Look:
+		return d.look()
+	case lease.Pause:
+		return failed(pause(ctx, d.opts.Poll))
+	case lease.List:
+		epochs, err := listNames(d.path)
+		return outcome{event: lease.Event{Names: epochs, Err: err}}
+	case lease.Floor:
+		return d.floor(ctx)
+	case lease.CreateName:
+		return d.createName(a.Epoch)
+	}
+	return failed(d.change(a))
+}
+
+// change does the operations that only succeed or fail.
+func (d *files) change(a lease.Action) error {
+	switch a.Op {
+	case lease.Open:
+		return d.open()
+	case lease.MakeNames:
+		return makeDir(namesDir(d.path))
+	case lease.SyncParent:
+		return syncDir(filepath.Dir(d.path))
+	case lease.SyncNames:
+		return syncName(namePath(d.path, a.Epoch))
+	case lease.Write:
+		return d.write(a)
+	case lease.Sync:
+		return d.f.Sync()
+	case lease.Prune:
+		return os.Remove(namePath(d.path, a.Epoch))
+	case lease.Unlock:
+		return unlock(d.f)
+	case lease.Close:
+		return d.f.Close()
+	}
+	return fmt.Errorf("unknown operation %d", a.Op)
+}
+
+func (d *files) open() (err error) {
+	d.f, err = os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o644)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the directory of the lock file is not there: %w", err)
+	}
+	return err
+}
+
+// makeDir is not MkdirAll: where the directory of the lock file is missing, its disk is.
+func makeDir(dir string) error {
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+func (d *files) inquire() outcome {
+	info, err := d.f.Stat()
+	if err != nil {
+		return failed(err)
+	}
+	if !info.Mode().IsRegular() {
+		return failed(fmt.Errorf("%w: %s is not a regular file", ErrForeign, d.path))
+	}
+	local, lockLease, err := fileSystem(d.f)
+	if err != nil {
+		return failed(err)
+	}
+	d.opts, err = d.opts.on(local, lockLease)
+	if err != nil {
+		return failed(err)
+	}
+	return outcome{event: lease.Event{Interval: d.opts.Heartbeat, Deadline: d.opts.Deadline}}
+}
+
+func (d *files) tryLock() outcome {
+	got, err := tryLock(d.f)
+	if err != nil {
+		return failed(fmt.Errorf("lock %s: %w", d.path, err))
+	}
+	if !got {
+		return outcome{event: lease.Event{Result: lease.Busy}}
+	}
+	d.self.Since = time.Now().UTC().Round(0)
+	return outcome{}
+}
+
+// look opens the path afresh: a network file system asks its server then, and only then.
+func (d *files) look() outcome {
+	f, err := os.Open(d.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return outcome{event: lease.Event{Result: lease.Missing}}
+	}
+	if err != nil {
+		return failed(err)
+	}
+	defer f.Close()
+	same, err := sameFile(f, d.f)
+	if err != nil {
+		return failed(err)
+	}
+	if !same {
+		return outcome{event: lease.Event{Result: lease.Other}}
+	}
+	found, err := readRecord(f)
+	if err == nil && found.Epoch != 0 && found.Primitive != primitive {
+		err = fmt.Errorf("%w: its lock is %q, here it would be %q", ErrForeign, found.Primitive, primitive)
+	}
+	if err != nil {
+		return failed(fmt.Errorf("%w (%s)", err, d.path))
+	}
+	mine := found.Instance == d.self.Instance && found.Host == d.self.Host && found.PID == d.self.PID &&
+		found.Since.Equal(d.self.Since)
+	return outcome{found: found, event: lease.Event{Epoch: found.Epoch, Beat: found.Beat, Mine: mine}}
+}
+
+func sameFile(a, b *os.File) (bool, error) {
+	infoA, err := a.Stat()
+	if err != nil {
+		return false, err
+	}
+	infoB, err := b.Stat()
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(infoA, infoB), nil
+}
+
+// readRecord reads one byte more than a record has, because a longer file is not ours.
+func readRecord(r io.Reader) (Record, error) {
+	content, err := io.ReadAll(io.LimitReader(r, recordSize+1))
+	if err != nil {
+		return Record{}, err
+	}
+	return parseRecord(content)
+}
+
+// pause waits for a random time, so that several standbys do not try in step.
+func pause(ctx context.Context, poll time.Duration) error {
+	t := time.NewTimer(poll/2 + rand.N(poll/2+1))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (d *files) floor(ctx context.Context) outcome {
+	if d.opts.EpochFloor == nil {
+		return outcome{}
+	}
+	epoch, err := d.opts.EpochFloor(ctx)
+	if err != nil {
+		return failed(fmt.Errorf("epoch floor: %w", err))
+	}
+	return outcome{event: lease.Event{Epoch: epoch}}
+}
+
+func (d *files) createName(epoch uint64) outcome {
+	f, err := os.OpenFile(namePath(d.path, epoch), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return outcome{event: lease.Event{Result: lease.Busy}}
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return failed(f.Close())
+}
+
+func (d *files) write(a lease.Action) error {
+	r := d.self
+	r.Epoch, r.Beat = a.Epoch, a.Beat
+	line, err := r.line()
+	if err != nil {
+		return err
+	}
+	_, err = d.f.WriteAt(line, int64(a.Beat%2)*lineSize)
+	return err
+}

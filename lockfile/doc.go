@@ -1,0 +1,45 @@
+// Package lockfile elects one active instance among several with a lock on a file that they share.
+//
+// # What it does not promise
+//
+// No lock stops a process that no longer has it. A holder that is stopped (SIGSTOP, a paused virtual
+// machine, a hung disk) and wakes up after another instance has taken over makes, in each of its
+// goroutines, at most the one system call it was stopped in, before Lease.Err says no. No file system
+// compares epochs, so that this one call is not refused: the state it touches has to be laid out so
+// that it does no harm, for example under names that contain the epoch.
+//
+// The lock is as good as the file system. It needs what IBM asks of the file system of a
+// multi-instance queue manager: data write integrity (fsync reaches the disk of the server),
+// guaranteed exclusive access to files (locks work between machines), and release of the locks when
+// their owner fails. NFS version 4 with a sync export, SMB 3 and the usual cluster file systems have
+// all three; NFS version 3 does not release the locks of a machine that died; many FUSE file systems
+// keep locks within one machine. Clocks of different machines are never compared, but Deadline
+// relies on clocks that run at the same rate to within a few percent.
+//
+// # What it promises
+//
+// An operating system lock decides, nothing else: never a time stamp, a process id or the record in
+// the file. It is an open file description lock on Linux and LockFileEx on Windows, both of one byte
+// at offset 1<<30, and flock on other Unix systems. These exclude each other only among themselves,
+// so that the record names the kind, and a file with a record of another kind is refused. Traditional
+// fcntl locks are not used, because closing any descriptor of the file drops them (fcntl(2)). The lock
+// is polled, because some NFS servers are slow to tell a waiter that the lock is free (IBM APAR
+// IT43349). The operating system releases the lock when the process ends, however it ends; on a
+// network file system, when the whole machine is gone, after the server's lock lease.
+//
+// Each lease has an epoch that is higher than every earlier one of the same path. It is a name,
+// path.epochs/n, created exclusively and never rewritten, so that a late write of an old holder
+// cannot turn it back. The names, and the lock file itself, must not be removed while any instance
+// runs; a lock file that is removed nevertheless ends the lease.
+//
+// While the lease is held, a heartbeat writes the record, syncs it and opens the path afresh to see
+// that its own file is still there, with its own record. When no heartbeat has succeeded within
+// Deadline, the lease is lost: Err says so by comparing clocks, without I/O and without waiting for
+// a goroutine, and Done is closed soon after. Once lost, a lease stays lost. Time is the longest that
+// any of the monotonic clock, the clock that goes on in suspend and the wall clock saw, so that
+// a machine that slept does not believe in a young lease. A wall clock that is set forward by more than
+// Deadline costs the lease; that is on purpose.
+//
+// A lost lease keeps the operating system's lock until Release, because the work under it may still
+// be stopping. So call Release also after a loss, when the work has ended.
+package lockfile

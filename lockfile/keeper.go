@@ -1,0 +1,199 @@
+package lockfile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/lease"
+)
+
+// keeper runs the state machine of one lease. Its goroutine does no I/O and never waits for any, so
+// that it also is the watchdog: a second goroutine does the operations, and may hang in one.
+type keeper struct {
+	lease    *Lease
+	core     *lease.Machine
+	reporter *reporter
+	found    Record // by the last Look
+	granted  bool
+	held     *HeldError // the last holder that refused us
+
+	ops     chan lease.Action
+	results chan outcome
+	decided chan error // one answer for take
+	tooLate chan struct{}
+	verify  chan chan error
+	release chan error
+	stopped chan struct{} // closed when every goroutine of the lease has ended
+
+	tickets uint64
+	waiting []ticket
+}
+
+type ticket struct {
+	number uint64
+	answer chan<- error
+}
+
+// keep starts the goroutines of a lease that is yet to be taken.
+func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, wait bool, onEvent func(Event)) *keeper {
+	k := &keeper{
+		core:     lease.New(lease.Config{Wait: wait, Keep: keepNames}),
+		reporter: startReporter(onEvent),
+		ops:      make(chan lease.Action, 1),
+		results:  make(chan outcome, 1),
+		decided:  make(chan error, 1),
+		tooLate:  make(chan struct{}, 1),
+		verify:   make(chan chan error),
+		release:  make(chan error),
+		stopped:  make(chan struct{}),
+	}
+	k.lease = &Lease{path: path, clock: clock, keeper: k}
+	k.lease.ended, k.lease.end = context.WithCancelCause(context.Background())
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		for a := range k.ops {
+			o := d.do(ctx, a)
+			o.event.Kind = lease.Done
+			k.results <- o
+		}
+	}()
+	go func() {
+		defer close(k.stopped)
+		k.run()
+		close(k.ops)
+		<-worked
+		k.reporter.close()
+	}()
+	return k
+}
+
+// leave asks for the end. It does not wait for it.
+func (k *keeper) leave(why error) {
+	select {
+	case k.release <- why:
+	case <-k.stopped:
+	}
+}
+
+func (k *keeper) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	event := lease.Event{Kind: lease.Start}
+	var buf []lease.Action
+	for {
+		buf = k.core.Step(k.lease.clock(), event, buf[:0])
+		for _, a := range buf {
+			if a.Op == lease.End {
+				k.finish(a.Err)
+				return
+			}
+			k.apply(a)
+		}
+		var tick <-chan time.Time
+		if wake := k.core.Wake(k.lease.clock()); wake > 0 {
+			timer.Reset(wake)
+			tick = timer.C
+		}
+		event = k.await(tick)
+	}
+}
+
+func (k *keeper) await(tick <-chan time.Time) lease.Event {
+	select {
+	case o := <-k.results:
+		k.found = o.found
+		if o.event.Deadline > 0 {
+			k.lease.deadline = o.event.Deadline
+		}
+		return o.event
+	case <-tick:
+		return lease.Event{Kind: lease.Tick}
+	case <-k.tooLate:
+		return lease.Event{Kind: lease.TooLate}
+	case answer := <-k.verify:
+		k.tickets++
+		k.waiting = append(k.waiting, ticket{k.tickets, answer})
+		return lease.Event{Kind: lease.Verify, Ticket: k.tickets}
+	case why := <-k.release:
+		return lease.Event{Kind: lease.Release, Err: why}
+	}
+}
+
+func (k *keeper) apply(a lease.Action) {
+	switch a.Op {
+	case lease.Grant:
+		k.lease.epoch = a.Epoch
+		k.lease.good.Store(&a.At)
+		k.granted = true
+		k.report(Event{Kind: Acquired})
+		k.decided <- nil
+	case lease.Renew:
+		k.lease.good.Store(&a.At)
+	case lease.Held:
+		k.held = &HeldError{Path: k.lease.path, Owner: k.found}
+	case lease.Waiting:
+		k.held = &HeldError{Path: k.lease.path, Owner: k.found}
+		k.report(Event{Kind: Waiting, Owner: k.found})
+	case lease.Late:
+		k.report(Event{Kind: HeartbeatLate, Err: a.Err})
+	case lease.Overwritten:
+		k.report(Event{Kind: Overwritten, Owner: k.found})
+	case lease.Lose:
+		k.lose(a)
+	case lease.Answer:
+		k.answer(a.Ticket, a.Err)
+	default:
+		k.ops <- a
+	}
+}
+
+func (k *keeper) lose(a lease.Action) {
+	l := k.lease
+	reason := fmt.Sprintf("no good heartbeat within the deadline of %v", l.deadline)
+	switch a.Reason {
+	case lease.Deleted:
+		reason = "the lock file was deleted"
+	case lease.Replaced:
+		reason = "the lock file was replaced by another file"
+	case lease.Superseded:
+		reason = fmt.Sprintf("instance %q on host %s (process %d) has epoch %d",
+			k.found.Instance, k.found.Host, k.found.PID, a.Epoch)
+	}
+	l.decide(l.lost(reason, a.Err))
+	err := l.verdict.Load().err
+	l.end(err)
+	k.report(Event{Kind: Lost, Err: err})
+}
+
+func (k *keeper) answer(upTo uint64, err error) {
+	n := 0
+	for n < len(k.waiting) && k.waiting[n].number <= upTo {
+		k.waiting[n].answer <- err
+		n++
+	}
+	k.waiting = k.waiting[n:]
+}
+
+// finish is the last thing to happen: nothing is held any more.
+func (k *keeper) finish(err error) {
+	if k.granted {
+		k.report(Event{Kind: Released})
+		return
+	}
+	switch {
+	case err == nil && k.held != nil:
+		err = k.held
+	case k.held != nil:
+		err = fmt.Errorf("%w: %w", k.held, err)
+	default:
+		err = wrap(err)
+	}
+	k.decided <- err
+}
+
+func (k *keeper) report(e Event) {
+	e.Time, e.Epoch = time.Now(), k.lease.epoch
+	k.reporter.report(e)
+}

@@ -1,0 +1,105 @@
+package lockfile
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+// Record is what the holder says of itself in the lock file. It informs people and lets the holder
+// notice a successor; nobody decides from it whether the lock is free.
+type Record struct {
+	Instance  string    `json:"instance"`
+	Host      string    `json:"host"`
+	BootID    string    `json:"bootId,omitempty"` // of the holder's operating system, new at each boot; empty where there is none
+	PID       int       `json:"pid"`
+	Epoch     uint64    `json:"epoch"`
+	Beat      uint64    `json:"beat"`  // counts heartbeats
+	Since     time.Time `json:"since"` // when the lock was taken, by the holder's clock
+	Primitive string    `json:"primitive"`
+}
+
+// The file is two lines of lineSize bytes; heartbeats alternate between them, so that a write that
+// was cut off leaves the other one. 512 bytes are what a disk writes in one piece. Each line is one
+// JSON object, padded with blanks, so that cat and jq show it:
+//
+//	{"crc32c":"1b2c3d4e","instance":"a","host":"node1",...}            <newline>
+//
+// The checksum covers everything after its own closing quote, to the end of the line.
+const (
+	lineSize   = 512
+	lineStart  = `{"crc32c":"`
+	crcDigits  = 8
+	crcCovers  = len(lineStart) + crcDigits + len(`"`)
+	recordSize = 2 * lineSize
+)
+
+type recordLine struct {
+	CRC string `json:"crc32c"`
+	Record
+}
+
+// line encodes r for the file.
+func (r Record) line() ([]byte, error) {
+	text, err := json.Marshal(recordLine{CRC: "00000000", Record: r})
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	if len(text) >= lineSize {
+		return nil, fmt.Errorf("record of %d bytes does not fit into %d: shorten Instance", len(text), lineSize-1)
+	}
+	line := bytes.Repeat([]byte{' '}, lineSize)
+	line[lineSize-1] = '\n'
+	copy(line, text)
+	copy(line[len(lineStart):], checksum(line))
+	return line, nil
+}
+
+func checksum(line []byte) string {
+	return fmt.Sprintf("%08x", crc32.Checksum(line[crcCovers:], crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// parseLine returns what line says, and whether its checksum is right.
+func parseLine(line []byte) (Record, bool) {
+	if len(line) != lineSize || !bytes.HasPrefix(line, []byte(lineStart)) {
+		return Record{}, false
+	}
+	digits := line[len(lineStart) : len(lineStart)+crcDigits]
+	if _, err := hex.DecodeString(string(digits)); err != nil || string(digits) != checksum(line) {
+		return Record{}, false
+	}
+	var r recordLine
+	if err := json.Unmarshal(line, &r); err != nil {
+		return Record{}, false
+	}
+	return r.Record, true
+}
+
+// parseRecord returns the newer of the two lines by (epoch, beat). A file that is new, or whose first
+// write was cut off, has the zero Record. Content that we cannot have left is ErrForeign, so that a
+// path given by mistake does not cost a file.
+func parseRecord(content []byte) (Record, error) {
+	var newest Record
+	found := false
+	for start := 0; start+lineSize <= min(len(content), recordSize); start += lineSize {
+		r, ok := parseLine(content[start : start+lineSize])
+		if ok && (!found || r.Epoch > newest.Epoch || r.Epoch == newest.Epoch && r.Beat > newest.Beat) {
+			newest, found = r, true
+		}
+	}
+	if found {
+		return newest, nil
+	}
+	if len(content) > recordSize || !unwritten(content) && !bytes.HasPrefix(content, []byte(lineStart)) {
+		return Record{}, fmt.Errorf("%w: it has no record", ErrForeign)
+	}
+	return Record{}, nil
+}
+
+// unwritten: empty, or extended by a crash without its content.
+func unwritten(content []byte) bool {
+	return len(bytes.Trim(content, "\x00")) == 0
+}

@@ -1,0 +1,20 @@
+//go:build !windows
+
+package lockfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// syncDir makes the entries of a directory durable; syncing a file does not do that, fsync(2).
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func syncName(path string) error { return syncDir(filepath.Dir(path)) }
