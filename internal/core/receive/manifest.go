@@ -80,9 +80,13 @@ func (t *Transfer) accepted(buf []Action) []Action {
 	return t.finish(buf)
 }
 
+// refuse gives the whole transfer up: without a manifest there are no files.
 func (t *Transfer) refuse(buf []Action) []Action {
+	if t.phase >= Ending {
+		return buf
+	}
 	t.check = checkpoint{}
-	return t.end(stream.Refused, buf)
+	return t.end(stream.Refused, append(buf, Action{Kind: Abandon, File: 0}))
 }
 
 // listed puts in order what an earlier epoch left: parts of committed files get this epoch's name

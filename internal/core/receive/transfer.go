@@ -91,6 +91,12 @@ func (t *Transfer) Phase() Phase { return t.phase }
 // Answer is the last word, once Phase is Ending or Over.
 func (t *Transfer) Answer() stream.Answer { return t.answer }
 
+// At is the place of the next frame to be taken in.
+func (t *Transfer) At() stream.Pos { return t.pos }
+
+// Nonce is that of the sender's last question.
+func (t *Transfer) Nonce() uint64 { return t.nonce }
+
 // Durable is how far the stream is durable.
 func (t *Transfer) Durable() stream.Pos { return t.durable }
 
@@ -240,6 +246,9 @@ func (t *Transfer) frame(e Event, buf []Action) []Action {
 	if e.Pos != t.pos || t.pos.File > t.last && t.pos.File > 0 {
 		return append(buf, drop)
 	}
+	if e.Skip && e.Pos.File == 0 {
+		return t.refuse(append(buf, drop)) // the sender cannot read its own manifest
+	}
 	t.frames++
 	t.bytes += int64(e.Length)
 	buf = t.place(e, buf)
@@ -297,7 +306,7 @@ func (t *Transfer) frameWritten(e Event, buf []Action) []Action {
 // fileFailed gives one file up and goes on with the others.
 func (t *Transfer) fileFailed(file uint32, buf []Action) []Action {
 	if file == 0 {
-		return t.end(stream.Refused, buf)
+		return t.refuse(buf)
 	}
 	if t.bad[file] {
 		return buf

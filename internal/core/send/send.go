@@ -142,6 +142,9 @@ func (t *Transfer) Nonce() uint64 { return t.nonce }
 // Durable is how far the receiver has made the stream durable.
 func (t *Transfer) Durable() stream.Pos { return t.durable }
 
+// At is the place of the next frame to be read.
+func (t *Transfer) At() stream.Pos { return t.next }
+
 // Answer is the receiver's last word, once Phase is Ending or Ended.
 func (t *Transfer) Answer() stream.Answer { return t.answer }
 

@@ -1,0 +1,277 @@
+package transfer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+)
+
+// Engine sends and receives files for one agent during one epoch. It is made by Open and ended by
+// Close; its methods may be called by any goroutine.
+//
+// One goroutine, the loop, owns everything that decides. Reading, writing, syncing, the journal and
+// the link each have a lane, so that a sync of the disk runs while the next frames arrive.
+type Engine struct {
+	opt         Options
+	fence       Fence
+	epoch       uint64
+	incarnation incarnation
+	dir         *tree // the state directory
+	files       *tree // WriteRoot; nil: nothing is received
+	events      *dispatcher
+
+	// owned by the loop
+	state    *state
+	journal  *journal // once started, used by the journal lane alone
+	rotating bool     // of the journal lane: a rotation is on its way
+	out      map[ID]*outgoing
+	in       map[ID]*incoming
+	run      *run
+	control  *inFrame // the control frame that waits to be settled
+	draining bool
+	raising  int // peers whose new epoch is not durable yet; frames wait
+	waiters  map[ID]chan struct{}
+
+	calls   chan func()
+	frames  chan *inFrame
+	done    *mailbox[completion]
+	writer  *lane[writeOp]
+	syncer  *lane[syncOp]
+	scribe  *lane[journalOp]
+	buffers chan *outFrame
+
+	once    sync.Once
+	stop    chan struct{} // closed by Close
+	dead    chan struct{} // closed when the loop has ended
+	running chan struct{} // holds one token: a Run
+
+	mu  sync.Mutex
+	err error // why the engine stopped by itself
+	bad chan struct{}
+}
+
+// completion is what a lane reports to the loop. It is called there.
+type completion func(now time.Time)
+
+// Open reads the journal in the state directory dir, which must exist, and takes it over for the
+// epoch of f: parts and journals get this epoch's names. ctx bounds Open alone.
+//
+// Errors: ErrStale, ErrInUse, ErrJournal, those of Options.Validate, and those of the file system.
+func Open(ctx context.Context, dir string, f Fence, o Options) (*Engine, error) {
+	o = o.withDefaults()
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if err := f.Err(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFenced, err)
+	}
+	e := &Engine{
+		opt: o, fence: f, epoch: f.Epoch(),
+		out: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{},
+		calls: make(chan func()), frames: make(chan *inFrame), done: newMailbox[completion](),
+		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
+		running: make(chan struct{}, 1),
+	}
+	if err := e.openFiles(dir); err != nil {
+		e.closeFiles()
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		e.closeFiles()
+		return nil, err
+	}
+	e.start()
+	return e, nil
+}
+
+func (e *Engine) openFiles(dir string) (err error) {
+	if e.dir, err = openTree(dir, e.fence); err != nil {
+		return fmt.Errorf("transfer: state directory: %w", err)
+	}
+	if e.opt.WriteRoot != "" {
+		if e.files, err = openTree(e.opt.WriteRoot, e.fence); err != nil {
+			return fmt.Errorf("transfer: Options.WriteRoot: %w", err)
+		}
+	}
+	if e.incarnation, err = readIncarnation(e.dir); err != nil {
+		return fmt.Errorf("transfer: state directory: %w", err)
+	}
+	if e.journal, e.state, err = openJournal(e.dir, e.epoch); err != nil {
+		return err
+	}
+	return e.loadTransfers()
+}
+
+const incarnationFile = "incarnation"
+
+// readIncarnation makes the incarnation when the directory is new.
+func readIncarnation(dir *tree) (incarnation, error) {
+	var in incarnation
+	text, err := dir.root.ReadFile(incarnationFile)
+	if err == nil {
+		err = in.UnmarshalText(text)
+		return in, err
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return in, err
+	}
+	rand.Read(in[:])
+	text, err = in.MarshalText()
+	if err != nil {
+		return in, err
+	}
+	return in, dir.write(incarnationFile, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+func (e *Engine) closeFiles() {
+	if e.journal != nil {
+		e.journal.close()
+	}
+	for _, t := range []*tree{e.dir, e.files} {
+		if t != nil {
+			t.close()
+		}
+	}
+}
+
+func (e *Engine) start() {
+	e.events = newDispatcher(e.opt.OnEvent)
+	e.writer = newLane(e.runWrites)
+	e.syncer = newLane(e.runSyncs)
+	e.scribe = newLane(e.runJournal)
+	e.buffers = make(chan *outFrame, maxSources*readAhead)
+	go e.loop()
+}
+
+// Close suspends every transfer where its last checkpoint is and ends the engine's goroutines. A
+// Run that goes on returns ErrClosed.
+func (e *Engine) Close() error {
+	e.once.Do(func() { close(e.stop) })
+	<-e.dead
+	if err := e.failure(); !errors.Is(err, ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// fail stops the engine for good: the fence is lost, or the disk under the journal.
+func (e *Engine) fail(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.err != nil {
+		return
+	}
+	if fenceErr := e.fence.Err(); fenceErr != nil {
+		err = fmt.Errorf("%w: %w", ErrFenced, fenceErr)
+	}
+	e.err = err
+	close(e.bad)
+}
+
+func (e *Engine) failure() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
+}
+
+// loop is the goroutine that owns every transfer.
+func (e *Engine) loop() {
+	defer close(e.dead)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	e.repairAll(time.Now())
+	for {
+		e.armTimer(timer)
+		frames := e.frames
+		if e.raising > 0 {
+			frames = nil
+		}
+		select {
+		case f := <-frames:
+			e.frameArrived(time.Now(), f)
+		case <-e.done.wake:
+			for _, c := range e.done.take() {
+				c(time.Now())
+			}
+		case fn := <-e.calls:
+			fn()
+		case <-timer.C:
+			e.tick(time.Now())
+		case <-e.stop:
+			e.shutdown()
+			return
+		}
+	}
+}
+
+// armTimer waits for the earliest deadline of all transfers.
+func (e *Engine) armTimer(timer *time.Timer) {
+	next := time.Time{}
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, o := range e.out {
+		earlier(o.core.Deadline())
+	}
+	for _, in := range e.in {
+		earlier(in.core.Deadline())
+	}
+	if next.IsZero() {
+		timer.Reset(time.Hour)
+		return
+	}
+	timer.Reset(max(0, time.Until(next)))
+}
+
+func (e *Engine) tick(now time.Time) {
+	for _, o := range e.out {
+		if d := o.core.Deadline(); !d.IsZero() && !now.Before(d) {
+			e.stepOut(now, o, tickOut)
+		}
+	}
+	for _, in := range e.in {
+		if d := in.core.Deadline(); !d.IsZero() && !now.Before(d) {
+			e.stepIn(now, in, tickIn)
+		}
+	}
+}
+
+// shutdown ends the lanes. What they report no longer counts.
+func (e *Engine) shutdown() {
+	e.fail(ErrClosed)
+	for _, o := range e.out {
+		o.close()
+	}
+	e.writer.close()
+	e.syncer.close()
+	e.scribe.close()
+	for _, in := range e.in {
+		in.closeParts()
+	}
+	e.closeFiles()
+	e.events.close()
+}
+
+// call runs fn in the loop and waits until it has run.
+func (e *Engine) call(ctx context.Context, fn func()) error {
+	ran := make(chan struct{})
+	select {
+	case e.calls <- func() { fn(); close(ran) }:
+		<-ran
+		return nil
+	case <-e.dead:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

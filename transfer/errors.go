@@ -1,0 +1,67 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors of this package.
+var (
+	// ErrUnknown: the engine has no transfer of that ID.
+	ErrUnknown = errors.New("transfer: unknown transfer")
+	// ErrRequest: a Request cannot be carried out as it stands; the text says why. Matched by
+	// *RequestError.
+	ErrRequest = errors.New("transfer: bad request")
+	// ErrInUse: another engine of the same epoch has the state directory open: two agents were
+	// given the same directory and different locks.
+	ErrInUse = errors.New("transfer: state directory is in use by another engine of the same epoch")
+	// ErrStale: the journal belongs to a higher epoch. This instance is no longer the active one.
+	ErrStale = errors.New("transfer: state directory belongs to a higher epoch")
+	// ErrJournal: no journal in the state directory can be read. Matched by *JournalError.
+	ErrJournal = errors.New("transfer: unreadable journal")
+	// ErrFenced: the lease is lost, so the engine has stopped writing.
+	ErrFenced = errors.New("transfer: the lease is lost")
+	// ErrClosed: the engine was closed.
+	ErrClosed = errors.New("transfer: engine closed")
+	// ErrDurability: the disk under the state directory or a delivered directory did not make
+	// something durable. The engine has stopped; what it had acknowledged is safe.
+	ErrDurability = errors.New("transfer: not durable")
+	// ErrPeer is for Links: there is no way to that agent. It concerns one peer, not the Link.
+	ErrPeer = errors.New("transfer: no way to that agent")
+	// ErrFrame: a message is not a frame of a version that is understood here. Matched by
+	// *FrameError.
+	ErrFrame = errors.New("transfer: not a frame")
+)
+
+// RequestError says what is wrong with a Request.
+type RequestError struct{ Reason string }
+
+func (e *RequestError) Error() string { return "transfer: bad request: " + e.Reason }
+
+// Is matches ErrRequest.
+func (e *RequestError) Is(target error) bool { return target == ErrRequest }
+
+func badRequest(format string, args ...any) error {
+	return &RequestError{Reason: fmt.Sprintf(format, args...)}
+}
+
+// JournalError says which journal cannot be read and why.
+type JournalError struct {
+	Path   string
+	Reason string
+}
+
+func (e *JournalError) Error() string {
+	return fmt.Sprintf("transfer: journal %s cannot be read: %s; restore it from a copy, or move the state directory away to start without its unfinished transfers", e.Path, e.Reason)
+}
+
+// Is matches ErrJournal.
+func (e *JournalError) Is(target error) bool { return target == ErrJournal }
+
+// FrameError says why a message is not a frame.
+type FrameError struct{ Reason string }
+
+func (e *FrameError) Error() string { return "transfer: not a frame: " + e.Reason }
+
+// Is matches ErrFrame.
+func (e *FrameError) Is(target error) bool { return target == ErrFrame }

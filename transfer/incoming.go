@@ -1,0 +1,328 @@
+package transfer
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"sync"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/receive"
+	"github.com/mqha/mqha/internal/core/stream"
+)
+
+var tickIn = receive.Event{Kind: receive.Tick}
+
+// incoming is the receiver's side of one transfer: the core and what the loop needs to carry out its
+// actions.
+type incoming struct {
+	rec    *inRecord
+	core   *receive.Transfer
+	layout *layout       // nil until the manifest is accepted
+	frame  *inFrame      // the one that is being stepped
+	failed []fileFailure // not yet in the journal
+	points savedPoints
+	found  []foundPart
+	told   bool
+	buf    []receive.Action
+
+	mu    sync.Mutex
+	parts map[uint32]*part
+}
+
+// fileFailure is a failure with the number of its file; 0 for a directory.
+type fileFailure struct {
+	file uint32
+	FileFailure
+}
+
+// foundPart is a part that lay there when the epoch began.
+type foundPart struct {
+	file uint32
+	dir  string
+	name string
+}
+
+// manifestPath is where the manifest of an incoming transfer lies in the state directory.
+func manifestPath(id ID) string { return "in." + id.String() + ".manifest" }
+
+func (e *Engine) receiveConfig() receive.Config {
+	return receive.Config{
+		CheckpointBytes: e.opt.CheckpointBytes, CheckpointInterval: e.opt.CheckpointInterval,
+		CheckpointFiles: 256, MaxUndurable: 32 << 20, MaxPending: 512,
+		AckFrames: 16, AckBytes: min(4<<20, e.opt.CreditBytes/2),
+	}
+}
+
+// loadTransfers makes every transfer that the journal speaks of.
+func (e *Engine) loadTransfers() error {
+	for id, rec := range e.state.out {
+		o, err := e.loadOutgoing(rec)
+		if err != nil {
+			return &JournalError{Path: manifestName(id), Reason: err.Error()}
+		}
+		e.out[id] = o
+	}
+	for id, rec := range e.state.in {
+		in := &incoming{rec: rec, parts: map[uint32]*part{}}
+		if rec.Point.Pos.File > 0 && rec.Answer == stream.Unknown {
+			m, err := e.readManifest(rec)
+			if err != nil {
+				return &JournalError{Path: manifestPath(id), Reason: err.Error()}
+			}
+			in.layout = newLayout(m)
+		}
+		e.in[id] = in
+	}
+	return nil
+}
+
+func (e *Engine) readManifest(rec *inRecord) (*manifest, error) {
+	b, err := e.dir.root.ReadFile(manifestPath(rec.ID))
+	if err != nil {
+		return nil, plainError(err)
+	}
+	m, err := decodeManifest(b)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.Files) != rec.Files || m.bytes() != rec.Bytes {
+		return nil, badManifest("it has %d files and %d bytes, announced were %d and %d", len(m.Files), m.bytes(), rec.Files, rec.Bytes)
+	}
+	return m, nil
+}
+
+// repairAll starts the incoming transfers where their last checkpoint is.
+func (e *Engine) repairAll(now time.Time) {
+	for _, in := range e.in {
+		if in.rec.Answer != stream.Unknown {
+			in.core = receive.NewOver(e.receiveConfig(), in.rec.Answer)
+			continue
+		}
+		var acts []receive.Action
+		last, dirs := uint32(0), uint32(0)
+		if in.layout != nil {
+			last, dirs = uint32(len(in.layout.manifest.Files)), uint32(len(in.layout.manifest.Dirs))
+		}
+		in.core, acts = receive.Restore(e.receiveConfig(), in.rec.Point.Pos, last, dirs, in.rec.Committed, nil)
+		for _, a := range acts {
+			e.doIn(in, a)
+		}
+	}
+}
+
+// stepIn gives one event to the core and carries out what it wants.
+func (e *Engine) stepIn(now time.Time, in *incoming, ev receive.Event) {
+	in.buf = in.core.Step(now, ev, in.buf[:0])
+	for _, a := range in.buf {
+		e.doIn(in, a)
+	}
+}
+
+func (e *Engine) doIn(in *incoming, a receive.Action) {
+	switch a.Kind {
+	case receive.Drop:
+		e.drop(in)
+	case receive.Create, receive.Write, receive.Abandon, receive.MakeDir, receive.TakeOver,
+		receive.RemovePart, receive.Reopen, receive.List, receive.Load:
+		e.addWrite(in, a)
+	case receive.SetMeta, receive.Sync, receive.SyncDir, receive.Rename, receive.Remove:
+		e.addSync(in, a)
+	case receive.WriteOpen, receive.WriteCheckpoint, receive.WriteDone, receive.WriteEnd, receive.WriteForget:
+		e.record(e.recordOf(in, a), func(now time.Time) {
+			e.stepIn(now, in, receive.Event{Kind: receive.RecordWritten})
+		})
+	case receive.SyncRecord:
+		e.syncJournal(func(now time.Time) {
+			e.stepIn(now, in, receive.Event{Kind: receive.RecordSynced})
+		})
+	case receive.Settle:
+		e.settle()
+	case receive.Progressed:
+		e.emitIn(in, EventProgress, "", "")
+	case receive.Forgotten:
+		e.forget(in)
+	default:
+		e.answer(in, a)
+	}
+}
+
+// answer sends what the receiver has to say.
+func (e *Engine) answer(in *incoming, a receive.Action) {
+	h := header{Transfer: in.rec.ID, Nonce: a.Nonce, Answer: a.Answer, Pos: a.Pos, Durable: a.Durable, Frames: a.Frames, Bytes: a.Bytes}
+	switch a.Kind {
+	case receive.Reply:
+		h.Kind = kindAnswer
+		e.tellResumed(in, a.Pos)
+	case receive.Nudge:
+		h.Kind = kindNudge
+	case receive.Ack:
+		h.Kind = kindAck
+	case receive.SendEnd:
+		h.Kind = kindEnd
+		e.sendEnd(in, h)
+		return
+	}
+	e.post(in.rec.From, &h, nil, nil)
+}
+
+func (e *Engine) sendEnd(in *incoming, h header) {
+	body, err := json.Marshal(in.rec.result())
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.post(in.rec.From, &h, body, nil)
+	if in.told {
+		return
+	}
+	in.told = true
+	kind := EventCompleted
+	if h.Answer == stream.Refused {
+		kind = EventRefused
+	}
+	e.emitIn(in, kind, "", in.rec.Reason)
+	e.wakeWaiters(in.rec.ID)
+}
+
+func (e *Engine) tellResumed(in *incoming, p stream.Pos) {
+	kind := EventOpened
+	if p != (stream.Pos{}) {
+		kind = EventResumed
+	}
+	ev := e.inEvent(in, kind)
+	ev.Offset = in.layout.bytesAt(p)
+	e.events.emit(ev)
+}
+
+// drop gives the frame that is being stepped back; a frame of a skipped file says why first.
+func (e *Engine) drop(in *incoming) {
+	if f := in.frame; f != nil {
+		in.frame = nil
+		e.release(f)
+	}
+}
+
+// recordOf is the journal record for an action.
+func (e *Engine) recordOf(in *incoming, a receive.Action) record {
+	id := in.rec.ID
+	switch a.Kind {
+	case receive.WriteOpen:
+		return record{In: in.rec}
+	case receive.WriteCheckpoint:
+		pt := point{Pos: a.Checkpoint.Durable}
+		if pt.Pos.Offset > 0 {
+			pt.State, pt.Sum = in.points.at(pt.Pos)
+		}
+		return record{Commit: &checkRecord{ID: id, Point: pt, Files: a.Checkpoint.Files, Failures: in.failuresBefore(pt.Pos)}}
+	case receive.WriteDone:
+		return record{Done: &doneRecord{ID: id, Failures: in.failuresBefore(in.core.Durable())}}
+	case receive.WriteEnd:
+		return record{InEnd: &endRecord{ID: id, Answer: a.Answer, result: result{Reason: in.rec.Reason}}}
+	}
+	return record{Forget: &id}
+}
+
+// failuresBefore takes the failures of files that the stream has passed at p. A file that failed
+// further on is received again after a crash, and may then succeed.
+func (in *incoming) failuresBefore(p stream.Pos) []FileFailure {
+	var passed []FileFailure
+	kept := in.failed[:0]
+	for _, f := range in.failed {
+		if f.file < p.File {
+			passed = append(passed, f.FileFailure)
+			continue
+		}
+		kept = append(kept, f)
+	}
+	in.failed = kept
+	return passed
+}
+
+// fail notes that a file is not delivered, once a file.
+func (e *Engine) failFile(in *incoming, file uint32, reason string) {
+	if file == 0 {
+		in.rec.Reason = reason
+		return
+	}
+	for _, f := range in.failed {
+		if f.file == file {
+			return
+		}
+	}
+	name := in.layout.manifest.Files[file-1].Name
+	in.failed = append(in.failed, fileFailure{file, FileFailure{Name: name, Reason: reason}})
+	e.emitIn(in, EventFailed, name, reason)
+}
+
+// forget removes what is left of a confirmed transfer.
+func (e *Engine) forget(in *incoming) {
+	id := in.rec.ID
+	delete(e.in, id)
+	e.syncer.add(syncOp{fn: func() completion {
+		e.dir.remove(manifestPath(id))
+		return nil
+	}})
+}
+
+func (in *incoming) status() Status {
+	s := Status{
+		ID: in.rec.ID, Peer: in.rec.From, Files: in.rec.Files, Bytes: in.rec.Bytes,
+		Failed: in.rec.Failed, Failures: append([]FileFailure(nil), in.rec.Failures...), Reason: in.rec.Reason,
+	}
+	switch {
+	case in.core.Phase() < receive.Over:
+		s.State, s.Durable = Running, in.layout.bytesAt(in.core.Durable())
+	case in.core.Answer() == stream.Refused:
+		s.State = Refused
+	default:
+		s.State, s.Durable = Completed, in.rec.Bytes
+	}
+	return s
+}
+
+func (e *Engine) inEvent(in *incoming, k EventKind) Event {
+	return Event{Kind: k, Transfer: in.rec.ID, Peer: in.rec.From, Bytes: in.rec.Bytes, Durable: in.status().Durable}
+}
+
+func (e *Engine) emitIn(in *incoming, k EventKind, file, reason string) {
+	ev := e.inEvent(in, k)
+	ev.File, ev.Reason = file, reason
+	e.events.emit(ev)
+}
+
+// partOf is the path of a file's part in this epoch.
+func (e *Engine) partOf(in *incoming, file uint32) string {
+	name := partName{transfer: in.rec.ID, file: file, epoch: e.epoch}.String()
+	if file == 0 {
+		return name
+	}
+	return path.Join(in.layout.dirs[in.layout.fileDir[file-1]], name)
+}
+
+func (e *Engine) finalOf(in *incoming, file uint32) string {
+	if file == 0 {
+		return manifestPath(in.rec.ID)
+	}
+	return in.layout.manifest.Files[file-1].Name
+}
+
+// treeOf is where a file's part lies: the manifest's in the state directory.
+func (e *Engine) treeOf(file uint32) *tree {
+	if file == 0 {
+		return e.dir
+	}
+	return e.files
+}
+
+func (e *Engine) dirOf(in *incoming, d uint32) (*tree, string, error) {
+	switch {
+	case d == receive.ManifestDir:
+		return e.dir, ".", nil
+	case d == 0:
+		return e.files, ".", nil
+	case in.layout == nil || int(d) >= len(in.layout.dirs):
+		return nil, "", fmt.Errorf("transfer: no directory %d", d)
+	}
+	return e.files, in.layout.dirs[d], nil
+}

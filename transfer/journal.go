@@ -1,0 +1,309 @@
+package transfer
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A journal is a file journal.<epoch>.<sequence>: a head, a snapshot of the state, and then what
+// happened since. Each entry is its length and CRC32C (both 4 bytes, little endian) and JSON.
+// An epoch begins a file of its own, so that a late write of an earlier holder goes to a file that
+// nobody reads any more.
+
+const (
+	journalVersion = 1
+	maxRecordBytes = 64 << 20
+	// rotateBytes is how long a journal grows before it is written anew.
+	rotateBytes = 64 << 20
+)
+
+type journalHead struct {
+	Version int    `json:"mqha"`
+	Epoch   uint64 `json:"epoch"`
+	Records int    `json:"records"` // of the snapshot
+}
+
+type journalName struct{ epoch, sequence uint64 }
+
+func (n journalName) String() string { return fmt.Sprintf("journal.%d.%d", n.epoch, n.sequence) }
+
+func parseJournalName(s string) (journalName, bool) {
+	rest, ok := strings.CutPrefix(s, "journal.")
+	e, q, ok2 := strings.Cut(rest, ".")
+	if !ok || !ok2 {
+		return journalName{}, false
+	}
+	epoch, err := strconv.ParseUint(e, 10, 64)
+	if err != nil {
+		return journalName{}, false
+	}
+	sequence, err := strconv.ParseUint(q, 10, 64)
+	return journalName{epoch, sequence}, err == nil
+}
+
+// HighestEpoch is the highest epoch of a journal in the state directory dir, 0 when there is none.
+// An elector takes it as a floor, so that a lost lock file never lets an epoch repeat.
+func HighestEpoch(dir string) (uint64, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var highest uint64
+	for _, e := range entries {
+		if n, ok := parseJournalName(e.Name()); ok {
+			highest = max(highest, n.epoch)
+		}
+	}
+	return highest, nil
+}
+
+// journal is the open journal of this epoch. After openJournal only the journal lane uses it.
+type journal struct {
+	dir   *tree
+	name  journalName
+	file  *os.File
+	size  int64
+	start int64 // size of head and snapshot
+}
+
+// openJournal reads the newest journal, writes its state under this epoch, and removes the older
+// ones. An unreadable journal is never passed over for an older one, which would deliver files
+// again.
+func openJournal(dir *tree, epoch uint64) (*journal, *state, error) {
+	names, err := journalNames(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, next := newState(), journalName{epoch: epoch, sequence: 1}
+	if len(names) > 0 {
+		newest := names[len(names)-1]
+		if newest.epoch > epoch {
+			return nil, nil, fmt.Errorf("%w: %s in %s, this engine has epoch %d", ErrStale, newest, dir.root.Name(), epoch)
+		}
+		unlock, err := lockOwn(dir, newest, epoch)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer unlock()
+		if s, err = readJournal(dir, newest); err != nil {
+			return nil, nil, err
+		}
+		if newest.epoch == epoch {
+			next.sequence = newest.sequence + 1
+		}
+	}
+	j := &journal{dir: dir, name: next}
+	records := s.snapshot()
+	entries, err := appendEntries(records)
+	if err == nil {
+		err = j.begin(len(records), entries)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, n := range names {
+		if err := dir.remove(n.String()); err != nil {
+			j.file.Close()
+			return nil, nil, err
+		}
+	}
+	return j, s, nil
+}
+
+func journalNames(dir *tree) ([]journalName, error) {
+	all, err := dir.names(".")
+	if err != nil {
+		return nil, err
+	}
+	var names []journalName
+	for _, s := range all {
+		if n, ok := parseJournalName(s); ok {
+			names = append(names, n)
+		}
+	}
+	slices.SortFunc(names, func(a, b journalName) int {
+		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.sequence, b.sequence))
+	})
+	return names, nil
+}
+
+// lockOwn refuses a journal of the same epoch that another engine has open. A lock on the journal
+// of a lower epoch means nothing: a stopped holder must not stop its successor.
+func lockOwn(dir *tree, n journalName, epoch uint64) (unlock func(), err error) {
+	if n.epoch != epoch {
+		return func() {}, nil
+	}
+	f, err := dir.reopen(n.String())
+	if err != nil {
+		return nil, err
+	}
+	ok, err := lockFile(f)
+	if err == nil && !ok {
+		err = ErrInUse
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+// begin writes a new journal with a snapshot of n records, opens and locks it.
+func (j *journal) begin(n int, snapshot []byte) error {
+	name := j.name.String()
+	head, err := appendEntry(nil, journalHead{Version: journalVersion, Epoch: j.name.epoch, Records: n})
+	if err != nil {
+		return err
+	}
+	err = j.dir.write(name, func(w io.Writer) error {
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		_, err := w.Write(snapshot)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	f, err := j.dir.reopen(name)
+	if err != nil {
+		return err
+	}
+	ok, err := lockFile(f)
+	if err == nil && !ok {
+		err = ErrInUse
+	}
+	if err == nil {
+		j.size, err = f.Seek(0, io.SeekEnd)
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	j.file, j.start = f, j.size
+	return nil
+}
+
+func appendEntry(buf []byte, v any) ([]byte, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(body)))
+	buf = binary.LittleEndian.AppendUint32(buf, crc32.Checksum(body, castagnoli))
+	return append(buf, body...), nil
+}
+
+func appendEntries(records []record) ([]byte, error) {
+	var buf []byte
+	for i := range records {
+		var err error
+		if buf, err = appendEntry(buf, &records[i]); err != nil {
+			return nil, err
+		}
+	}
+	return buf, nil
+}
+
+// append writes a record; it is durable after sync.
+func (j *journal) append(body []byte) error {
+	if err := j.dir.fence.Err(); err != nil {
+		return err
+	}
+	n, err := j.file.WriteAt(body, j.size)
+	j.size += int64(n)
+	return err
+}
+
+func (j *journal) sync() error { return j.dir.sync(j.file) }
+
+// full says that the journal has grown enough to be written anew.
+func (j *journal) full() bool { return j.size-j.start > rotateBytes && j.size > 4*j.start }
+
+// rotate goes on in a new file that begins with a snapshot of n records.
+func (j *journal) rotate(n int, snapshot []byte) error {
+	old, oldName := j.file, j.name
+	j.name.sequence++
+	if err := j.begin(n, snapshot); err != nil {
+		return err
+	}
+	old.Close()
+	return j.dir.remove(oldName.String())
+}
+
+func (j *journal) close() error { return j.file.Close() }
+
+// readJournal replays a journal. An entry that is not whole at the end was never durable, so nobody
+// was told of it; one in the head or the snapshot means that the file is damaged.
+func readJournal(dir *tree, n journalName) (*state, error) {
+	f, err := dir.root.Open(n.String())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	damaged := func(why string) error {
+		return &JournalError{Path: dir.root.Name() + string(os.PathSeparator) + n.String(), Reason: why}
+	}
+	r := bufio.NewReaderSize(f, 1<<20)
+	var head journalHead
+	body, err := readEntry(r)
+	if err != nil || json.Unmarshal(body, &head) != nil {
+		return nil, damaged("it has no head")
+	}
+	if head.Version != journalVersion {
+		return nil, damaged(fmt.Sprintf("it has version %d, this program understands %d", head.Version, journalVersion))
+	}
+	s := newState()
+	for i := 0; ; i++ {
+		body, err := readEntry(r)
+		var rec record
+		if err == nil {
+			err = json.Unmarshal(body, &rec)
+		}
+		if err == nil {
+			s.apply(rec)
+			continue
+		}
+		if i < head.Records {
+			return nil, damaged(fmt.Sprintf("it ends within its snapshot, after %d of %d records", i, head.Records))
+		}
+		if _, after := readEntry(r); after == nil {
+			return nil, damaged(fmt.Sprintf("record %d is damaged, and it is not the last", i))
+		}
+		return s, nil
+	}
+}
+
+func readEntry(r io.Reader) ([]byte, error) {
+	var prefix [8]byte
+	if _, err := io.ReadFull(r, prefix[:]); err != nil {
+		return nil, err
+	}
+	n := binary.LittleEndian.Uint32(prefix[:])
+	if n == 0 || n > maxRecordBytes {
+		return nil, errTorn
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return nil, err
+	}
+	if binary.LittleEndian.Uint32(prefix[4:]) != crc32.Checksum(body, castagnoli) {
+		return nil, errTorn
+	}
+	return body, nil
+}
+
+var errTorn = errors.New("torn entry")

@@ -1,0 +1,106 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// Options configure an Engine. Zero values are the defaults.
+type Options struct {
+	// Name is this agent's name: 1 to 28 of A-Z 0-9 . _ without a leading dot. Package ha fills
+	// it in.
+	Name string
+	// ReadRoots are the directories below which files may be sent. None: nothing is sent, and
+	// Submit refuses.
+	ReadRoots []string
+	// WriteRoot is the directory below which files are delivered. It must exist. Empty: every
+	// transfer from another agent is refused.
+	WriteRoot string
+	// FrameBytes is how much of a file one message carries. Default 256 KiB, at least 4 KiB;
+	// limited by what the Link takes.
+	FrameBytes int
+	// CreditBytes and CreditFrames are in flight for one transfer at the most. Defaults 32 MiB
+	// and 128.
+	CreditBytes  int64
+	CreditFrames int
+	// CheckpointBytes and CheckpointInterval: what was received is made durable and
+	// acknowledged when either is reached. Defaults 8 MiB and 200 ms.
+	CheckpointBytes    int64
+	CheckpointInterval time.Duration
+	// RetryInterval is how long an answer of the other agent may take before the question is
+	// repeated; the wait doubles up to ten times this. Default 1 s.
+	RetryInterval time.Duration
+	// OnEvent is called for each Event, in order, from one goroutine. It may call the Engine's
+	// methods but Close. While it does not return, up to 4,096 events wait; what comes then is
+	// dropped and counted in Event.Dropped.
+	OnEvent func(Event)
+}
+
+// maxSources is how many outgoing transfers run at the same time; the others wait their turn
+// (IBM MQ MFT: maxSourceTransfers, default 25).
+const maxSources = 25
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.FrameBytes, 256<<10)
+	setDefault(&o.CreditBytes, 32<<20)
+	setDefault(&o.CreditFrames, 128)
+	setDefault(&o.CheckpointBytes, 8<<20)
+	setDefault(&o.CheckpointInterval, 200*time.Millisecond)
+	setDefault(&o.RetryInterval, time.Second)
+	return o
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Validate reports everything that is wrong with o, defaults filled in.
+func (o Options) Validate() error {
+	o = o.withDefaults()
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("transfer: "+format, args...)) }
+	if !validName(o.Name) {
+		fail("Options.Name %q: an agent name is 1 to 28 of A-Z 0-9 . _ and does not begin with a dot", o.Name)
+	}
+	for _, r := range o.ReadRoots {
+		if !filepath.IsAbs(r) {
+			fail("Options.ReadRoots: %q is not an absolute path", r)
+		}
+	}
+	if o.WriteRoot != "" && !filepath.IsAbs(o.WriteRoot) {
+		fail("Options.WriteRoot: %q is not an absolute path", o.WriteRoot)
+	}
+	if o.FrameBytes < 4<<10 || o.FrameBytes > 64<<20 {
+		fail("Options.FrameBytes %d: between 4 KiB and 64 MiB", o.FrameBytes)
+	}
+	if o.CreditBytes < int64(o.FrameBytes) {
+		fail("Options.CreditBytes %d is less than one frame (FrameBytes %d)", o.CreditBytes, o.FrameBytes)
+	}
+	if o.CreditFrames < 32 {
+		fail("Options.CreditFrames %d: at least 32, because frames are acknowledged 16 at a time", o.CreditFrames)
+	}
+	if o.CheckpointBytes < int64(o.FrameBytes) || o.CheckpointInterval < time.Millisecond || o.RetryInterval < time.Millisecond {
+		fail("Options.CheckpointBytes is less than one frame, or CheckpointInterval or RetryInterval less than 1 ms")
+	}
+	return errors.Join(errs...)
+}
+
+// validName says whether s is an agent name. 28 characters leave room for MQHA.<name>.IN in the 48
+// that a queue name has.
+func validName(s string) bool {
+	if s == "" || len(s) > 28 || s[0] == '.' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
+}

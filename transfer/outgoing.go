@@ -1,0 +1,304 @@
+package transfer
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/send"
+	"github.com/mqha/mqha/internal/core/stream"
+)
+
+// readAhead is how many frames of one transfer are read before they are handed to the link.
+const readAhead = 6
+
+var tickOut = send.Event{Kind: send.Tick}
+
+// outgoing is the sender's side of one transfer: the core and what the loop needs to carry out its
+// actions.
+type outgoing struct {
+	rec    *outRecord
+	core   *send.Transfer
+	layout *layout // nil once ended
+	reader *reader // nil until data is read for the first time
+	just   *outFrame
+	opened bool   // the receiver has answered
+	lost   bool   // since then the link or the receiver was away
+	begun  bool   // has a turn on the present link
+	result result // that came with the last word
+	buf    []send.Action
+}
+
+// outFrame is a message on its way to the link.
+type outFrame struct {
+	body []byte // HeaderBytes, then room for the payload
+	pos  stream.Pos
+	n    int // payload bytes
+	fin  bool
+	skip bool
+	sum  [32]byte
+}
+
+func manifestName(id ID) string { return "out." + id.String() + ".manifest" }
+func sourcesName(id ID) string  { return "out." + id.String() + ".sources" }
+
+func (e *Engine) sendConfig(o *outRecord) send.Config {
+	return send.Config{
+		Last: uint32(o.Files), CreditBytes: e.opt.CreditBytes, CreditFrames: e.opt.CreditFrames,
+		Buffers: readAhead - 1, Retry: e.opt.RetryInterval, RetryMax: 10 * e.opt.RetryInterval,
+		Stall: 5 * e.opt.RetryInterval,
+		Nonce: e.epoch << 24, // 16 million questions an epoch
+	}
+}
+
+// loadOutgoing makes the transfer that the journal speaks of.
+func (e *Engine) loadOutgoing(rec *outRecord) (*outgoing, error) {
+	if rec.Answer != stream.Unknown {
+		return &outgoing{rec: rec, core: send.NewEnded(e.sendConfig(rec), rec.Answer)}, nil
+	}
+	b, err := e.dir.root.ReadFile(manifestName(rec.ID))
+	if err != nil {
+		return nil, err
+	}
+	m := new(manifest)
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, err
+	}
+	return e.newOutgoing(rec, m), nil
+}
+
+func (e *Engine) newOutgoing(rec *outRecord, m *manifest) *outgoing {
+	return &outgoing{rec: rec, core: send.New(e.sendConfig(rec), rec.Point.Pos), layout: newLayout(m), opened: rec.Point.Pos != stream.Pos{}}
+}
+
+func (o *outgoing) close() {
+	if o.reader != nil {
+		o.reader.lane.close()
+		o.reader.closeFile()
+	}
+}
+
+// nextTurns gives the oldest transfers that have not ended their turn on the link.
+func (e *Engine) nextTurns(now time.Time) {
+	if e.run == nil || e.draining {
+		return
+	}
+	active := 0
+	for _, o := range e.out {
+		if o.begun && o.core.Phase() != send.Ended {
+			active++
+		}
+	}
+	for active < maxSources {
+		var first *outgoing
+		for _, o := range e.out {
+			if !o.begun && o.core.Phase() != send.Ended && (first == nil || o.rec.Number < first.rec.Number) {
+				first = o
+			}
+		}
+		if first == nil {
+			return
+		}
+		first.begun = true
+		active++
+		e.stepOut(now, first, send.Event{Kind: send.LinkUp})
+	}
+}
+
+// stepOut gives one event to the core and carries out what it wants.
+func (e *Engine) stepOut(now time.Time, o *outgoing, ev send.Event) {
+	before := o.core.Phase()
+	o.buf = o.core.Step(now, ev, o.buf[:0])
+	for _, a := range o.buf {
+		e.doOut(o, a)
+	}
+	e.tellOut(o, before)
+}
+
+func (e *Engine) doOut(o *outgoing, a send.Action) {
+	switch a.Kind {
+	case send.Ask:
+		e.post(o.rec.To, &header{Kind: kindAsk, Transfer: o.rec.ID, Nonce: a.Nonce, Frames: o.rec.Number, Bytes: int64(e.state.lowest(o.rec.To))}, nil, nil)
+	case send.Announce:
+		e.announce(o, a.Nonce)
+	case send.Seek:
+		e.readerOf(o).seek(a)
+	case send.Read:
+		e.readerOf(o).read(a)
+	case send.Send:
+		e.sendData(o, a.Nonce)
+	case send.Discard:
+		e.giveBuffer(o.just)
+		o.just = nil
+	case send.Mark:
+		e.mark(o, a.Pos)
+	case send.WriteEnd, send.SyncEnd, send.Confirm:
+		e.endOut(o, a)
+	case send.Settle:
+		e.settle()
+	}
+}
+
+func (e *Engine) announce(o *outgoing, nonce uint64) {
+	body, err := json.Marshal(announcement{ManifestBytes: o.rec.Manifest, Files: o.rec.Files, Bytes: o.rec.Bytes})
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.post(o.rec.To, &header{Kind: kindOpen, Transfer: o.rec.ID, Nonce: nonce, Frames: o.rec.Number, Bytes: int64(e.state.lowest(o.rec.To))}, body, nil)
+}
+
+// sendData hands the frame that was just read to the link.
+func (e *Engine) sendData(o *outgoing, nonce uint64) {
+	f := o.just
+	o.just = nil
+	h := header{Kind: kindData, Transfer: o.rec.ID, Nonce: nonce, Pos: f.pos}
+	if f.fin {
+		h.Flags, h.Digest = flagFin, f.sum
+	}
+	if f.skip {
+		h.Flags = flagSkip
+	}
+	f.body = f.body[:HeaderBytes+f.n]
+	e.stamp(&h)
+	e.enqueue(sendOp{peer: o.rec.To, head: h, frame: f, complete: func(now time.Time, failed bool) {
+		e.giveBuffer(f)
+		e.stepOut(now, o, send.Event{Kind: send.Sent, Failed: failed})
+	}})
+}
+
+// mark notes what is durable at the receiver, with the digest of the file up to there. It is not
+// synced: if it is lost, a little more of the source is read again.
+func (e *Engine) mark(o *outgoing, p stream.Pos) {
+	pt := point{Pos: p}
+	if p.Offset > 0 {
+		pt.State, pt.Sum = o.reader.saved.at(p)
+	}
+	if p.Offset == 0 || pt.State != nil {
+		e.record(record{Mark: &markRecord{ID: o.rec.ID, Point: pt}}, nil)
+	}
+	e.emit(o, EventProgress, "", "")
+}
+
+func (e *Engine) endOut(o *outgoing, a send.Action) {
+	switch a.Kind {
+	case send.WriteEnd:
+		e.record(record{OutEnd: &endRecord{ID: o.rec.ID, Answer: a.Answer, result: o.result}}, func(now time.Time) {
+			e.stepOut(now, o, send.Event{Kind: send.EndWritten})
+		})
+	case send.SyncEnd:
+		e.syncJournal(func(now time.Time) {
+			e.stepOut(now, o, send.Event{Kind: send.EndSynced})
+		})
+	case send.Confirm:
+		e.post(o.rec.To, &header{Kind: kindConfirm, Transfer: o.rec.ID}, nil, func(now time.Time, failed bool) {
+			lost := e.run == nil || e.run.ctx.Err() != nil
+			e.stepOut(now, o, send.Event{Kind: send.ConfirmSent, Failed: failed && lost})
+		})
+	}
+}
+
+// tellOut tells what a step has changed, and lets the next transfer begin when this one ended.
+func (e *Engine) tellOut(o *outgoing, before send.Phase) {
+	after := o.core.Phase()
+	if before == after {
+		return
+	}
+	switch {
+	case after == send.Sending:
+		at := o.core.At()
+		if o.lost || at != (stream.Pos{}) {
+			e.emitAt(o, EventResumed, o.layout.bytesAt(at))
+		}
+		o.opened, o.lost = true, false
+	case before == send.Sending && after < send.Ending:
+		o.lost = true
+	case after == send.Ended:
+		o.close()
+		o.reader, o.layout = nil, nil
+		e.removeSources(o.rec.ID)
+		kind := EventCompleted
+		if o.rec.Answer == stream.Refused {
+			kind = EventRefused
+		}
+		e.emit(o, kind, "", o.rec.Reason)
+		e.wakeWaiters(o.rec.ID)
+		e.nextTurns(time.Now())
+	}
+}
+
+// removeSources removes the two lists of an ended transfer; an error leaves them behind, which
+// costs room and nothing else.
+func (e *Engine) removeSources(id ID) {
+	e.syncer.add(syncOp{fn: func() completion {
+		e.dir.remove(manifestName(id))
+		e.dir.remove(sourcesName(id))
+		return nil
+	}})
+}
+
+func (o *outgoing) status() Status {
+	s := Status{
+		ID: o.rec.ID, Peer: o.rec.To, Sending: true, Files: o.rec.Files, Bytes: o.rec.Bytes,
+		Failed: o.rec.Failed, Failures: append([]FileFailure(nil), o.rec.Failures...), Reason: o.rec.Reason,
+	}
+	switch {
+	case o.rec.Answer == stream.Completed && o.core.Phase() == send.Ended:
+		s.State, s.Durable = Completed, o.rec.Bytes
+	case o.rec.Answer == stream.Refused && o.core.Phase() == send.Ended:
+		s.State = Refused
+	case o.core.Phase() >= send.Sending:
+		s.State = Running
+	case o.opened:
+		s.State = Recovering
+	default:
+		s.State = Waiting
+	}
+	if o.layout != nil {
+		s.Durable = o.layout.bytesAt(o.core.Durable())
+	}
+	return s
+}
+
+func (e *Engine) emit(o *outgoing, k EventKind, file, reason string) {
+	s := Event{Kind: k, Transfer: o.rec.ID, Peer: o.rec.To, Sending: true, Bytes: o.rec.Bytes, File: file, Reason: reason}
+	s.Durable = o.status().Durable
+	e.events.emit(s)
+}
+
+func (e *Engine) emitAt(o *outgoing, k EventKind, offset int64) {
+	e.events.emit(Event{
+		Kind: k, Transfer: o.rec.ID, Peer: o.rec.To, Sending: true, Bytes: o.rec.Bytes,
+		Durable: o.layout.bytesAt(o.core.Durable()), Offset: offset,
+	})
+}
+
+// writeLists makes manifest and sources durable before the journal speaks of the transfer.
+func (e *Engine) writeLists(id ID, l *listing) (int64, error) {
+	m, err := l.manifest.encode()
+	if err != nil {
+		return 0, err
+	}
+	if len(m) > maxManifestBytes {
+		return 0, badRequest("the list of %d files takes %d bytes, at most %d", len(l.manifest.Files), len(m), maxManifestBytes)
+	}
+	s, err := json.Marshal(l.sources)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range []struct {
+		name string
+		body []byte
+	}{{sourcesName(id), s}, {manifestName(id), m}} {
+		err := e.dir.write(f.name, func(w io.Writer) error {
+			_, err := io.Copy(w, bytes.NewReader(f.body))
+			return err
+		})
+		if err != nil {
+			return 0, fmt.Errorf("transfer: state directory: %w", err)
+		}
+	}
+	return int64(len(m)), nil
+}

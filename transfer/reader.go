@@ -1,0 +1,286 @@
+package transfer
+
+import (
+	"crypto/sha256"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/send"
+	"github.com/mqha/mqha/internal/core/stream"
+)
+
+// reader reads the frames of one outgoing transfer on a lane of its own, hashing what it reads. The
+// source is the redo log: nothing that was sent is kept.
+type reader struct {
+	e      *Engine
+	o      *outgoing
+	rec    outRecord // as it was when the reader began
+	layout *layout
+	lane   *lane[readOp]
+	saved  savedPoints
+
+	// owned by the lane
+	sources []source
+	file    *os.File
+	number  uint32 // of the open file
+	hash    hash.Hash
+	hashed  int64 // bytes of the file in hash
+	problem error // why the present file cannot be read
+}
+
+type readOp struct {
+	seek  bool
+	nonce uint64
+	pos   stream.Pos
+}
+
+// readerOf starts the reader when data is wanted for the first time.
+func (e *Engine) readerOf(o *outgoing) *reader {
+	if o.reader == nil {
+		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout}
+		if p := o.rec.Point; p.State != nil {
+			r.saved.add(p)
+		}
+		r.lane = newLane(r.run)
+		o.reader = r
+	}
+	return o.reader
+}
+
+func (r *reader) seek(a send.Action) { r.lane.add(readOp{seek: true, nonce: a.Nonce, pos: a.Pos}) }
+func (r *reader) read(a send.Action) { r.lane.add(readOp{nonce: a.Nonce, pos: a.Pos}) }
+
+func (r *reader) run(ops []readOp) {
+	for _, op := range ops {
+		if op.seek {
+			r.stand(op.pos)
+			r.e.done.put(func(now time.Time) {
+				r.e.stepOut(now, r.o, send.Event{Kind: send.Sought, Nonce: op.nonce})
+			})
+			continue
+		}
+		f := r.frame(op.pos)
+		r.e.done.put(func(now time.Time) {
+			r.o.just = f
+			r.e.stepOut(now, r.o, send.Event{Kind: send.ReadDone, Nonce: op.nonce, Length: f.n, Fin: f.fin, Failed: f.skip})
+		})
+	}
+}
+
+// frame reads the frame at pos. A file that cannot be read becomes a frame that says why.
+func (r *reader) frame(pos stream.Pos) *outFrame {
+	f := r.e.takeBuffer()
+	f.pos, f.n, f.fin, f.skip = pos, 0, false, false
+	if r.number != pos.File || r.hash == nil || r.hashed != pos.Offset {
+		r.stand(pos)
+	}
+	if r.problem == nil {
+		r.problem = r.fill(f)
+	}
+	if r.problem != nil {
+		f.n = copy(f.body[HeaderBytes:], r.problem.Error())
+		f.fin, f.skip = false, true
+		r.closeFile()
+	}
+	return f
+}
+
+func (r *reader) fill(f *outFrame) error {
+	size := r.size(f.pos.File)
+	n := int(min(int64(r.e.opt.FrameBytes), size-f.pos.Offset))
+	if n < 0 {
+		return errChanged
+	}
+	b := f.body[HeaderBytes : HeaderBytes+n]
+	if _, err := r.file.ReadAt(b, f.pos.Offset); err != nil && (!errors.Is(err, io.EOF) || n > 0) {
+		return plainError(err)
+	}
+	r.hash.Write(b)
+	r.hashed += int64(n)
+	f.n, f.fin = n, r.hashed == size
+	if !f.fin {
+		r.save(stream.Pos{File: f.pos.File, Offset: r.hashed})
+		return nil
+	}
+	if err := r.stillSame(); err != nil {
+		return err
+	}
+	r.hash.Sum(f.sum[:0])
+	r.closeFile()
+	return nil
+}
+
+func (r *reader) size(file uint32) int64 {
+	if file == 0 {
+		return r.rec.Manifest
+	}
+	return r.layout.manifest.Files[file-1].Size
+}
+
+// stand opens the file of pos and brings the digest to pos: from the nearest saved state, reading
+// what lies between.
+func (r *reader) stand(pos stream.Pos) {
+	r.closeFile()
+	r.number, r.problem = pos.File, nil
+	if int64(pos.File) > int64(r.rec.Files) {
+		return // at the end: nothing will be read
+	}
+	if r.problem = r.open(pos.File); r.problem != nil {
+		return
+	}
+	r.hash, r.hashed = r.saved.nearest(pos)
+	if r.hash == nil {
+		r.hash, r.hashed = sha256.New(), 0
+	}
+	_, err := io.Copy(r.hash, io.NewSectionReader(r.file, r.hashed, pos.Offset-r.hashed))
+	if err != nil {
+		r.problem = plainError(err)
+	}
+	r.hashed = pos.Offset
+}
+
+func (r *reader) open(file uint32) (err error) {
+	if file == 0 {
+		r.file, err = r.e.dir.root.Open(manifestName(r.rec.ID))
+		return plainError(err)
+	}
+	if r.sources == nil {
+		if err := r.loadSources(); err != nil {
+			return err
+		}
+	}
+	src := &r.sources[file-1]
+	if src.Root >= len(r.e.opt.ReadRoots) {
+		return errors.New("the sending agent may not read there any more")
+	}
+	root, err := os.OpenRoot(r.e.opt.ReadRoots[src.Root])
+	if err != nil {
+		return plainError(err)
+	}
+	defer root.Close()
+	r.file, err = root.OpenFile(filepath.FromSlash(src.Path), os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return plainError(err)
+	}
+	return r.stillSame()
+}
+
+func (r *reader) loadSources() error {
+	b, err := r.e.dir.root.ReadFile(sourcesName(r.rec.ID))
+	if err != nil {
+		return plainError(err)
+	}
+	if err := json.Unmarshal(b, &r.sources); err != nil {
+		return err
+	}
+	if len(r.sources) != r.rec.Files {
+		r.sources = nil
+		return errors.New("the list of sources is damaged")
+	}
+	return nil
+}
+
+// stillSame proves by the descriptor that the open file is the one that was listed.
+func (r *reader) stillSame() error {
+	if r.number == 0 {
+		return nil
+	}
+	fi, err := r.file.Stat()
+	if err != nil {
+		return plainError(err)
+	}
+	return unchanged(fi, &r.layout.manifest.Files[r.number-1], &r.sources[r.number-1])
+}
+
+func (r *reader) closeFile() {
+	if r.file != nil {
+		r.file.Close()
+	}
+	r.file, r.hash = nil, nil
+}
+
+// save keeps the state of the digest at pos until the receiver has passed it.
+func (r *reader) save(pos stream.Pos) {
+	r.saved.add(newPoint(pos, r.hash))
+}
+
+func newPoint(pos stream.Pos, h hash.Hash) point {
+	state, err := h.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		return point{Pos: pos} // without a state the prefix is read again
+	}
+	return point{Pos: pos, State: state, Sum: h.Sum(nil)}
+}
+
+// digest gives the hash that a point describes, or nil when this program cannot continue it.
+func (p *point) digest() hash.Hash {
+	h := sha256.New()
+	if len(p.State) == 0 || h.(encoding.BinaryUnmarshaler).UnmarshalBinary(p.State) != nil {
+		return nil
+	}
+	if string(h.Sum(nil)) != string(p.Sum) {
+		return nil
+	}
+	return h
+}
+
+// savedPoints are the states of the digest that may be needed again, in the order of the stream.
+type savedPoints struct {
+	mu     sync.Mutex
+	points []point
+}
+
+func (s *savedPoints) add(p point) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.points) > 0 && !s.points[len(s.points)-1].Pos.Before(p.Pos) {
+		s.points = s.points[:len(s.points)-1] // the stream was set back
+	}
+	s.points = append(s.points, p)
+}
+
+// at gives the state at exactly pos and forgets what lies before it.
+func (s *savedPoints) at(pos stream.Pos) (state, sum []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for n < len(s.points) && s.points[n].Pos.Before(pos) {
+		n++
+	}
+	s.points = append(s.points[:0], s.points[n:]...)
+	if len(s.points) > 0 && s.points[0].Pos == pos {
+		return s.points[0].State, s.points[0].Sum
+	}
+	return nil, nil
+}
+
+// nearest gives the last state in pos's file at or before pos; nil: there is none.
+func (s *savedPoints) nearest(pos stream.Pos) (hash.Hash, int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.points) - 1; i >= 0; i-- {
+		p := &s.points[i]
+		if p.Pos.File == pos.File && p.Pos.Offset <= pos.Offset {
+			if h := p.digest(); h != nil {
+				return h, p.Pos.Offset
+			}
+		}
+	}
+	return nil, 0
+}
+
+// plainError keeps paths of this machine out of what the other side is told.
+func plainError(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

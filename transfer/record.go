@@ -1,0 +1,199 @@
+package transfer
+
+import (
+	"slices"
+
+	"github.com/mqha/mqha/internal/core/receive"
+	"github.com/mqha/mqha/internal/core/stream"
+)
+
+// record is one entry of the journal; exactly one field is set. It is JSON, so that an operator can
+// read a journal with strings(1).
+type record struct {
+	Peer   *peerRecord  `json:"peer,omitempty"`   // what is known of another agent
+	Out    *outRecord   `json:"out,omitempty"`    // an outgoing transfer as a whole
+	In     *inRecord    `json:"in,omitempty"`     // an incoming transfer as a whole
+	Mark   *markRecord  `json:"mark,omitempty"`   // outgoing: durable at the receiver
+	Commit *checkRecord `json:"commit,omitempty"` // incoming: a checkpoint; its files are about to be renamed
+	Done   *doneRecord  `json:"done,omitempty"`   // incoming: the files of the last commit have their names
+	OutEnd *endRecord   `json:"outend,omitempty"`
+	InEnd  *endRecord   `json:"inend,omitempty"`
+	Forget *ID          `json:"forget,omitempty"` // incoming: confirmed
+}
+
+// point is a place in the stream and the digest of the file up to there.
+type point struct {
+	Pos   stream.Pos `json:"pos"`
+	State []byte     `json:"state,omitempty"` // of the SHA-256, as encoding.BinaryMarshaler gives it
+	Sum   []byte     `json:"sum,omitempty"`   // the digest of the prefix: a state of another Go release is found out by it
+}
+
+type outRecord struct {
+	ID       ID            `json:"id"`
+	Number   uint64        `json:"number"` // in this agent's sequence
+	To       string        `json:"to"`
+	Manifest int64         `json:"manifest"` // bytes
+	Files    int           `json:"files"`
+	Bytes    int64         `json:"bytes"`
+	Point    point         `json:"point"`
+	Answer   stream.Answer `json:"answer,omitempty"`
+	Failed   int           `json:"failed,omitempty"`
+	Failures []FileFailure `json:"failures,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+}
+
+type inRecord struct {
+	ID          ID             `json:"id"`
+	Number      uint64         `json:"number"` // in the sender's sequence
+	From        string         `json:"from"`
+	Incarnation incarnation    `json:"incarnation"`
+	Manifest    int64          `json:"manifest"`
+	Files       int            `json:"files"`
+	Bytes       int64          `json:"bytes"`
+	Point       point          `json:"point"`
+	Committed   []receive.File `json:"committed,omitempty"`
+	Answer      stream.Answer  `json:"answer,omitempty"`
+	Failed      int            `json:"failed,omitempty"`
+	Failures    []FileFailure  `json:"failures,omitempty"`
+	Reason      string         `json:"reason,omitempty"`
+}
+
+func (r *inRecord) result() result {
+	return result{Failed: r.Failed, Failures: r.Failures, Reason: r.Reason}
+}
+
+type markRecord struct {
+	ID    ID    `json:"id"`
+	Point point `json:"point"`
+}
+
+type checkRecord struct {
+	ID       ID             `json:"id"`
+	Point    point          `json:"point"`
+	Files    []receive.File `json:"files,omitempty"`
+	Failures []FileFailure  `json:"failures,omitempty"`
+}
+
+type doneRecord struct {
+	ID       ID            `json:"id"`
+	Failures []FileFailure `json:"failures,omitempty"`
+}
+
+type endRecord struct {
+	ID     ID            `json:"id"`
+	Answer stream.Answer `json:"answer"`
+	result
+}
+
+// state is what the journal says, record by record. The engine changes it only through apply, so
+// that a replay gives the same.
+type state struct {
+	peers map[string]*peerRecord
+	out   map[ID]*outRecord
+	in    map[ID]*inRecord
+	next  uint64 // number of the next outgoing transfer
+}
+
+func newState() *state {
+	return &state{peers: map[string]*peerRecord{}, out: map[ID]*outRecord{}, in: map[ID]*inRecord{}, next: 1}
+}
+
+func (s *state) apply(r record) {
+	switch {
+	case r.Peer != nil:
+		s.peers[r.Peer.Name] = r.Peer
+	case r.Out != nil:
+		s.out[r.Out.ID] = r.Out
+		s.next = max(s.next, r.Out.Number+1)
+	case r.In != nil:
+		s.in[r.In.ID] = r.In
+	case r.Mark != nil:
+		if o := s.out[r.Mark.ID]; o != nil {
+			o.Point = r.Mark.Point
+		}
+	case r.OutEnd != nil:
+		s.endOut(r.OutEnd)
+	default:
+		s.applyIn(r)
+	}
+}
+
+func (s *state) endOut(e *endRecord) {
+	o := s.out[e.ID]
+	if o == nil || o.Answer != stream.Unknown {
+		return
+	}
+	o.Answer, o.Reason, o.Point = e.Answer, e.Reason, point{}
+	o.Failed += e.Failed
+	o.Failures = addFailures(o.Failures, e.Failures)
+}
+
+func (s *state) applyIn(r record) {
+	switch {
+	case r.Commit != nil:
+		if in := s.in[r.Commit.ID]; in != nil {
+			in.Point, in.Committed = r.Commit.Point, r.Commit.Files
+			in.fail(r.Commit.Failures)
+		}
+	case r.Done != nil:
+		if in := s.in[r.Done.ID]; in != nil {
+			in.Committed = nil
+			in.fail(r.Done.Failures)
+		}
+	case r.InEnd != nil:
+		if in := s.in[r.InEnd.ID]; in != nil {
+			in.Answer, in.Reason = r.InEnd.Answer, r.InEnd.Reason
+			in.Point.State, in.Point.Sum = nil, nil
+		}
+	case r.Forget != nil:
+		if in := s.in[*r.Forget]; in != nil {
+			s.peer(in.From).confirm(in.Number)
+			delete(s.in, *r.Forget)
+		}
+	}
+}
+
+func (r *inRecord) fail(f []FileFailure) {
+	r.Failed += len(f)
+	r.Failures = addFailures(r.Failures, f)
+}
+
+func addFailures(have, more []FileFailure) []FileFailure {
+	room := maxFailures - len(have)
+	return append(slices.Clip(have), more[:max(0, min(room, len(more)))]...)
+}
+
+func (s *state) peer(name string) *peerRecord {
+	p := s.peers[name]
+	if p == nil {
+		p = &peerRecord{Name: name}
+		s.peers[name] = p
+	}
+	return p
+}
+
+// snapshot gives the records that make this state from an empty one.
+func (s *state) snapshot() []record {
+	var rs []record
+	for _, p := range s.peers {
+		rs = append(rs, record{Peer: p})
+	}
+	for _, o := range s.out {
+		rs = append(rs, record{Out: o})
+	}
+	for _, in := range s.in {
+		rs = append(rs, record{In: in})
+	}
+	return rs
+}
+
+// lowest is the lowest number of an outgoing transfer to that agent whose end is not durable here.
+func (s *state) lowest(to string) uint64 {
+	low := s.next
+	for _, o := range s.out {
+		if o.To == to && o.Answer == stream.Unknown && o.Number < low {
+			low = o.Number
+		}
+	}
+	return low
+}

@@ -1,0 +1,254 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/receive"
+	"github.com/mqha/mqha/internal/core/send"
+)
+
+// framesInHand is how many received frames are between the link and their parts at the most.
+const framesInHand = 16
+
+// run is one generation of the link.
+type run struct {
+	link   Link
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	sender *lane[sendOp]
+	free   chan *inFrame
+}
+
+// inFrame is a message from the link on its way through the engine.
+type inFrame struct {
+	Frame
+	head    header
+	payload []byte
+	run     *run
+	settled chan struct{} // control frames: closed by the loop
+}
+
+// sendOp is one frame to be sent. complete is called in the loop.
+type sendOp struct {
+	peer     string
+	head     header
+	frame    *outFrame // data; nil: payload
+	payload  []byte
+	complete func(now time.Time, failed bool)
+}
+
+// Run sends and receives over l until ctx ends, l fails or the engine stops, and returns the reason:
+// the cause of ctx, the error of l, ErrFenced, ErrDurability or ErrClosed. It may be called again
+// with another Link, one at a time; every transfer then asks the other side where to go on.
+func (e *Engine) Run(ctx context.Context, l Link) error {
+	select {
+	case e.running <- struct{}{}:
+	default:
+		return errors.New("transfer: Run is called while another Run goes on")
+	}
+	defer func() { <-e.running }()
+	if need := e.opt.FrameBytes + HeaderBytes; l.MaxBody() < need {
+		return fmt.Errorf("transfer: Options.FrameBytes %d needs messages of %d bytes, the link takes %d", e.opt.FrameBytes, need, l.MaxBody())
+	}
+	r := e.newRun(ctx, l)
+	if err := e.call(ctx, func() { e.linkUp(time.Now(), r) }); err != nil {
+		r.cancel(err)
+		r.sender.close()
+		return err
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		e.watch(r)
+	}()
+	err := e.receive(r)
+	r.cancel(err)
+	<-stopped
+	r.sender.close()
+	if callErr := e.call(context.Background(), func() { e.linkDown(time.Now()) }); callErr != nil {
+		return callErr
+	}
+	return context.Cause(r.ctx)
+}
+
+func (e *Engine) newRun(ctx context.Context, l Link) *run {
+	r := &run{link: l, free: make(chan *inFrame, framesInHand)}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	for range framesInHand {
+		r.free <- &inFrame{run: r}
+	}
+	r.sender = newLane(func(ops []sendOp) { e.runSends(r, ops) })
+	return r
+}
+
+// watch ends the run when the engine does.
+func (e *Engine) watch(r *run) {
+	select {
+	case <-e.bad:
+		r.cancel(e.failure())
+	case <-r.ctx.Done():
+	}
+}
+
+// receive takes frames off the link, proves them, and hands them to the loop. A control frame is
+// settled before the next frame is taken.
+func (e *Engine) receive(r *run) error {
+	for {
+		var f *inFrame
+		select {
+		case f = <-r.free:
+		case <-r.ctx.Done():
+			return context.Cause(r.ctx)
+		}
+		if err := r.link.Receive(r.ctx, &f.Frame); err != nil {
+			return err
+		}
+		if err := e.accept(r, f); err != nil {
+			return err
+		}
+	}
+}
+
+func (e *Engine) accept(r *run, f *inFrame) error {
+	var err error
+	f.head, f.payload, err = decode(f.Body)
+	if err != nil {
+		// Nobody can act on it, so it is settled; the operator is told.
+		e.events.emit(Event{Kind: EventDropped, Reason: err.Error()})
+		r.free <- f
+		return r.link.Commit(r.ctx)
+	}
+	control := f.head.Kind.control()
+	f.settled = nil
+	if control {
+		f.settled = make(chan struct{})
+	}
+	settled := f.settled
+	select {
+	case e.frames <- f:
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	}
+	if !control {
+		return nil
+	}
+	select {
+	case <-settled:
+		return r.link.Commit(r.ctx)
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	}
+}
+
+// settle lets the control frame that waits be committed.
+func (e *Engine) settle() {
+	if f := e.control; f != nil {
+		e.control = nil
+		close(f.settled)
+		e.release(f)
+	}
+}
+
+// release gives a frame back to its run.
+func (e *Engine) release(f *inFrame) {
+	f.run.free <- f // has room for all of them
+}
+
+func (e *Engine) linkUp(now time.Time, r *run) {
+	e.run = r
+	for _, in := range e.in {
+		e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})
+	}
+	for _, o := range e.out {
+		if o.core.Phase() == send.Ended {
+			e.stepOut(now, o, send.Event{Kind: send.LinkUp})
+		}
+	}
+	e.nextTurns(now)
+}
+
+func (e *Engine) linkDown(now time.Time) {
+	e.run, e.control = nil, nil
+	for _, o := range e.out {
+		o.begun = false
+		e.stepOut(now, o, send.Event{Kind: send.LinkDown})
+	}
+}
+
+// stamp says who sends a frame.
+func (e *Engine) stamp(h *header) {
+	h.Incarnation, h.Epoch, h.From = e.incarnation, e.epoch, e.opt.Name
+}
+
+// post sends a frame without file data.
+func (e *Engine) post(to string, h *header, payload []byte, complete func(now time.Time, failed bool)) {
+	e.stamp(h)
+	e.enqueue(sendOp{peer: to, head: *h, payload: payload, complete: complete})
+}
+
+// enqueue hands an operation to the sender of the present run. Without one it fails, and the core
+// hears of it as of any other failure, later.
+func (e *Engine) enqueue(op sendOp) {
+	if e.run != nil {
+		e.run.sender.add(op)
+		return
+	}
+	if op.complete != nil {
+		e.done.put(func(now time.Time) { op.complete(now, true) })
+	}
+}
+
+func (e *Engine) runSends(r *run, ops []sendOp) {
+	for i := range ops {
+		op := &ops[i]
+		failed := e.transmit(r, op)
+		if complete := op.complete; complete != nil {
+			e.done.put(func(now time.Time) { complete(now, failed) })
+		}
+	}
+}
+
+// transmit sends one frame. Only a failure that concerns one peer leaves the run alive (IT29902: one
+// unknown destination put the whole agent into recovery).
+func (e *Engine) transmit(r *run, op *sendOp) (failed bool) {
+	if r.ctx.Err() != nil {
+		return true
+	}
+	if err := e.fence.Err(); err != nil {
+		e.fail(err)
+		return true
+	}
+	var body []byte
+	if op.frame != nil {
+		body = op.frame.body
+	} else {
+		body = append(make([]byte, HeaderBytes, HeaderBytes+len(op.payload)), op.payload...)
+	}
+	op.head.encode(body)
+	err := r.link.Send(r.ctx, &Frame{Peer: op.peer, Persistent: op.head.Kind.control(), Body: body})
+	if err != nil && !errors.Is(err, ErrPeer) {
+		r.cancel(err)
+	}
+	return err != nil
+}
+
+// takeBuffer gives a frame to read into.
+func (e *Engine) takeBuffer() *outFrame {
+	select {
+	case f := <-e.buffers:
+		f.body = f.body[:cap(f.body)]
+		return f
+	default:
+		return &outFrame{body: make([]byte, HeaderBytes+e.opt.FrameBytes)}
+	}
+}
+
+func (e *Engine) giveBuffer(f *outFrame) {
+	select {
+	case e.buffers <- f:
+	default:
+	}
+}

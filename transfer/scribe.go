@@ -1,0 +1,83 @@
+package transfer
+
+import (
+	"fmt"
+	"time"
+)
+
+// journalOp is one operation of the journal lane: a record to write, a sync, or a rotation.
+type journalOp struct {
+	body     []byte // an entry to append
+	sync     bool
+	rotate   bool
+	records  int // rotate: in body
+	complete completion
+}
+
+// record applies r to the state and appends it to the journal; complete is called in the loop when
+// it is written.
+func (e *Engine) record(r record, complete completion) {
+	e.state.apply(r)
+	body, err := appendEntry(nil, &r)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.scribe.add(journalOp{body: body, complete: complete})
+}
+
+// syncJournal makes every record so far durable; complete is called in the loop when it is.
+func (e *Engine) syncJournal(complete completion) {
+	e.scribe.add(journalOp{sync: true, complete: complete})
+}
+
+// rotateJournal writes the journal anew. The snapshot is taken here, between two records.
+func (e *Engine) rotateJournal() {
+	records := e.state.snapshot()
+	body, err := appendEntries(records)
+	if err != nil {
+		e.fail(err)
+		return
+	}
+	e.scribe.add(journalOp{rotate: true, records: len(records), body: body})
+}
+
+// runJournal writes what has gathered and syncs once for all of it. A journal that could not be
+// written or synced is not used any more: after a failed fsync nobody knows what is on the disk.
+func (e *Engine) runJournal(ops []journalOp) {
+	if e.failure() != nil {
+		return
+	}
+	syncs := false
+	for _, op := range ops {
+		var err error
+		switch {
+		case op.rotate:
+			e.rotating = false
+			err = e.journal.rotate(op.records, op.body)
+		case op.sync:
+			syncs = true
+		default:
+			err = e.journal.append(op.body)
+		}
+		if err != nil {
+			e.fail(fmt.Errorf("%w: journal: %w", ErrDurability, err))
+			return
+		}
+	}
+	if syncs {
+		if err := e.journal.sync(); err != nil {
+			e.fail(fmt.Errorf("%w: journal: %w", ErrDurability, err))
+			return
+		}
+	}
+	for _, op := range ops {
+		if op.complete != nil {
+			e.done.put(op.complete)
+		}
+	}
+	if e.journal.full() && !e.rotating {
+		e.rotating = true
+		e.done.put(func(time.Time) { e.rotateJournal() })
+	}
+}

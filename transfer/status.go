@@ -1,0 +1,39 @@
+package transfer
+
+// State is how far a transfer is, as an operator sees it.
+type State string
+
+// The states.
+const (
+	Waiting    State = "waiting"    // no answer of the receiver yet, or not its turn
+	Running    State = "running"    // data flows
+	Recovering State = "recovering" // the link or the other agent is away
+	Completed  State = "completed"  // every file is delivered or reported failed
+	Refused    State = "refused"    // the receiver will not have it; Status.Reason says why
+)
+
+// Ended says that the state will not change any more.
+func (s State) Ended() bool { return s == Completed || s == Refused }
+
+// FileFailure is one file, directory or link that was not delivered.
+type FileFailure struct {
+	Name   string `json:"name"` // below the receiver's WriteRoot
+	Reason string `json:"reason"`
+}
+
+// maxFailures is how many failures a Status lists; Failed counts them all.
+const maxFailures = 100
+
+// Status describes one transfer.
+type Status struct {
+	ID       ID            `json:"id"`
+	Peer     string        `json:"peer"` // the other agent
+	Sending  bool          `json:"sending"`
+	State    State         `json:"state"`
+	Files    int           `json:"files"`   // in the manifest
+	Bytes    int64         `json:"bytes"`   // of all files
+	Durable  int64         `json:"durable"` // bytes that are durable at the receiver
+	Failed   int           `json:"failed"`  // files not delivered
+	Failures []FileFailure `json:"failures,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+}

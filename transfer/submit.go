@@ -1,0 +1,188 @@
+package transfer
+
+import (
+	"context"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/receive"
+	"github.com/mqha/mqha/internal/core/send"
+)
+
+// Submit lists what r names, records the transfer durably and returns its ID; the transfer then
+// survives everything but the loss of the state directory. A second Submit with the same ID changes
+// nothing and returns the same ID, so that a caller without an answer can simply try again.
+//
+// Errors: *RequestError; ErrClosed and the others of Run; those of the file system.
+func (e *Engine) Submit(ctx context.Context, r Request) (ID, error) {
+	if r.ID == (ID{}) {
+		r.ID = NewID()
+	}
+	if err := r.check(); err != nil {
+		return ID{}, err
+	}
+	known := false
+	if err := e.call(ctx, func() { known = e.out[r.ID] != nil }); err != nil || known {
+		return r.ID, err
+	}
+	l, err := scan(ctx, e.opt.ReadRoots, r.Items)
+	if err != nil {
+		return ID{}, err
+	}
+	size, err := e.writeLists(r.ID, l)
+	if err != nil {
+		return ID{}, err
+	}
+	rec := &outRecord{
+		ID: r.ID, To: r.To, Manifest: size, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
+		Failed: len(l.failures), Failures: addFailures(nil, l.failures),
+	}
+	durable := make(chan struct{})
+	if err := e.call(ctx, func() { e.admit(rec, &l.manifest, durable) }); err != nil {
+		return ID{}, err
+	}
+	select {
+	case <-durable:
+		return r.ID, nil
+	case <-ctx.Done():
+		return ID{}, ctx.Err()
+	case <-e.bad:
+		return ID{}, e.failure()
+	}
+}
+
+// admit makes a submitted transfer part of the state; durable is closed when it is in the journal.
+func (e *Engine) admit(rec *outRecord, m *manifest, durable chan struct{}) {
+	if e.out[rec.ID] != nil {
+		e.syncJournal(func(time.Time) { close(durable) })
+		return
+	}
+	rec.Number = e.state.next
+	o := e.newOutgoing(rec, m)
+	e.out[rec.ID] = o
+	e.record(record{Out: rec}, nil)
+	e.syncJournal(func(now time.Time) {
+		close(durable)
+		e.emit(o, EventSubmitted, "", "")
+		for _, f := range rec.Failures {
+			e.emit(o, EventFailed, f.Name, f.Reason)
+		}
+		e.nextTurns(now)
+	})
+}
+
+// Status describes a transfer of either direction. Errors: ErrUnknown, ErrClosed.
+func (e *Engine) Status(id ID) (Status, error) {
+	var s Status
+	err := ErrUnknown
+	if callErr := e.call(context.Background(), func() { s, err = e.statusOf(id) }); callErr != nil {
+		return s, callErr
+	}
+	return s, err
+}
+
+func (e *Engine) statusOf(id ID) (Status, error) {
+	if o := e.out[id]; o != nil {
+		return o.status(), nil
+	}
+	if in := e.in[id]; in != nil {
+		return in.status(), nil
+	}
+	return Status{}, ErrUnknown
+}
+
+// Wait returns the status of a transfer once it has ended. Errors: ErrUnknown, the error of ctx,
+// and ErrClosed and the others of Run when the engine stops first.
+func (e *Engine) Wait(ctx context.Context, id ID) (Status, error) {
+	for {
+		var s Status
+		var err error
+		var changed chan struct{}
+		callErr := e.call(ctx, func() {
+			if s, err = e.statusOf(id); err == nil && !s.State.Ended() {
+				changed = e.waiter(id)
+			}
+		})
+		if callErr != nil || err != nil || s.State.Ended() {
+			return s, firstError(callErr, err)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return s, ctx.Err()
+		case <-e.bad:
+			return s, e.failure()
+		}
+	}
+}
+
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// waiter is closed when the transfer has ended.
+func (e *Engine) waiter(id ID) chan struct{} {
+	c := e.waiters[id]
+	if c == nil {
+		c = make(chan struct{})
+		e.waiters[id] = c
+	}
+	return c
+}
+
+func (e *Engine) wakeWaiters(id ID) {
+	if c := e.waiters[id]; c != nil {
+		close(c)
+		delete(e.waiters, id)
+	}
+}
+
+// Drain starts nothing new, and returns when nothing is in flight and all that was received is
+// durable; what is unfinished goes on in the next epoch, or the next Engine. It cannot be taken
+// back.
+func (e *Engine) Drain(ctx context.Context) error {
+	if err := e.call(ctx, func() { e.startDrain(time.Now()) }); err != nil {
+		return err
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		quiet := false
+		if err := e.call(ctx, func() { quiet = e.quiet() }); err != nil || quiet {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-e.bad:
+			return e.failure()
+		}
+	}
+}
+
+func (e *Engine) startDrain(now time.Time) {
+	e.draining = true
+	for _, o := range e.out {
+		e.stepOut(now, o, send.Event{Kind: send.DrainStarted})
+	}
+	for _, in := range e.in {
+		e.stepIn(now, in, receive.Event{Kind: receive.DrainStarted})
+	}
+}
+
+func (e *Engine) quiet() bool {
+	for _, o := range e.out {
+		if o.core.Phase() == send.Ending || e.run != nil && !o.core.Quiet() {
+			return false
+		}
+	}
+	for _, in := range e.in {
+		if !in.core.Quiet() {
+			return false
+		}
+	}
+	return true
+}

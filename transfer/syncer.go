@@ -1,0 +1,152 @@
+package transfer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/receive"
+)
+
+// syncers is how many syncs and renames run at the same time: a disk takes several for the price
+// of one.
+const syncers = 4
+
+// syncOp is one operation of the sync lane, which runs them in any order.
+type syncOp struct {
+	in  *incoming
+	act receive.Action
+	fn  func() completion // anything else that may take time
+
+	made layoutOf
+	mode fs.FileMode
+	time time.Time
+}
+
+// addSync hands an action to the sync lane with all that it has to know.
+func (e *Engine) addSync(in *incoming, a receive.Action) {
+	op := syncOp{in: in, act: a}
+	switch a.Kind {
+	case receive.SyncDir:
+		t, dir, err := e.dirOf(in, a.Dir)
+		if err != nil {
+			e.fail(err)
+			return
+		}
+		op.made = layoutOf{tree: t, final: dir}
+	default:
+		op.made = e.place(in, a.File)
+		if a.File > 0 {
+			f := &in.layout.manifest.Files[a.File-1]
+			op.mode, op.time = fs.FileMode(f.Mode), f.modTime()
+		}
+	}
+	e.syncer.add(op)
+}
+
+func (e *Engine) runSyncs(ops []syncOp) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(syncers, len(ops)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(ops)); i = next.Add(1) - 1 {
+				if e.failure() != nil {
+					return
+				}
+				if complete := e.runSync(&ops[i]); complete != nil {
+					e.done.put(complete)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (e *Engine) runSync(op *syncOp) completion {
+	if op.fn != nil {
+		return op.fn()
+	}
+	in, a := op.in, op.act // the lane uses op again
+	var ev receive.Event
+	var err error
+	switch a.Kind {
+	case receive.SetMeta:
+		ev.Kind, err = receive.MetaSet, e.setMeta(op)
+	case receive.Sync:
+		ev.Kind, err = receive.Synced, e.syncPart(op)
+	case receive.SyncDir:
+		ev.Kind, err = receive.DirSynced, op.made.tree.syncDir(op.made.final)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // it could not be made, which was reported, or somebody has removed it
+		}
+	case receive.Rename:
+		ev.Kind, err = receive.Renamed, e.deliver(op)
+	case receive.Remove:
+		ev.Kind = receive.Removed
+		op.in.closePart(a.File)
+		e.tolerate(op.made.tree.remove(op.made.part))
+	}
+	return func(now time.Time) { e.synced(now, in, a, ev, err) }
+}
+
+// synced reports to the core. A directory that cannot be synced stops the engine: the names in it
+// are delivered and not durable, and no later answer of the disk can be trusted.
+func (e *Engine) synced(now time.Time, in *incoming, a receive.Action, ev receive.Event, err error) {
+	if err != nil {
+		if e.fence.Err() != nil || a.Kind == receive.SyncDir {
+			e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
+			return
+		}
+		e.failFile(in, a.File, reasonOf(a.Kind, err))
+	}
+	ev.File, ev.Dir, ev.Failed = a.File, a.Dir, err != nil
+	e.stepIn(now, in, ev)
+}
+
+func reasonOf(k receive.ActionKind, err error) string {
+	switch {
+	case k == receive.Rename && errors.Is(err, fs.ErrExist):
+		return "a file of that name is there already"
+	case k == receive.Sync:
+		return "could not be made durable: " + plainError(err).Error()
+	}
+	return plainError(err).Error()
+}
+
+// setMeta sets permission and time on the descriptor, never by the name.
+func (e *Engine) setMeta(op *syncOp) error {
+	p := op.in.part(op.act.File)
+	if p.problem != nil {
+		return p.problem
+	}
+	if err := e.fence.Err(); err != nil {
+		return err
+	}
+	if err := p.file.Chmod(op.mode); err != nil {
+		return err
+	}
+	if err := e.fence.Err(); err != nil {
+		return err
+	}
+	return setTime(op.made.tree.root, p.file, op.made.part, op.time)
+}
+
+func (e *Engine) syncPart(op *syncOp) error {
+	p := op.in.part(op.act.File)
+	if p.file == nil {
+		return p.problem
+	}
+	return op.made.tree.sync(p.file)
+}
+
+// deliver gives a part its name. The manifest replaces what an earlier try left.
+func (e *Engine) deliver(op *syncOp) error {
+	op.in.closePart(op.act.File)
+	if op.act.File == 0 {
+		return op.made.tree.replace(op.made.part, op.made.final)
+	}
+	return op.made.tree.deliver(op.made.part, op.made.final)
+}

@@ -1,0 +1,305 @@
+package transfer
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/receive"
+	"github.com/mqha/mqha/internal/core/stream"
+)
+
+// part is a file that is being received. Its hash belongs to the write lane; the file is written
+// there while the sync lane syncs it.
+type part struct {
+	file    *os.File
+	hash    hash.Hash
+	problem error // nothing more is written
+}
+
+// writeOp is one operation of the write lane, which runs them in order.
+type writeOp struct {
+	in    *incoming
+	act   receive.Action
+	frame *inFrame // Write
+	made  layoutOf
+}
+
+// layoutOf is what an operation needs to find its files without touching what the loop owns.
+type layoutOf struct {
+	tree  *tree
+	part  string
+	final string
+	size  int64
+	dir   uint32
+}
+
+// addWrite hands an action to the write lane with all that it has to know.
+func (e *Engine) addWrite(in *incoming, a receive.Action) {
+	op := writeOp{in: in, act: a}
+	switch a.Kind {
+	case receive.Write:
+		op.frame, in.frame = in.frame, nil
+		op.made = e.place(in, a.File)
+	case receive.Create, receive.Abandon, receive.Reopen:
+		op.made = e.place(in, a.File)
+	case receive.TakeOver:
+		op.made = e.place(in, a.File)
+		op.made.final = path.Join(in.found[a.Name].dir, in.found[a.Name].name)
+	case receive.RemovePart:
+		op.made = layoutOf{tree: e.treeOf(in.found[a.Name].file), final: path.Join(in.found[a.Name].dir, in.found[a.Name].name)}
+	case receive.MakeDir:
+		t, dir, err := e.dirOf(in, a.Dir)
+		if err != nil {
+			e.fail(err)
+			return
+		}
+		op.made = layoutOf{tree: t, final: dir}
+	}
+	e.writer.add(op)
+}
+
+func (e *Engine) place(in *incoming, file uint32) layoutOf {
+	p := layoutOf{tree: e.treeOf(file), part: e.partOf(in, file), final: e.finalOf(in, file), size: in.rec.Manifest}
+	if file > 0 {
+		p.size, p.dir = in.layout.manifest.Files[file-1].Size, in.layout.fileDir[file-1]
+	}
+	return p
+}
+
+func (e *Engine) runWrites(ops []writeOp) {
+	for i := range ops {
+		if e.failure() != nil {
+			return // nothing is written any more; frames in hand go with the run
+		}
+		if complete := e.runWrite(&ops[i]); complete != nil {
+			e.done.put(complete)
+		}
+	}
+}
+
+func (e *Engine) runWrite(op *writeOp) completion {
+	in, a := op.in, op.act
+	switch a.Kind {
+	case receive.Create:
+		p := &part{hash: sha256.New()}
+		p.file, p.problem = op.made.tree.create(op.made.part)
+		in.setPart(a.File, p)
+		return nil
+	case receive.Write:
+		return e.writeFrame(op)
+	case receive.Abandon:
+		in.closePart(a.File)
+		e.tolerate(op.made.tree.remove(op.made.part))
+		return nil
+	case receive.MakeDir:
+		err := op.made.tree.mkdir(op.made.final)
+		dir := op.made.final
+		return func(now time.Time) { e.dirMade(now, in, a.Dir, dir, err) }
+	case receive.TakeOver:
+		err := op.made.tree.replace(op.made.final, op.made.part)
+		if !errors.Is(err, fs.ErrNotExist) {
+			e.tolerate(err)
+		}
+		return nil
+	case receive.RemovePart:
+		e.tolerate(op.made.tree.remove(op.made.final))
+		return nil
+	case receive.List:
+		return e.list(in)
+	case receive.Reopen:
+		return e.reopen(op)
+	case receive.Load:
+		m, err := e.readManifest(in.rec)
+		return func(now time.Time) { e.loaded(now, in, m, err) }
+	}
+	return nil
+}
+
+// tolerate stops the engine only when the fence is lost: a part that cannot be removed costs room.
+func (e *Engine) tolerate(err error) {
+	if err != nil && e.fence.Err() != nil {
+		e.fail(err)
+	}
+}
+
+// writeFrame writes and hashes one frame. The chunk's own checksum was proven when it arrived.
+func (e *Engine) writeFrame(op *writeOp) completion {
+	in, f, pos := op.in, op.frame, op.act.Pos
+	p := in.part(pos.File)
+	err := p.problem
+	if err == nil {
+		if err = e.fence.Err(); err == nil {
+			_, err = p.file.WriteAt(f.payload, pos.Offset)
+		}
+	}
+	fin, n := f.head.Flags&flagFin != 0, len(f.payload)
+	if err == nil {
+		p.hash.Write(f.payload)
+		if fin && !bytes.Equal(p.hash.Sum(nil), f.head.Digest[:]) {
+			err = errors.New("the digest of what arrived is not the sender's")
+		}
+	}
+	if err == nil && !fin {
+		in.points.add(newPoint(pos.Advance(n), p.hash))
+	}
+	p.problem = err
+	e.release(f)
+	ev := receive.Event{Kind: receive.Written, File: pos.File, Pos: pos, Dir: op.made.dir, Length: n, Fin: fin, Failed: err != nil}
+	return func(now time.Time) {
+		if err != nil {
+			if e.fence.Err() != nil {
+				e.fail(err)
+				return
+			}
+			e.failFile(in, pos.File, plainError(err).Error())
+		}
+		e.stepIn(now, in, ev)
+	}
+}
+
+func (e *Engine) dirMade(now time.Time, in *incoming, d uint32, dir string, err error) {
+	if err != nil {
+		e.tolerate(err)
+		in.failed = append(in.failed, fileFailure{0, FileFailure{Name: dir, Reason: plainError(err).Error()}})
+		e.emitIn(in, EventFailed, dir, plainError(err).Error())
+	}
+	e.stepIn(now, in, receive.Event{Kind: receive.DirMade, Dir: d, Failed: err != nil})
+}
+
+func (e *Engine) loaded(now time.Time, in *incoming, m *manifest, err error) {
+	ev := receive.Event{Kind: receive.Loaded, Failed: err != nil}
+	if err != nil {
+		in.rec.Reason = err.Error()
+	} else {
+		in.layout = newLayout(m)
+		ev.Last, ev.Dirs = uint32(len(m.Files)), uint32(len(m.Dirs))
+	}
+	e.stepIn(now, in, ev)
+}
+
+// list finds the parts of a transfer, those of the newest epoch first, through descriptors opened
+// now: a listing kept by a network file system could be stale.
+func (e *Engine) list(in *incoming) completion {
+	type listed struct {
+		name partName
+		dir  uint32
+		path string
+	}
+	var all []listed
+	scan := func(t *tree, d uint32, dir string) error {
+		names, err := t.names(dir)
+		for _, s := range names {
+			if n, ok := parsePart(s); ok && n.transfer == in.rec.ID {
+				all = append(all, listed{n, d, dir})
+			}
+		}
+		return err
+	}
+	err := scan(e.dir, receive.ManifestDir, ".")
+	if in.layout != nil {
+		for d := 0; d < len(in.layout.dirs) && err == nil; d++ {
+			err = scan(e.files, uint32(d), in.layout.dirs[d])
+		}
+	}
+	slices.SortStableFunc(all, func(a, b listed) int { return cmp.Compare(b.name.epoch, a.name.epoch) })
+	return func(now time.Time) {
+		if err != nil {
+			e.fail(fmt.Errorf("transfer: cannot list the parts of %s: %w", in.rec.ID, err))
+			return
+		}
+		parts := make([]receive.Part, len(all))
+		for i, l := range all {
+			in.found = append(in.found, foundPart{file: l.name.file, dir: l.path, name: l.name.String()})
+			parts[i] = receive.Part{File: l.name.file, Dir: l.dir, Name: uint32(i)}
+		}
+		e.stepIn(now, in, receive.Event{Kind: receive.Listed, Parts: parts})
+	}
+}
+
+// reopen goes on with an unfinished part: it is synced first, so that an error of an earlier write
+// comes out before anything is trusted, and must have at least the bytes that the journal speaks of.
+func (e *Engine) reopen(op *writeOp) completion {
+	in, pos := op.in, op.act.Pos
+	p := &part{}
+	err := func() (err error) {
+		if p.file, err = op.made.tree.reopen(op.made.part); err != nil {
+			return err
+		}
+		if err = op.made.tree.sync(p.file); err != nil {
+			return err
+		}
+		fi, err := p.file.Stat()
+		if err == nil && fi.Size() < pos.Offset {
+			err = errors.New("shorter than the journal says")
+		}
+		if err == nil {
+			err = p.restore(in.rec.Point, pos)
+		}
+		return err
+	}()
+	if err != nil {
+		if p.file != nil {
+			p.file.Close()
+		}
+		e.tolerate(err)
+		e.tolerate(op.made.tree.remove(op.made.part))
+	} else {
+		in.setPart(pos.File, p)
+	}
+	return func(now time.Time) {
+		e.stepIn(now, in, receive.Event{Kind: receive.Reopened, Failed: err != nil})
+	}
+}
+
+// restore brings the digest to pos: from the journal's state where this program can continue it,
+// else by reading the prefix.
+func (p *part) restore(pt point, pos stream.Pos) error {
+	if p.hash = pt.digest(); p.hash != nil && pt.Pos == pos {
+		return nil
+	}
+	p.hash = sha256.New()
+	_, err := io.Copy(p.hash, io.NewSectionReader(p.file, 0, pos.Offset))
+	return err
+}
+
+func (in *incoming) setPart(file uint32, p *part) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.parts[file] = p
+}
+
+func (in *incoming) part(file uint32) *part {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if p := in.parts[file]; p != nil {
+		return p
+	}
+	return &part{problem: errors.New("the part is not open")}
+}
+
+// closePart closes a part and forgets it.
+func (in *incoming) closePart(file uint32) {
+	in.mu.Lock()
+	p := in.parts[file]
+	delete(in.parts, file)
+	in.mu.Unlock()
+	if p != nil && p.file != nil {
+		p.file.Close()
+	}
+}
+
+func (in *incoming) closeParts() {
+	for file := range in.parts {
+		in.closePart(file)
+	}
+}
