@@ -1,4 +1,11 @@
-// Package mqrc names the reason codes of IBM MQ that this library meets.
+// Package mqrc names the reason codes of IBM MQ that a program meets when it connects, opens, puts,
+// gets, commits, backs out and inquires.
+//
+// It holds names only. What a reason means for a program depends on the verb that gave it and on how
+// the program is connected; package mqconn decides that.
+//
+// Numbers and names: IBM MQ documentation, "API completion and reason codes" (the Q04xxxx pages),
+// and cmqc.h.
 package mqrc
 
 import "strconv"
@@ -6,15 +13,16 @@ import "strconv"
 // Reason is an MQI reason code (MQRC_*).
 type Reason int32
 
-// String gives the number and, where this package knows it, the name: "2059 MQRC_Q_MGR_NOT_AVAILABLE".
-func (r Reason) String() string { return strconv.Itoa(int(r)) }
+// String gives the number, which operators search for, and, where this package knows it, the name:
+// "2059 MQRC_Q_MGR_NOT_AVAILABLE".
+func (r Reason) String() string {
+	number := strconv.Itoa(int(r))
+	if name := r.Name(); name != "" {
+		return number + " " + name
+	}
+	return number
+}
 
-// Skeleton: to be completed by the owner of this package.
-const (
-	None             Reason = 0
-	ObjectInUse      Reason = 2042
-	NoMsgAvailable   Reason = 2033
-	ConnectionBroken Reason = 2009
-	QFull            Reason = 2053
-	UnknownObject    Reason = 2085
-)
+// Name is the constant's name in cmqc.h, "MQRC_Q_MGR_NOT_AVAILABLE", or empty where this package does
+// not know it.
+func (r Reason) Name() string { return names[r] }
