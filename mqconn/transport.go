@@ -64,6 +64,8 @@ type Transport interface {
 	// Hold opens queue for exclusive input until Close, so that nobody else can get from it.
 	// A queue that another holds answers 2042 (mqrc.ObjectInUse).
 	Hold(queue string) error
+	// Commit ends the unit of work. With nothing in it, and on a connection that is not transacted,
+	// it succeeds, and has asked the queue manager: an idle connection is probed so.
 	Commit() error
 	Backout() error
 	Info() Info

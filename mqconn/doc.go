@@ -1,0 +1,33 @@
+// Package mqconn keeps a program connected to an IBM MQ queue manager that may stop, restart or move
+// to another machine.
+//
+// A [Connector] dials, calls the program's function with a [Session], and when the connection is lost
+// waits for the function to return and does so again. The function opens its connections ([Conn]) on
+// the Session, one for each role, and returns when a call fails; it need not know why.
+//
+// # What it promises
+//
+//   - It retries without end, with a delay that is never zero, and says each failure in an event.
+//   - The function runs at most once at a time, and again only after its Session was lost.
+//   - The loss of one connection ends its Session: no other connection of it can do anything afterwards
+//     that a successor would not know of, and all give their handles back at once.
+//   - Old connections are closed, or given up and counted, before new ones are dialled.
+//   - Every error has a [Class] that says what has become of the call and what the caller can do.
+//   - A context ends every wait within about a second, also a wait inside the MQ client.
+//
+// # What it does not promise
+//
+//   - Exactly once. When a connection breaks under a commit, or under a call outside a unit of work,
+//     nobody knows whether it took effect ([OutcomeUnknown]). The program repeats the work, and must
+//     be able to.
+//   - That a call ends that the MQ client does not return from. It is given up ([ErrStuck]); its thread
+//     and its [Message] belong to it until it returns, and [Status] counts it.
+//   - Exclusiveness. [Conn.Hold] is the queue manager's exclusive open. A program whose host vanishes
+//     keeps it until the queue manager notices, and a program that is stopped and wakes up late has lost it.
+//   - That a broken link is noticed at once. The MQ client notices a vanished peer after the channel's
+//     heartbeat interval: up to twice HBINT, which by default is 300 s. Define the channel with HBINT(5).
+//   - Automatic client reconnection (MQCNO_RECONNECT) beneath it: transports switch it off, since a
+//     call would then block for minutes and the loss of the unit of work would go unseen.
+//
+// Package mqtest is a queue manager for tests of programs that use this package.
+package mqconn

@@ -1,0 +1,138 @@
+package mqconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Session is one generation of connections to one queue manager. The loss of one of them ends all:
+// each then gives its handles back, and every call says so.
+type Session struct {
+	c            *Connector
+	ctx          context.Context
+	cancel       context.CancelCauseFunc
+	generation   uint64
+	endpoint     string
+	queueManager string
+	hasCommitted atomic.Bool
+
+	mu     sync.Mutex
+	closed bool
+	spare  *Conn // dialled by Run, not yet opened
+
+	owned sync.WaitGroup // keepers of connections, and Opens under way
+}
+
+func newSession(ctx context.Context, c *Connector, generation uint64, first *Conn) *Session {
+	s := &Session{
+		c:            c,
+		generation:   generation,
+		endpoint:     first.endpoint,
+		queueManager: first.info.QueueManager,
+		spare:        first,
+	}
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	s.owned.Add(1)
+	first.start(s)
+	return s
+}
+
+// Generation counts the sessions of one Connector from 1 and grows with each. It has a meaning in
+// this process only.
+func (s *Session) Generation() uint64 { return s.generation }
+
+// Open gives a connection for role, which goes into the application name and into messages for
+// people. A transacted connection has a unit of work: what it puts and gets counts only after Commit.
+// The first transacted Open returns the connection that Run dialled.
+//
+// All connections of a Session go to the same endpoint and must be answered by the same queue
+// manager. An error of Open has ended the Session, unless it is that of ctx.
+func (s *Session) Open(ctx context.Context, role string, transacted bool) (*Conn, error) {
+	spare, err := s.enter(transacted)
+	if err != nil {
+		return nil, err
+	}
+	defer s.owned.Done()
+	if spare != nil {
+		return spare, nil
+	}
+	o := DialOptions{Endpoint: s.endpoint, Role: role, Transacted: transacted}
+	dialCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })
+	defer stop()
+
+	d := s.c.dial(dialCtx, o)
+	if d.err == nil {
+		return s.adopt(o, d)
+	}
+	if s.ctx.Err() != nil {
+		return nil, s.endedError(VerbConnect, "")
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, s.failed(d.err)
+}
+
+// enter counts an Open, so that the end of the Session waits for it, and looks for the spare.
+func (s *Session) enter(transacted bool) (*Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.ctx.Err() != nil {
+		return nil, s.endedError(VerbConnect, "")
+	}
+	s.owned.Add(1)
+	spare := s.spare
+	if spare != nil && transacted {
+		s.spare = nil
+		return spare, nil
+	}
+	return nil, nil
+}
+
+func (s *Session) adopt(o DialOptions, d dialled) (*Conn, error) {
+	conn := newConn(s.c, o, d.transport, d.info)
+	if name := d.info.QueueManager; name != s.queueManager && name != "" && s.queueManager != "" {
+		_ = conn.worker.stop()
+		return nil, s.failed(&Error{Verb: VerbConnect, Endpoint: s.endpoint, Class: Retry,
+			cause: fmt.Errorf("answered by queue manager %s, but this session is with %s", name, s.queueManager)})
+	}
+	s.owned.Add(1)
+	conn.start(s)
+	return conn, nil
+}
+
+// failed ends the Session because a connection that it needs cannot be made.
+func (s *Session) failed(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Verb: VerbConnect, Endpoint: s.endpoint, Class: Fatal, cause: err}
+	}
+	s.c.lost(s, e, false)
+	return e
+}
+
+// endedError is for calls that were not made. Its class is Retry whatever ended the Session: nothing
+// of this call has happened.
+func (s *Session) endedError(v Verb, queue string) *Error {
+	cause := context.Cause(s.ctx)
+	e := &Error{Verb: v, Endpoint: s.endpoint, Queue: queue, Class: Retry, cause: fmt.Errorf("%w: %w", ErrSessionEnded, cause)}
+	var first *Error
+	if errors.As(cause, &first) {
+		e.CompletionCode, e.Reason = first.CompletionCode, first.Reason
+	}
+	return e
+}
+
+// close ends the Session and waits until its connections are closed or given up.
+func (s *Session) close() {
+	s.cancel(nil)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.owned.Wait()
+}
