@@ -1,0 +1,391 @@
+package connect
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+const (
+	testMin = 20 * time.Millisecond
+	testMax = time.Second
+)
+
+// scripted answers what a test says, also what a sane generator never would.
+type scripted struct {
+	next   func() time.Duration
+	resets int
+}
+
+func (s *scripted) NextBackOff() time.Duration { return s.next() }
+func (s *scripted) Reset()                     { s.resets++ }
+
+func fixed(d time.Duration) *scripted {
+	return &scripted{next: func() time.Duration { return d }}
+}
+
+func newCore(endpoints int, i Intervals) *Core {
+	return New(Config{Endpoints: endpoints, Min: testMin, Max: testMax, Intervals: i,
+		RefusedTries: 5, RefusedDelay: 30 * time.Second, Settled: 30 * time.Second})
+}
+
+// story drives a core by hand and keeps its clock.
+type story struct {
+	t    *testing.T
+	core *Core
+	now  time.Time
+}
+
+func (s *story) step(e Event) []Action {
+	s.t.Helper()
+	return s.core.Step(s.now, e, nil)
+}
+
+// expect steps and checks what the core wants done.
+func (s *story) expect(e Event, want ...Action) {
+	s.t.Helper()
+	if got := s.step(e); fmt.Sprint(got) != fmt.Sprint(want) {
+		s.t.Fatalf("after %+v: %+v, want %+v", e, got, want)
+	}
+}
+
+func begin(t *testing.T, endpoints int, i Intervals) *story {
+	t.Helper()
+	s := &story{t: t, core: newCore(endpoints, i), now: time.Unix(0, 0)}
+	s.expect(Event{Kind: Started}, Action{Kind: Dial})
+	return s
+}
+
+func failed(v Verdict) Event { return Event{Kind: DialFailed, Verdict: v} }
+
+func wait(d time.Duration) Action { return Action{Kind: Wait, Delay: d} }
+
+func TestAllEndpointsAreTriedBeforeTheDelay(t *testing.T) {
+	s := begin(t, 3, fixed(testMin))
+	s.expect(failed(Outage), Action{Kind: Dial, Endpoint: 1})
+	s.expect(failed(WrongEndpoint), Action{Kind: Dial, Endpoint: 2})
+	s.expect(failed(Refused), wait(testMin))
+	s.expect(Event{Kind: Elapsed}, Action{Kind: Dial, Endpoint: 0})
+}
+
+func TestNextEndpointComesFirstAfterALoss(t *testing.T) {
+	s := begin(t, 2, fixed(testMin))
+	s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
+	s.expect(Event{Kind: Lost, Verdict: Outage, Generation: 1}, Action{Kind: End, Generation: 1})
+	s.expect(Event{Kind: Returned}, Action{Kind: Close, Generation: 1})
+	s.expect(Event{Kind: Closed}, wait(testMin))
+	s.expect(Event{Kind: Elapsed}, Action{Kind: Dial, Endpoint: 1})
+}
+
+// IT38745: a reconnect loop without a delay took a whole processor. backoff/v4 answers -1 for "stop",
+// and its jitter goes below and beyond its own bounds.
+func TestDelayIsNeverZeroIT38745(t *testing.T) {
+	for _, d := range []time.Duration{-1, 0, 1, time.Hour} {
+		s := begin(t, 1, fixed(d))
+		for range 3 {
+			got := s.step(failed(Outage))
+			if len(got) != 1 || got[0].Kind != Wait || got[0].Delay < testMin || got[0].Delay > testMax {
+				t.Fatalf("generator says %v: %+v", d, got)
+			}
+			s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+		}
+	}
+}
+
+// IT35599: a standby ended because of 2009 in one phase of its start. Whatever phase a recoverable
+// error comes in, the core goes on to another dial.
+func TestRecoverableErrorInAnyStartUpPhaseDoesNotEndRunIT35599(t *testing.T) {
+	s := begin(t, 1, fixed(testMin))
+	for range 100 { // the first dial
+		s.expect(failed(Outage), wait(testMin))
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+	}
+	for range 4 { // refusals, then an outage: nothing is settled
+		s.expect(failed(Refused), wait(testMax))
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+	}
+	s.expect(failed(Outage), wait(testMin))
+	s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+	for range 4 {
+		s.expect(failed(Refused), wait(testMax))
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+	}
+	s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
+	s.expect(Event{Kind: Lost, Verdict: Outage, Generation: 1}, Action{Kind: End, Generation: 1}) // the first call
+	s.expect(Event{Kind: Returned}, Action{Kind: Close, Generation: 1})
+	s.expect(Event{Kind: Closed}, wait(testMin))
+}
+
+func TestRefusedRoundsEndRunOnlyBeforeTheFirstGoodConnection(t *testing.T) {
+	s := begin(t, 1, fixed(testMin))
+	for range 4 {
+		s.expect(failed(Refused), wait(testMax))
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+	}
+	s.expect(failed(WrongEndpoint), Action{Kind: Finish, Result: GaveUp})
+
+	s.expect(Event{Kind: Started}, Action{Kind: Dial}) // a new Run counts anew
+	s.expect(failed(Refused), wait(testMax))
+	s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+	s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
+	s.expect(Event{Kind: Lost, Verdict: Refused, Generation: 1}, Action{Kind: End, Generation: 1})
+	s.expect(Event{Kind: Returned}, Action{Kind: Close, Generation: 1})
+	s.expect(Event{Kind: Closed}, wait(30*time.Second))
+	for range 100 {
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+		s.expect(failed(Refused), wait(30*time.Second))
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+		s.expect(failed(WrongEndpoint), wait(testMin))
+	}
+}
+
+func TestOneRefusalAmongEndpointsThatAreDownDoesNotGiveUp(t *testing.T) {
+	s := begin(t, 2, fixed(testMin))
+	for range 100 {
+		s.expect(failed(Refused), Action{Kind: Dial, Endpoint: 1})
+		s.expect(failed(Outage), wait(testMin))
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+	}
+}
+
+func TestDelaysStartAnewOnlyAfterASessionThatWasOfUse(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		lived     time.Duration
+		committed bool
+		resets    int
+	}{
+		{"dropped at once", time.Second, false, 0},
+		{"almost settled", 30*time.Second - 1, false, 0},
+		{"settled", 30 * time.Second, false, 1},
+		{"committed work", time.Second, true, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i := fixed(testMin)
+			s := begin(t, 1, i)
+			s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
+			if c.committed {
+				s.expect(Event{Kind: Committed, Generation: 1})
+			}
+			s.now = s.now.Add(c.lived)
+			s.expect(Event{Kind: Lost, Verdict: Outage, Generation: 1}, Action{Kind: End, Generation: 1})
+			s.now = s.now.Add(time.Hour) // the function takes its time to return
+			s.expect(Event{Kind: Returned}, Action{Kind: Close, Generation: 1})
+			s.expect(Event{Kind: Closed}, wait(testMin))
+			if i.resets != c.resets {
+				t.Errorf("generator was reset %d times, want %d", i.resets, c.resets)
+			}
+		})
+	}
+}
+
+func TestCancelEndsEveryPhase(t *testing.T) {
+	cancel := Event{Kind: Cancelled}
+	stopped := Action{Kind: Finish, Result: Stopped}
+
+	s := begin(t, 2, fixed(testMin))
+	s.expect(cancel)
+	s.expect(failed(Outage), stopped)
+
+	s = begin(t, 2, fixed(testMin))
+	s.expect(cancel)
+	s.expect(Event{Kind: Connected}, Action{Kind: Close, Generation: 1}) // came in spite of it
+	s.expect(Event{Kind: Closed}, stopped)
+
+	s = begin(t, 1, fixed(testMin))
+	s.expect(failed(Outage), wait(testMin))
+	s.expect(cancel, stopped)
+	s.expect(Event{Kind: Elapsed}) // too late
+
+	s = begin(t, 1, fixed(testMin))
+	s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
+	s.expect(cancel, Action{Kind: End, Generation: 1})
+	s.expect(Event{Kind: Returned}, Action{Kind: Close, Generation: 1})
+	s.expect(Event{Kind: Closed}, Action{Kind: Finish, Result: FunctionReturned})
+
+	s = begin(t, 1, fixed(testMin))
+	s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
+	s.expect(Event{Kind: Lost, Verdict: Outage, Generation: 1}, Action{Kind: End, Generation: 1})
+	s.expect(cancel)
+	s.expect(Event{Kind: Returned}, Action{Kind: Close, Generation: 1})
+	s.expect(Event{Kind: Closed}, stopped)
+}
+
+func TestNotBuiltGivesUpAtOnce(t *testing.T) {
+	s := begin(t, 3, fixed(testMin))
+	s.expect(failed(Impossible), Action{Kind: Finish, Result: GaveUp})
+}
+
+// model is what a shell sees: it answers the action that is outstanding, sometimes tells of things
+// that are long over, and checks that the core keeps its promises.
+type model struct {
+	core      *Core
+	endpoints int
+	now       time.Time
+
+	outstanding Action // Kind 0: none, Run is not active
+	inFunction  uint64 // generation given to the function
+	open        uint64 // generation whose connections are not closed
+	lost        bool
+	cancelled   bool
+	connected   bool
+
+	last          uint64 // highest generation begun
+	dialled       map[int]bool
+	refusedOnly   bool // this round
+	refusedRounds int
+	impossible    bool
+}
+
+func (m *model) step(t *rapid.T, e Event) {
+	ended := false
+	next := Action{}
+	for _, a := range m.core.Step(m.now, e, nil) {
+		if a.Kind == End {
+			if a.Generation != m.open || ended {
+				t.Fatalf("%+v after %+v while generation %d is open", a, e, m.open)
+			}
+			ended = true
+			continue
+		}
+		if next.Kind != 0 {
+			t.Fatalf("two actions at once: %+v and %+v", next, a)
+		}
+		next = a
+	}
+	if next.Kind != 0 {
+		m.check(t, next)
+	}
+}
+
+func (m *model) check(t *rapid.T, a Action) {
+	m.outstanding = a
+	switch a.Kind {
+	case Dial:
+		if m.cancelled || m.open != 0 || m.inFunction != 0 {
+			t.Fatalf("dial while cancelled %v, generation %d open", m.cancelled, m.open)
+		}
+		if m.dialled[a.Endpoint] {
+			t.Fatalf("endpoint %d dialled twice without a delay", a.Endpoint)
+		}
+		m.dialled[a.Endpoint] = true
+	case Wait:
+		if m.cancelled {
+			t.Fatal("waits although cancelled")
+		}
+		if a.Delay < testMin || a.Delay > testMax && a.Delay != 30*time.Second {
+			t.Fatalf("delay %v", a.Delay)
+		}
+		if len(m.dialled) != m.endpoints && len(m.dialled) != 0 {
+			t.Fatalf("waits after %d of %d endpoints", len(m.dialled), m.endpoints)
+		}
+	case Begin:
+		if m.cancelled || m.inFunction != 0 || m.open != 0 || a.Generation <= m.last {
+			t.Fatalf("generation %d begins after %d", a.Generation, m.last)
+		}
+		m.last, m.inFunction, m.open, m.lost = a.Generation, a.Generation, a.Generation, false
+	case Close:
+		if m.inFunction != 0 {
+			t.Fatal("closes while the function runs")
+		}
+	case Finish:
+		m.checkFinish(t, a.Result)
+	}
+}
+
+func (m *model) checkFinish(t *rapid.T, r Result) {
+	m.outstanding = Action{}
+	switch {
+	case m.open != 0:
+		t.Fatal("finished with connections open")
+	case r == FunctionReturned && m.lost:
+		t.Fatal("took the function's result although its session was lost")
+	case r == Stopped && !m.cancelled:
+		t.Fatal("stopped without being asked")
+	case r == GaveUp && !m.impossible && (m.connected || m.refusedRounds < 5):
+		t.Fatalf("gave up: connected before %v, %d rounds refused", m.connected, m.refusedRounds)
+	}
+}
+
+func (m *model) dialEnds(t *rapid.T) {
+	v := rapid.SampledFrom([]Verdict{0, Outage, Outage, WrongEndpoint, Refused, Refused, Refused, Impossible}).Draw(t, "verdict")
+	if v == 0 {
+		m.connected, m.refusedRounds, m.dialled = true, 0, map[int]bool{}
+		if m.cancelled {
+			m.open = m.core.Generation() + 1
+		}
+		m.step(t, Event{Kind: Connected})
+		return
+	}
+	m.impossible = v == Impossible
+	m.refusedOnly = m.refusedOnly && v != Outage
+	if len(m.dialled) == m.endpoints && v != Impossible {
+		if m.refusedOnly {
+			m.refusedRounds++
+		} else {
+			m.refusedRounds = 0
+		}
+	}
+	m.step(t, failed(v))
+}
+
+func TestCoreKeepsItsPromisesWhateverHappens(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{endpoints: rapid.IntRange(1, 3).Draw(t, "endpoints"), now: time.Unix(0, 0), dialled: map[int]bool{}}
+		m.core = newCore(m.endpoints, &scripted{next: func() time.Duration {
+			return rapid.SampledFrom([]time.Duration{-1, 0, 1, testMin, testMax / 2, time.Hour}).Draw(t, "interval")
+		}})
+		t.Repeat(map[string]func(*rapid.T){
+			"complete": func(t *rapid.T) { m.complete(t) },
+			"time":     func(t *rapid.T) { m.now = m.now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "s")) * time.Second) },
+			"lost": func(t *rapid.T) {
+				g := rapid.Uint64Range(0, m.last+1).Draw(t, "generation")
+				if g == m.inFunction && g != 0 && !m.cancelled {
+					m.lost = true
+				}
+				m.step(t, Event{Kind: Lost, Generation: g, Verdict: Outage})
+			},
+			"committed": func(t *rapid.T) {
+				m.step(t, Event{Kind: Committed, Generation: rapid.Uint64Range(0, m.last+1).Draw(t, "generation")})
+			},
+			"cancel": func(t *rapid.T) {
+				if m.outstanding.Kind == 0 || rapid.IntRange(0, 9).Draw(t, "seldom") > 0 {
+					t.Skip()
+				}
+				m.cancelled = true
+				m.step(t, Event{Kind: Cancelled})
+			},
+			"": func(t *rapid.T) {
+				if (m.core.Phase() == Idle) != (m.outstanding.Kind == 0) {
+					t.Fatalf("phase %d with %+v outstanding", m.core.Phase(), m.outstanding)
+				}
+				if m.lost && m.inFunction != 0 && m.core.Phase() != Ending {
+					t.Fatal("a lost session still counts as live")
+				}
+			},
+		})
+	})
+}
+
+// complete answers the outstanding action, as the shell would.
+func (m *model) complete(t *rapid.T) {
+	switch m.outstanding.Kind {
+	case 0:
+		m.cancelled, m.impossible, m.refusedRounds = false, false, 0
+		m.dialled, m.refusedOnly = map[int]bool{}, true
+		m.step(t, Event{Kind: Started})
+	case Dial:
+		m.dialEnds(t)
+	case Wait:
+		m.dialled, m.refusedOnly = map[int]bool{}, true
+		m.step(t, Event{Kind: Elapsed})
+	case Begin:
+		m.inFunction = 0
+		m.step(t, Event{Kind: Returned})
+	case Close:
+		m.open = 0
+		m.step(t, Event{Kind: Closed})
+	}
+}
