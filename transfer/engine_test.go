@@ -120,26 +120,42 @@ func facts(t *testing.T, dir string) map[string]fileFacts {
 	t.Helper()
 	all := map[string]fileFacts{}
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
 		rel, _ := filepath.Rel(dir, p)
-		fi, err := d.Info()
-		if err != nil {
+		if err != nil || d.IsDir() {
+			all[rel+"/"] = fileFacts{}
 			return err
 		}
-		if d.IsDir() {
-			all[rel+"/"] = fileFacts{}
-			return nil
-		}
-		b, err := os.ReadFile(p)
-		all[rel] = fileFacts{fi.Size(), fi.Mode(), fi.ModTime().UnixNano(), sha256.Sum256(b)}
-		return err
+		all[rel] = readFacts(t, p)
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+func readFacts(t *testing.T, p string) fileFacts {
+	t.Helper()
+	fi, err := os.Lstat(p)
+	if err != nil {
+		t.Error(err)
+		return fileFacts{}
+	}
+	b, err := os.ReadFile(p)
+	if err != nil {
+		t.Error(err)
+	}
+	return fileFacts{fi.Size(), fi.Mode(), fi.ModTime().UnixNano(), sha256.Sum256(b)}
+}
+
+// walkFiles calls fn for every file; directories may change meanwhile.
+func walkFiles(fsys fs.FS, fn func(name string)) error {
+	return fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			fn(p)
+		}
+		return nil
+	})
 }
 
 func wait(t *testing.T, e *transfer.Engine, id transfer.ID) transfer.Status {

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
@@ -247,63 +246,72 @@ func (j *journal) rotate(n int, snapshot []byte) error {
 func (j *journal) close() error { return j.file.Close() }
 
 // readJournal replays a journal. An entry that is not whole at the end was never durable, so nobody
-// was told of it; one in the head or the snapshot means that the file is damaged.
+// was told of it. One in the head or the snapshot, or one that is followed by a whole entry, means
+// that the file is damaged: reading it as a shorter one could deliver files twice.
 func readJournal(dir *tree, n journalName) (*state, error) {
-	f, err := dir.root.Open(n.String())
+	rest, err := dir.root.ReadFile(n.String())
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	damaged := func(why string) error {
-		return &JournalError{Path: dir.root.Name() + string(os.PathSeparator) + n.String(), Reason: why}
+	damaged := func(format string, args ...any) error {
+		return &JournalError{Path: dir.root.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
 	}
-	r := bufio.NewReaderSize(f, 1<<20)
 	var head journalHead
-	body, err := readEntry(r)
-	if err != nil || json.Unmarshal(body, &head) != nil {
+	body, rest := cutEntry(rest)
+	if body == nil || json.Unmarshal(body, &head) != nil {
 		return nil, damaged("it has no head")
 	}
 	if head.Version != journalVersion {
-		return nil, damaged(fmt.Sprintf("it has version %d, this program understands %d", head.Version, journalVersion))
+		return nil, damaged("it has version %d, this program understands %d", head.Version, journalVersion)
 	}
 	s := newState()
 	for i := 0; ; i++ {
-		body, err := readEntry(r)
-		var rec record
-		if err == nil {
-			err = json.Unmarshal(body, &rec)
-		}
-		if err == nil {
+		var body []byte
+		if body, rest = cutEntry(rest); body != nil {
+			var rec record
+			if err := json.Unmarshal(body, &rec); err != nil {
+				return nil, damaged("record %d is not understood: %v", i, err)
+			}
 			s.apply(rec)
 			continue
 		}
 		if i < head.Records {
-			return nil, damaged(fmt.Sprintf("it ends within its snapshot, after %d of %d records", i, head.Records))
+			return nil, damaged("it ends within its snapshot, after %d of %d records", i, head.Records)
 		}
-		if _, after := readEntry(r); after == nil {
-			return nil, damaged(fmt.Sprintf("record %d is damaged, and it is not the last", i))
+		if entryWithin(rest) {
+			return nil, damaged("record %d is damaged, and it is not the last", i)
 		}
 		return s, nil
 	}
 }
 
-func readEntry(r io.Reader) ([]byte, error) {
-	var prefix [8]byte
-	if _, err := io.ReadFull(r, prefix[:]); err != nil {
-		return nil, err
+const prefixBytes = 8
+
+// cutEntry takes the first entry off b; nil: there is no whole one.
+func cutEntry(b []byte) (body, rest []byte) {
+	if len(b) < prefixBytes {
+		return nil, b
 	}
-	n := binary.LittleEndian.Uint32(prefix[:])
-	if n == 0 || n > maxRecordBytes {
-		return nil, errTorn
+	n := int64(binary.LittleEndian.Uint32(b))
+	if n == 0 || n > maxRecordBytes || prefixBytes+n > int64(len(b)) {
+		return nil, b
 	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(r, body); err != nil {
-		return nil, err
+	body = b[prefixBytes : prefixBytes+n]
+	if binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(body, castagnoli) {
+		return nil, b
 	}
-	if binary.LittleEndian.Uint32(prefix[4:]) != crc32.Checksum(body, castagnoli) {
-		return nil, errTorn
-	}
-	return body, nil
+	return body, b[prefixBytes+n:]
 }
 
-var errTorn = errors.New("torn entry")
+// entryWithin says whether a whole entry begins anywhere in b.
+func entryWithin(b []byte) bool {
+	for i := 1; i+prefixBytes < len(b); i++ {
+		if b[i+prefixBytes] != '{' {
+			continue
+		}
+		if body, _ := cutEntry(b[i:]); body != nil {
+			return true
+		}
+	}
+	return false
+}

@@ -164,7 +164,9 @@ func (e *Engine) sendData(o *outgoing, nonce uint64) {
 	f.body = f.body[:HeaderBytes+f.n]
 	e.stamp(&h)
 	e.enqueue(sendOp{peer: o.rec.To, head: h, frame: f, complete: func(now time.Time, failed bool) {
-		e.giveBuffer(f)
+		if !failed { // a call that is stuck in the link may still read it
+			e.giveBuffer(f)
+		}
 		e.stepOut(now, o, send.Event{Kind: send.Sent, Failed: failed})
 	}})
 }

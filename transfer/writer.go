@@ -107,10 +107,7 @@ func (e *Engine) runWrite(op *writeOp) completion {
 		return func(now time.Time) { e.dirMade(now, in, a.Dir, dir, err) }
 	case receive.TakeOver:
 		err := op.made.tree.replace(op.made.final, op.made.part)
-		if !errors.Is(err, fs.ErrNotExist) {
-			e.tolerate(err)
-		}
-		return nil
+		return func(now time.Time) { e.takenOver(now, in, a.File, err) }
 	case receive.RemovePart:
 		e.tolerate(op.made.tree.remove(op.made.final))
 		return nil
@@ -123,6 +120,17 @@ func (e *Engine) runWrite(op *writeOp) completion {
 		return func(now time.Time) { e.loaded(now, in, m, err) }
 	}
 	return nil
+}
+
+// takenOver stops the engine when a part could not be given this epoch's name: a part that is not
+// found under it would count as delivered. That the part is gone meanwhile is no error: a stopped
+// holder has delivered it after the listing.
+func (e *Engine) takenOver(now time.Time, in *incoming, file uint32, err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.fail(fmt.Errorf("transfer: cannot take a part of %s over: %w", in.rec.ID, err))
+		return
+	}
+	e.stepIn(now, in, receive.Event{Kind: receive.TakenOver, File: file})
 }
 
 // tolerate stops the engine only when the fence is lost: a part that cannot be removed costs room.

@@ -93,7 +93,7 @@ func (t *Transfer) refuse(buf []Action) []Action {
 // and then their own, the part of the unfinished file goes on, and the rest is of no use because
 // the sender will send it again. The first part of a file in the list is the one of the newest
 // epoch.
-func (t *Transfer) listed(parts []Part, buf []Action) []Action {
+func (t *Transfer) listed(now time.Time, parts []Part, buf []Action) []Action {
 	if t.phase != Repairing {
 		return buf
 	}
@@ -102,20 +102,25 @@ func (t *Transfer) listed(parts []Part, buf []Action) []Action {
 		wanted := t.isCommitted(p.File) || p.File == t.durable.File && t.durable.Offset > 0
 		if wanted && !kept[p.File] {
 			kept[p.File] = true
+			t.left++
 			buf = append(buf, Action{Kind: TakeOver, File: p.File, Dir: p.Dir, Name: p.Name})
 			continue
 		}
 		buf = append(buf, Action{Kind: RemovePart, Dir: p.Dir, Name: p.Name})
 	}
-	t.check.stage, t.check.left = renaming, len(t.check.files)
-	if t.check.left == 0 {
-		t.check = checkpoint{}
+	return t.takenOver(now, buf)
+}
+
+// takenOver goes on once every part has this epoch's name. No file may be given its own name
+// before: its part would be missed under the new name, and count as delivered.
+func (t *Transfer) takenOver(now time.Time, buf []Action) []Action {
+	if t.phase != Repairing || t.left > 0 {
+		return buf
+	}
+	if len(t.check.files) == 0 {
 		return t.resume(buf)
 	}
-	for _, f := range t.check.files {
-		buf = append(buf, Action{Kind: Rename, File: f.Index, Dir: f.Dir})
-	}
-	return buf
+	return t.rename(now, buf)
 }
 
 func (t *Transfer) isCommitted(file uint32) bool {

@@ -65,7 +65,7 @@ type Transfer struct {
 
 	check  checkpoint
 	record record
-	left   int // directories of the manifest yet to be made or synced
+	left   int // parts to be taken over, directories of the manifest to be made or synced
 }
 
 // NewOpened makes a transfer that was just announced.
@@ -144,7 +144,10 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 	case Loaded, DirMade:
 		buf = t.manifestStep(e, buf)
 	case Listed:
-		buf = t.listed(e.Parts, buf)
+		buf = t.listed(now, e.Parts, buf)
+	case TakenOver:
+		t.left--
+		buf = t.takenOver(now, buf)
 	case Reopened:
 		buf = t.reopened(e, buf)
 	case DrainStarted:

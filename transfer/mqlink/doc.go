@@ -1,0 +1,18 @@
+// Package mqlink carries the frames of package transfer over IBM MQ queues.
+//
+// An agent's frames arrive on the queue MQHA.<AGENT>.IN of its own queue manager. Elsewhere a
+// remote queue definition of the same name leads there, so that a sender never names a queue
+// manager. The queue is held exclusively while the Link lives: that fences an older instance of the
+// agent, whose connection must be gone before a newer one gets anything.
+//
+// Two connections serve one Link. "in" is transacted, holds the input queue, gets and commits, and
+// puts nothing. "out" is not transacted and puts everything. They are two because a client library
+// that locks a connection while it waits for a message (mq-golang-jms20 does) would otherwise hold
+// every acknowledgement up behind a get.
+//
+// # What it does not do
+//
+// It does not keep file data: those messages are not persistent, may be lost with a queue manager or
+// a channel, and are asked for again by package transfer. It does not reconnect: a Link belongs to
+// one mqconn.Session and ends with it.
+package mqlink
