@@ -1,0 +1,148 @@
+package ha
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/resource"
+	"github.com/mqha/mqha/transfer"
+)
+
+// Agent is one instance of an agent.
+type Agent struct {
+	config    Config
+	instance  string
+	connector *mqconn.Connector
+	events    *events
+	epoch     atomic.Uint64 // for events: of the lease that is held
+	stops     chan bool     // true: drain
+	probes    chan chan error
+	ran       atomic.Bool
+	standBack time.Duration // before the next campaign, if nothing says otherwise
+}
+
+// New checks all of c and reports everything that is wrong at once, as *ConfigErrors. It does no
+// I/O. The instance gets a new random name.
+func New(c Config) (*Agent, error) {
+	a := &Agent{
+		instance: newInstance(), stops: make(chan bool, 8), probes: make(chan chan error), standBack: 5 * time.Second,
+	}
+	err := c.check()
+	c.setDefaults()
+	a.config = c
+	mq := c.MQ
+	if mq.Logger == nil {
+		mq.Logger = c.Logger
+	}
+	mq.OnEvent = func(ev mqconn.Event) {
+		a.say(CodeConnection, connectionText(ev), ev)
+		if c.MQ.OnEvent != nil {
+			c.MQ.OnEvent(ev)
+		}
+	}
+	connector, mqErr := mqconn.New(mq)
+	if mqErr != nil {
+		mqErr = &ConfigError{Text: "Config.MQ", Err: mqErr}
+	}
+	if err := errors.Join(err, mqErr); err != nil {
+		return nil, err
+	}
+	a.connector = connector
+	a.config.Transfer.OnEvent = func(ev transfer.Event) {
+		a.say(CodeTransfer, transferText(ev), ev)
+		if c.Transfer.OnEvent != nil {
+			c.Transfer.OnEvent(ev)
+		}
+	}
+	return a, nil
+}
+
+func newInstance() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}
+
+// Instance is the name of this instance, new and random with each New. A stop command names it.
+func (a *Agent) Instance() string { return a.instance }
+
+// Run campaigns, is active while it can, and stands by in between. It returns when ctx ends, after a
+// controlled stop; when a stop command came; when Work is done; or with an error:
+//
+//   - *ConfigError, or an *mqconn.Error of class Fatal: somebody has to change something.
+//   - With Config.AfterLoss Exit what made the agent step down: *lockfile.LostError,
+//     *resource.FailoverError, *FenceError, *mqconn.Error.
+//   - *OverrunError: something did not end; the process should.
+//
+// ExitCode maps them. Run can be called once.
+func (a *Agent) Run(ctx context.Context) error {
+	if a.ran.Swap(true) {
+		return errors.New("ha: Run can be called once; make a new Agent")
+	}
+	a.events = newEvents(a.config.OnEvent, a.config.Logger)
+	err := newRun(ctx, a).loop(ctx)
+	return a.flush(err)
+}
+
+// flush waits for the last events. A log on a disk that is gone may never take them: the agent
+// stops all the same, and says so.
+func (a *Agent) flush(err error) error {
+	a.events.close()
+	t := time.NewTimer(5 * time.Second)
+	defer t.Stop()
+	select {
+	case <-a.events.done:
+		return err
+	case <-t.C:
+		return &OverrunError{Running: []string{"OnEvent or Logger"}, Cause: err}
+	}
+}
+
+// Program adapts the agent to a host: it is ready when it is active, reports progress while it
+// stops, and is healthy while its control loop answers.
+func (a *Agent) Program() resource.Program {
+	return resource.Program{Name: "mqha-" + a.config.Name, Run: func(ctx context.Context, n resource.Notifier) error {
+		onEvent := a.config.OnEvent
+		a.config.OnEvent = func(ev Event) {
+			switch ev.Code {
+			case CodeActive:
+				n.Ready()
+			case CodeSteppingDown, CodeFailover, CodeLeaseLost:
+				n.Progress(ev.Text, max(a.config.DrainTimeout, 0)+a.config.StopTimeout)
+			}
+			if onEvent != nil {
+				onEvent(ev)
+			}
+		}
+		n.Healthy(a.healthy)
+		return a.Run(ctx)
+	}}
+}
+
+func (a *Agent) healthy(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case a.probes <- answer:
+		return <-answer
+	case <-ctx.Done():
+		return errors.New("ha: the agent's control loop does not answer")
+	}
+}
+
+// stop only asks. Whoever asks faster than the agent listens, asks an agent that is stopping already.
+func (a *Agent) stop(drain bool) {
+	select {
+	case a.stops <- drain:
+	default:
+	}
+}
+
+// say reports an event of the agent or of a package below.
+func (a *Agent) say(code Code, text string, detail any) {
+	a.events.emit(Event{Code: code, Epoch: a.epoch.Load(), Text: text, Detail: detail})
+}

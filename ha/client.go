@@ -1,0 +1,248 @@
+package ha
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/transfer"
+)
+
+// pingTimeout is how long Ping waits if its context has no deadline: as ftePingAgent.
+const pingTimeout = 5 * time.Second
+
+// replyExpiry is how long an answer waits for a client that may have gone.
+const replyExpiry = time.Minute
+
+// ErrNoAnswer matches *NoAnswerError.
+var ErrNoAnswer = errors.New("ha: the agent did not answer")
+
+// NoAnswerError says that no answer came in time: no instance is active, the agent cannot reach its
+// queue manager, or this client cannot reach its own. A submit or stop that was put will be done as
+// soon as there is an active instance; Submit with the same ID may be called again.
+type NoAnswerError struct {
+	Agent string
+	After time.Duration
+	Put   bool  // the command is on the agent's queue, or was
+	Err   error // the last trouble of the connection, or why the wait ended
+}
+
+func (e *NoAnswerError) Error() string {
+	where := "the command was not put"
+	if e.Put {
+		where = "the command was put"
+	}
+	return fmt.Sprintf("ha: agent %s did not answer in %.3f seconds (%s): %v", e.Agent, e.After.Seconds(), where, e.Err)
+}
+
+// Is matches ErrNoAnswer.
+func (e *NoAnswerError) Is(target error) bool { return target == ErrNoAnswer }
+
+// Unwrap gives the last trouble.
+func (e *NoAnswerError) Unwrap() error { return e.Err }
+
+// Pong is an agent's answer to Ping.
+type Pong struct {
+	Agent    string
+	Instance string // of the active one; Stop needs it
+	Epoch    uint64
+	Took     time.Duration // from the call of Ping, connecting included
+}
+
+// Client talks to an agent through its command queue. Each call uses a connection of its own, and
+// several calls may run at once. The context of a call bounds all of it; a lost connection is dialled
+// again within it.
+//
+// Errors of all calls: *NoAnswerError, *RefusedError, an error of the connection that is not worth
+// another try (ExitCode tells which), the error of a context that was cancelled.
+type Client struct {
+	config mqconn.Config
+	agent  string
+
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// NewClient makes a client of agent; it does no I/O. The queue manager of m is the agent's own, or one
+// that knows MQHA.<AGENT>.CMD as a remote queue.
+func NewClient(m mqconn.Config, agent string) (*Client, error) {
+	if err := checkName(agent); err != nil {
+		return nil, err
+	}
+	if _, err := mqconn.New(m); err != nil {
+		return nil, &ConfigError{Text: "the configuration of the connection", Err: err}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Client{config: m, agent: agent, ctx: ctx, cancel: cancel}, nil
+}
+
+// Close ends the calls that run and waits for them.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.calls.Wait()
+	return nil
+}
+
+// Ping asks the active instance whether it is there. Without a deadline it waits for 5 s.
+func (c *Client) Ping(ctx context.Context) (Pong, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+	}
+	start := time.Now()
+	a, err := c.ask(ctx, command{Command: pingCommand})
+	if err != nil {
+		return Pong{}, err
+	}
+	return Pong{Agent: a.Agent, Instance: a.Instance, Epoch: a.Epoch, Took: time.Since(start)}, nil
+}
+
+// Submit asks for a transfer and returns its ID when the agent has recorded it durably. An ID is drawn
+// if r has none. Submitting the same ID again is harmless: a program that must not submit twice draws
+// it (transfer.NewID) and keeps it before the first try.
+func (c *Client) Submit(ctx context.Context, r transfer.Request) (transfer.ID, error) {
+	if r.ID == (transfer.ID{}) {
+		r.ID = transfer.NewID()
+	}
+	a, err := c.ask(ctx, command{Command: submitCommand, Request: &r})
+	if err == nil && a.Transfer != nil {
+		return *a.Transfer, nil
+	}
+	return r.ID, err
+}
+
+// Status of a transfer; errors.Is transfer.ErrUnknown if the agent has none of that ID.
+func (c *Client) Status(ctx context.Context, id transfer.ID) (transfer.Status, error) {
+	a, err := c.ask(ctx, command{Command: statusCommand, Transfer: &id})
+	if err != nil {
+		return transfer.Status{}, err
+	}
+	if a.Status == nil {
+		return transfer.Status{}, fmt.Errorf("ha: agent %s answered without a status", c.agent)
+	}
+	return *a.Status, nil
+}
+
+// Stop asks the named instance to stop (Ping tells its name) and returns when it has agreed to. An
+// instance that is not active any more answers no more; its successor refuses the command and goes
+// on: errors.Is ErrRefused.
+func (c *Client) Stop(ctx context.Context, instance string, mode StopMode) error {
+	_, err := c.ask(ctx, command{Command: stopCommand, Instance: instance, Mode: mode})
+	return err
+}
+
+// ask puts a command and waits for its answer, in as many sessions as that takes.
+func (c *Client) ask(ctx context.Context, cmd command) (reply, error) {
+	if err := c.begin(); err != nil {
+		return reply{}, err
+	}
+	defer c.calls.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+
+	cmd.Version, cmd.Agent = commandVersion, c.agent
+	body, err := json.Marshal(cmd)
+	if err != nil {
+		return reply{}, fmt.Errorf("ha: the command cannot be written: %w", err)
+	}
+	connector, err := mqconn.New(c.config)
+	if err != nil {
+		return reply{}, err
+	}
+	q := question{client: c, body: body, lasting: cmd.Command == submitCommand || cmd.Command == stopCommand, id: newCorrelationID()}
+	start := time.Now()
+	err = connector.Run(ctx, q.ask)
+	if err != nil {
+		return reply{}, c.explain(ctx, err, connector.Status().LastError, time.Since(start), q.put)
+	}
+	if q.answer.Version != commandVersion {
+		return reply{}, fmt.Errorf("ha: agent %s answered in version %d, known here is %d", c.agent, q.answer.Version, commandVersion)
+	}
+	if a := q.answer; a.Refusal != "" {
+		return reply{}, &RefusedError{Agent: c.agent, Instance: a.Instance, Refusal: a.Refusal, Text: a.Text}
+	}
+	return q.answer, nil
+}
+
+func (c *Client) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return errors.New("ha: the client is closed")
+	}
+	c.calls.Add(1)
+	return nil
+}
+
+func (c *Client) explain(ctx context.Context, err, last error, after time.Duration, put bool) error {
+	switch {
+	case c.ctx.Err() != nil:
+		return errors.New("ha: the client was closed")
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		if last != nil {
+			err = last
+		}
+		return &NoAnswerError{Agent: c.agent, After: after, Put: put, Err: err}
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return sayWhatIsMissing(err, CommandQueue(c.agent))
+}
+
+// question is one command on its way. It is put again in each session: every command may come
+// twice, and the first answer is as good as the second.
+type question struct {
+	client  *Client
+	body    []byte
+	lasting bool // must outlive the queue manager
+	id      mqconn.ID
+	put     bool
+	answer  reply
+}
+
+func (q *question) ask(ctx context.Context, s *mqconn.Session) error {
+	conn, err := s.Open(ctx, "client", false)
+	if err != nil {
+		return err
+	}
+	answers := mqconn.Address{QueueManager: conn.Info().QueueManager, Queue: ReplyQueue(conn.Info().QueueManager)}
+	m := mqconn.Message{CorrelationID: q.id, Body: q.body, Persistent: q.lasting, ReplyTo: answers}
+	if deadline, ok := ctx.Deadline(); ok && !q.lasting {
+		// Nobody waits for the answer to a ping or status after that.
+		m.Expiry = max(time.Until(deadline), time.Second)
+	}
+	if err := conn.Put(ctx, mqconn.Address{Queue: CommandQueue(q.client.agent)}, &m); err != nil {
+		return err
+	}
+	q.put = true
+	var got mqconn.Message
+	if err := conn.Get(ctx, answers.Queue, &got, mqconn.GetOptions{Wait: -1, CorrelationID: q.id}); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(got.Body, &q.answer); err != nil {
+		return fmt.Errorf("ha: agent %s sent an answer that is not one: %w", q.client.agent, err)
+	}
+	return nil
+}
+
+// newCorrelationID draws 24 random bytes of which the last is not zero: mq-golang-jms20 cuts
+// trailing zero bytes off, and then does not find the message.
+func newCorrelationID() (id mqconn.ID) {
+	for id[len(id)-1] == 0 {
+		rand.Read(id[:]) // never fails: crypto/rand ends the process instead
+	}
+	return id
+}

@@ -1,0 +1,154 @@
+package ha
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/mqha/mqha/transfer"
+)
+
+// memory is a mover that keeps requests in memory.
+type memory struct {
+	requests map[transfer.ID]transfer.Request
+	err      error
+}
+
+func (m *memory) Submit(_ context.Context, r transfer.Request) (transfer.ID, error) {
+	if m.err == nil {
+		m.requests[r.ID] = r
+	}
+	return r.ID, m.err
+}
+
+func (m *memory) Status(id transfer.ID) (transfer.Status, error) {
+	r, ok := m.requests[id]
+	if !ok {
+		return transfer.Status{}, transfer.ErrUnknown
+	}
+	return transfer.Status{ID: id, Peer: r.To}, nil
+}
+
+func newResponder() (*responder, *memory) {
+	m := &memory{requests: map[transfer.ID]transfer.Request{}}
+	return &responder{agent: "SRC", instance: "i1", epoch: 7, engine: m}, m
+}
+
+func ask(t *testing.T, r *responder, c any) (reply, StopMode) {
+	t.Helper()
+	body, ok := c.(string)
+	if !ok {
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = string(b)
+	}
+	a, stop, err := r.answer(context.Background(), []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Version != commandVersion || a.Agent != "SRC" || a.Instance != "i1" || a.Epoch != 7 {
+		t.Errorf("the answer does not say who gave it: %+v", a)
+	}
+	return a, stop
+}
+
+func TestWhatIsNotACommandIsRefusedWithASentence(t *testing.T) {
+	r, _ := newResponder()
+	id := transfer.NewID()
+	for _, row := range []struct {
+		what    string
+		body    any
+		refusal Refusal
+		says    string
+	}{
+		{"not JSON", "PING", RefusedMalformed, "JSON"},
+		{"empty", "", RefusedMalformed, "JSON"},
+		{"null", "null", RefusedMalformed, "version"},
+		{"no version", `{"command":"ping","agent":"SRC"}`, RefusedMalformed, "version"},
+		{"another version", `{"version":2,"command":["another","shape"]}`, RefusedVersion, "version 2"},
+		{"wrong shape", `{"version":1,"command":7}`, RefusedMalformed, "malformed"},
+		{"unknown command", command{Version: 1, Command: "dance", Agent: "SRC"}, RefusedMalformed, `"dance"`},
+		{"another agent", command{Version: 1, Command: pingCommand, Agent: "DST"}, RefusedAgent, `"DST"`},
+		{"submit without request", command{Version: 1, Command: submitCommand, Agent: "SRC"}, RefusedMalformed, "id"},
+		{"submit without id", command{Version: 1, Command: submitCommand, Agent: "SRC", Request: &transfer.Request{To: "DST"}}, RefusedMalformed, "id"},
+		{"status without transfer", command{Version: 1, Command: statusCommand, Agent: "SRC"}, RefusedMalformed, "transfer"},
+		{"status of an unknown one", command{Version: 1, Command: statusCommand, Agent: "SRC", Transfer: &id}, RefusedUnknown, id.String()},
+		{"stop without instance", command{Version: 1, Command: stopCommand, Agent: "SRC", Mode: Controlled}, RefusedMalformed, "instance"},
+		{"stop without mode", command{Version: 1, Command: stopCommand, Agent: "SRC", Instance: "i1"}, RefusedMalformed, "mode"},
+	} {
+		a, stop := ask(t, r, row.body)
+		if a.Refusal != row.refusal || !strings.Contains(a.Text, row.says) || stop != "" {
+			t.Errorf("%s: got refusal %q, text %q, stop %q", row.what, a.Refusal, a.Text, stop)
+		}
+	}
+}
+
+func TestRepeatedSubmitIsHarmless(t *testing.T) {
+	r, m := newResponder()
+	c := command{Version: 1, Command: submitCommand, Agent: "SRC", Request: &transfer.Request{ID: transfer.NewID(), To: "DST"}}
+	for range 2 {
+		if a, _ := ask(t, r, c); a.Refusal != "" || a.Transfer == nil || *a.Transfer != c.Request.ID {
+			t.Fatalf("answer: %+v", a)
+		}
+	}
+	if len(m.requests) != 1 {
+		t.Errorf("%d transfers", len(m.requests))
+	}
+	if a, _ := ask(t, r, command{Version: 1, Command: statusCommand, Agent: "SRC", Transfer: &c.Request.ID}); a.Status == nil || a.Status.Peer != "DST" {
+		t.Errorf("status: %+v", a)
+	}
+}
+
+func TestBadRequestIsRefusedAndTroubleIsNot(t *testing.T) {
+	r, m := newResponder()
+	c := command{Version: 1, Command: submitCommand, Agent: "SRC", Request: &transfer.Request{ID: transfer.NewID(), To: "DST"}}
+	m.err = &transfer.RequestError{Reason: "no such directory"}
+	if a, _ := ask(t, r, c); a.Refusal != RefusedTransfer || !strings.Contains(a.Text, "no such directory") {
+		t.Errorf("answer: %+v", a)
+	}
+	m.err = transfer.ErrDurability
+	body, _ := json.Marshal(c)
+	if _, _, err := r.answer(context.Background(), body); !errors.Is(err, transfer.ErrDurability) {
+		t.Errorf("got %v: a command that could not be made durable must stay on its queue", err)
+	}
+}
+
+func TestStopNamesTheInstance(t *testing.T) {
+	r, _ := newResponder()
+	c := command{Version: 1, Command: stopCommand, Agent: "SRC", Instance: "i0", Mode: Immediate}
+	if a, stop := ask(t, r, c); stop != "" || a.Refusal != RefusedInstance || !strings.Contains(a.Text, "i1 is, and goes on") {
+		t.Errorf("late stop: %q, %+v", stop, a)
+	}
+	c.Instance = "i1"
+	if a, stop := ask(t, r, c); stop != Immediate || a.Refusal != "" {
+		t.Errorf("stop: %q, %+v", stop, a)
+	}
+}
+
+func FuzzAnswerNeverPanics(f *testing.F) {
+	f.Add([]byte(`{"version":1,"command":"stop","agent":"SRC","instance":"i1","mode":"controlled"}`))
+	f.Add([]byte(`{"version":1,"command":"submit","agent":"SRC","request":{"id":"00"}}`))
+	f.Add([]byte(`[1]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, _ := newResponder()
+		a, _, err := r.answer(context.Background(), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Refusal != "" && a.Text == "" {
+			t.Fatal("refused without a sentence")
+		}
+	})
+}
+
+func TestCorrelationIDsNeverEndInZero(t *testing.T) {
+	for range 2000 { // one in 256 random ones would
+		if id := newCorrelationID(); id[23] == 0 {
+			t.Fatal("a correlation id that ends in zero is cut by mq-golang-jms20")
+		}
+	}
+}

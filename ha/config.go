@@ -1,0 +1,209 @@
+package ha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mqha/mqha/lockfile"
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/resource"
+	"github.com/mqha/mqha/transfer"
+	"go.uber.org/zap"
+)
+
+// Lease is the right to be active. Active.Lease.Err is the last thing to ask before an action that
+// must not happen twice.
+type Lease interface {
+	Epoch() uint64                 // grows with each active instance
+	Done() <-chan struct{}         // closed when the lease ended
+	Err() error                    // nil while the lease is good; no I/O
+	Verify(context.Context) error  // proves the lease by I/O, now
+	Release(context.Context) error // for the agent; Work must not call it
+}
+
+var _ Lease = (*lockfile.Lease)(nil)
+
+// LossAction says what an agent does after it stepped down without having been asked to.
+type LossAction int
+
+const (
+	// Standby campaigns again, with a new epoch. After a failure of a resource or of Work it first
+	// waits for Config.RetryPeriodOnFailure, or until another instance has been active.
+	Standby LossAction = iota
+	// Exit returns the error from Run: for agents that a cluster manager starts.
+	Exit
+)
+
+// Config configures an Agent. All instances of one agent have the same, apart from paths.
+type Config struct {
+	// Name of the agent: 1 to 28 of A-Z 0-9 . _, not beginning with a dot. It is part of the names
+	// of its queues.
+	Name string
+	// StateDir is the directory for journals, on a disk that moves with the agent or that all
+	// instances share. It is never created: a missing directory is a disk that is not mounted yet,
+	// and is waited for.
+	StateDir string
+	// LockFile elects. Default: agent.lck in StateDir. Its directory is waited for, too.
+	LockFile string
+	// Before must be online to reach the lock, such as the disk that carries it; it stays online
+	// while the agent stands by.
+	Before []resource.Spec
+	// Group must be online to be active, such as a floating address.
+	Group []resource.Spec
+
+	MQ       mqconn.Config
+	Transfer transfer.Options // without ReadRoots and WriteRoot there are no transfers
+	// Work is the program's own loop. It runs once a generation of connections, is cancelled at each
+	// loss, and called again with the same epoch. It must end soon after its context. Nil while its
+	// context lives says that there is nothing left to do: the agent steps down and Run returns
+	// nil. An error counts as a failure of this node: a *resource.FailoverError.
+	Work func(context.Context, *Active) error
+
+	AfterLoss LossAction
+	// HardStop is the last resort when something did not end in time after the lease was lost or
+	// the agent was asked to stop: it should end the process. The error is an *OverrunError.
+	// Nil: Run returns that error, with the lock kept. Main ends the process.
+	HardStop func(error)
+	// OnEvent gets every event, in order, from one goroutine. At most 4096 wait for it; beyond
+	// that events are dropped and counted in Event.Dropped.
+	OnEvent func(Event)
+	// Logger gets a line for each event. Nil: none.
+	Logger *zap.Logger
+
+	// FenceWait is how long queues that another connection still holds are waited for, before the
+	// agent steps down. Default 10 s: a queue manager releases the queues of a vanished client after
+	// 2 x HBINT, and MQSC writes HBINT(5).
+	FenceWait time.Duration
+	// DrainTimeout bounds how long a controlled stop brings transfers to a checkpoint. Default 10 s,
+	// negative: not at all.
+	DrainTimeout time.Duration
+	// StopTimeout is how long Work, transfers and commands have to end when they are cancelled,
+	// before HardStop. Default 30 s. After the loss of the lease it is 2 s, or StopTimeout if that
+	// is less.
+	StopTimeout time.Duration
+	// RetryPeriodOnFailure is how long an instance does not campaign after a failure of a resource
+	// (whose own policy may say something else), of Work or of the journals. It ends early when
+	// another instance has been active. Default 1 h, as RetryPeriodOnFailure of Microsoft's cluster
+	// service. Negative: until another instance has been active.
+	RetryPeriodOnFailure time.Duration
+
+	// Definitions is what MQSC needs to know beyond the above.
+	Definitions Definitions
+}
+
+// Active is what Work gets: this epoch, and this generation of connections.
+type Active struct {
+	Lease   Lease
+	Session *mqconn.Session
+	Engine  *transfer.Engine // nil without transfers
+}
+
+// ErrConfig matches *ConfigError.
+var ErrConfig = errors.New("ha: configuration")
+
+// ConfigError is something that only a change of configuration can mend, here or in the queue
+// manager. Trying again does not help.
+type ConfigError struct {
+	Text string // a sentence that says what to change
+	Err  error  // the cause, or nil
+}
+
+func (e *ConfigError) Error() string {
+	if e.Err == nil {
+		return "ha: " + e.Text
+	}
+	return "ha: " + e.Text + ": " + e.Err.Error()
+}
+
+// Is matches ErrConfig.
+func (e *ConfigError) Is(target error) bool { return target == ErrConfig }
+
+// Unwrap gives the cause.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// transfers says whether the agent moves files.
+func (c *Config) transfers() bool { return len(c.Transfer.ReadRoots) > 0 || c.Transfer.WriteRoot != "" }
+
+func (c *Config) journalDir() string { return filepath.Join(c.StateDir, "transfer") }
+
+func (c *Config) setDefaults() {
+	if c.LockFile == "" && c.StateDir != "" {
+		c.LockFile = filepath.Join(c.StateDir, "agent.lck")
+	}
+	c.Transfer.Name = c.Name
+	setDefault(&c.FenceWait, 10*time.Second)
+	setDefault(&c.DrainTimeout, 10*time.Second)
+	setDefault(&c.StopTimeout, 30*time.Second)
+	setDefault(&c.RetryPeriodOnFailure, time.Hour)
+}
+
+func setDefault(d *time.Duration, to time.Duration) {
+	if *d == 0 {
+		*d = to
+	}
+}
+
+// check reports everything that is wrong, at once.
+func (c *Config) check() error {
+	var all []error
+	wrong := func(text string, args ...any) {
+		all = append(all, &ConfigError{Text: fmt.Sprintf(text, args...)})
+	}
+	if err := checkName(c.Name); err != nil {
+		all = append(all, err)
+	}
+	if c.StateDir == "" {
+		wrong("Config.StateDir is empty: name a directory on the disk that the instances share")
+	}
+	if c.Transfer.Name != "" && c.Transfer.Name != c.Name {
+		wrong("Config.Transfer.Name is %q and Config.Name is %q: leave Transfer.Name empty", c.Transfer.Name, c.Name)
+	}
+	if !c.transfers() && c.Work == nil {
+		wrong("the agent has nothing to do: set Transfer.ReadRoots, Transfer.WriteRoot or Work")
+	}
+	if c.AfterLoss != Standby && c.AfterLoss != Exit {
+		wrong("Config.AfterLoss is %d: set Standby or Exit", c.AfterLoss)
+	}
+	if c.FenceWait < 0 {
+		wrong("Config.FenceWait is negative: the queues of a vanished client are released after 2 x HBINT")
+	}
+	if c.StopTimeout < 0 {
+		wrong("Config.StopTimeout is negative: an agent cannot stop without waiting for its work")
+	}
+	for _, g := range []struct {
+		field string
+		specs []resource.Spec
+	}{{"Before", c.Before}, {"Group", c.Group}} {
+		if len(g.specs) == 0 {
+			continue
+		}
+		if _, err := resource.NewGroup(resource.Options{}, g.specs...); err != nil {
+			all = append(all, &ConfigError{Text: "Config." + g.field, Err: err})
+		}
+	}
+	return errors.Join(all...)
+}
+
+// checkName keeps names within what the names of the queues leave: MQHA.<name>.CMD has to fit the
+// 48 characters of a queue name with room for longer suffixes, and MQ lets object names contain
+// lower case and % and / too, which file systems and people mix up.
+func checkName(name string) error {
+	bad := strings.IndexFunc(name, func(r rune) bool {
+		return !(r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_')
+	})
+	switch {
+	case name == "":
+		return &ConfigError{Text: "the agent has no name: set 1 to 28 of A-Z 0-9 . _"}
+	case len(name) > 28:
+		return &ConfigError{Text: fmt.Sprintf("the agent name %q has %d characters: at most 28 fit into the names of its queues", name, len(name))}
+	case bad >= 0:
+		return &ConfigError{Text: fmt.Sprintf("the agent name %q contains %q: only A-Z 0-9 . _ are allowed", name, []rune(name[bad:])[0])}
+	case name[0] == '.':
+		return &ConfigError{Text: fmt.Sprintf("the agent name %q begins with a dot", name)}
+	}
+	return nil
+}
