@@ -75,7 +75,7 @@ func runBoth(t *testing.T, a, b *transfer.Engine) (stop func()) {
 	return runOver(t, a, b, la, lb)
 }
 
-func runOver(t *testing.T, a, b *transfer.Engine, la, lb transfer.Link) (stop func()) {
+func runOver(t testing.TB, a, b *transfer.Engine, la, lb transfer.Link) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)

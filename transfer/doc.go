@@ -1,0 +1,44 @@
+// Package transfer moves files and directories between two agents, so that every file arrives once,
+// whole and identical, whatever is killed on the way.
+//
+// An Engine sends and receives for one agent. It keeps a journal in a state directory; a standby that
+// shares this directory opens it under a higher epoch and goes on where the last checkpoint was.
+// Frames travel over a Link, which may lose, repeat, delay and reorder them; package mqlink makes one
+// from IBM MQ queues, Pipe one within a process.
+//
+// # What is guaranteed
+//
+//   - A file appears under its final name only when every byte is proven (CRC32C a frame, SHA-256 a
+//     file), durable, and has its mode and modification time. It never replaces another file.
+//   - It appears once, also when a consumer takes it away at once and both agents are killed at any
+//     moment: the journal says COMMIT, durably, before the rename; after a restart a committed file
+//     whose part is gone was delivered.
+//   - A transfer that was submitted survives the loss of either process, the link and the queue
+//     manager. After any of them it goes on from the last checkpoint (8 MiB or 200 ms by default);
+//     the state of the digest is in the journal, so the beginning of the file is not read again.
+//   - A file that cannot be delivered (changed meanwhile, a name that is taken, a disk that says no)
+//     is reported by name and does not stop the others.
+//   - Names from the other agent never lead out of WriteRoot, and messages of its older instances are
+//     not listened to: each carries the epoch of its sender.
+//
+// # What is not
+//
+//   - No file system compares epochs. An instance that was stopped and wakes after another took over
+//     can finish one system call per goroutine before it notices. The names on the disk carry the
+//     epoch, so that such a call finds nothing or writes the same bytes; two cases remain: pages that
+//     a host which was cut off writes back late into a file already delivered, and a part that
+//     somebody else deletes between COMMIT and rename, which then counts as delivered.
+//   - The other agent is believed about its own files. It is not authenticated here; that is the
+//     queue manager's business (channel authentication, authorities on the queues).
+//   - Windows has no way to sync a directory, so that after a power loss the last names may be
+//     missing there; the journal delivers such files again. Names are given by hard link and unlink
+//     on systems other than Linux, so the file system must have hard links.
+//
+// # What is not there yet
+//
+// Links and special files are reported by name and not sent. Directories get mode 0755, files their
+// permission bits and modification time; owners and extended attributes are not carried. A transfer
+// cannot be cancelled, and a source file cannot be deleted after it arrived. The record of an ended
+// outgoing transfer stays in the journal, because it is what makes Submit idempotent. A full disk at
+// the receiver fails the files that do not fit.
+package transfer
