@@ -1,0 +1,248 @@
+package group
+
+import "time"
+
+// Op says what an Action asks for.
+type Op uint8
+
+// Calls to a member. Each is answered by one Returned event.
+const (
+	Online     Op = iota + 1 // At: when it is overdue
+	Offline                  // At: when it is overdue
+	LooksAlive               // At: when it is overdue
+	IsAlive                  // At: when it is overdue
+	Terminate
+	callCount
+)
+
+// What the shell is told; no answer is expected.
+const (
+	Cancel    Op = iota + 64 // end the contexts of the calls to Member
+	SetTimer                 // answer with Wake at At; an earlier timer is void; zero: no timer
+	Report                   // Member went From To: Err, Failures
+	AllOnline                // everything wanted is online; once
+	Finish                   // nothing more will be asked: Failed, Failures, Err, Hung
+)
+
+// String names a call as the resource's method is named.
+func (o Op) String() string {
+	switch o {
+	case Online:
+		return "Online"
+	case Offline:
+		return "Offline"
+	case LooksAlive:
+		return "LooksAlive"
+	case IsAlive:
+		return "IsAlive"
+	case Terminate:
+		return "Terminate"
+	case Cancel:
+		return "cancel"
+	case SetTimer:
+		return "set timer"
+	case Report:
+		return "report"
+	case AllOnline:
+		return "all online"
+	case Finish:
+		return "finish"
+	}
+	return "unknown"
+}
+
+// Asks reports whether the shell has to answer with Returned.
+func (o Op) Asks() bool { return o < callCount }
+
+// State is what the world is told about a member.
+type State uint8
+
+// The states.
+const (
+	Down State = iota
+	Starting
+	Up
+	Stopping
+	Broken
+)
+
+// Action is one thing to do. Which fields count depends on Op.
+type Action struct {
+	Op       Op
+	Member   int
+	At       time.Time
+	From, To State
+	Err      error
+	Failures int   // counted against Member within its Period
+	Failed   bool  // Finish: because Member failed
+	Hung     []int // Finish: members with calls that have not returned
+}
+
+// EventKind says what happened.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	Begin    EventKind = iota + 1
+	Returned           // the call Op to Member ended: Err
+	Wake               // the timer fired
+	Want               // Member is wanted online or not: Wanted
+	Stop               // take everything offline
+)
+
+// Event is what the shell tells the core.
+type Event struct {
+	Kind   EventKind
+	Member int
+	Op     Op
+	Err    error
+	Wanted bool
+}
+
+// Policy of one member, defaults filled in.
+type Policy struct {
+	LooksAlive time.Duration // between two quick checks; negative: none
+	IsAlive    time.Duration // between two complete checks; negative: none
+	Pending    time.Duration // limit of every call
+	Threshold  int           // failures within Period that lead to a restart; negative: none
+	Period     time.Duration // negative: failures are never forgotten
+}
+
+// Member describes one member.
+type Member struct {
+	After  [][]int // AND of OR groups
+	Policy Policy
+}
+
+// Core is the state machine of one group.
+type Core struct {
+	m     []*member
+	order []int // dependencies before dependents
+	now   time.Time
+	out   []Action
+
+	begun     bool
+	stopping  bool
+	finished  bool
+	announced bool
+	timer     time.Time
+
+	failed *member // the one that ends the group
+	cause  error   // its failure
+}
+
+// New makes a Core that waits for Begin; every member is wanted. The dependencies must have no
+// cycle, see Cycle.
+func New(members []Member) *Core {
+	c := &Core{order: order(members)}
+	for i, d := range members {
+		c.m = append(c.m, &member{index: i, after: d.After, policy: d.Policy, wanted: true, below: map[int]bool{}})
+	}
+	for _, i := range c.order {
+		m := c.m[i]
+		for _, group := range m.after {
+			for _, d := range group {
+				m.below[d] = true
+				for below := range c.m[d].below {
+					m.below[below] = true
+				}
+			}
+		}
+	}
+	return c
+}
+
+// Step takes one event and appends what is to be done now, in this order, to buf.
+func (c *Core) Step(now time.Time, ev Event, buf []Action) []Action {
+	c.now, c.out = now, buf
+	if !c.finished {
+		c.apply(ev)
+	}
+	if c.begun && !c.finished {
+		c.overdue()
+		c.settle()
+	}
+	out := c.out
+	c.out = nil
+	return out
+}
+
+func (c *Core) apply(ev Event) {
+	switch ev.Kind {
+	case Begin:
+		c.begun = true
+	case Stop:
+		c.stopping = true
+	case Want:
+		c.m[ev.Member].wanted = ev.Wanted
+	case Wake:
+		c.timer = time.Time{}
+	case Returned:
+		c.returned(c.m[ev.Member], ev.Op, ev.Err)
+	}
+}
+
+// Cycle returns the members along a cycle of dependencies, first and last the same, or nil.
+func Cycle(members []Member) []int {
+	const (
+		unseen = iota
+		onPath
+		done
+	)
+	seen := make([]int, len(members))
+	var path []int
+	var visit func(i int) []int
+	visit = func(i int) []int {
+		switch seen[i] {
+		case done:
+			return nil
+		case onPath:
+			for k, j := range path {
+				if j == i {
+					return append(append([]int(nil), path[k:]...), i)
+				}
+			}
+		}
+		seen[i] = onPath
+		path = append(path, i)
+		for _, group := range members[i].After {
+			for _, d := range group {
+				if cycle := visit(d); cycle != nil {
+					return cycle
+				}
+			}
+		}
+		path = path[:len(path)-1]
+		seen[i] = done
+		return nil
+	}
+	for i := range members {
+		if cycle := visit(i); cycle != nil {
+			return cycle
+		}
+	}
+	return nil
+}
+
+// order lists dependencies before dependents.
+func order(members []Member) []int {
+	var out []int
+	seen := make([]bool, len(members))
+	var visit func(i int)
+	visit = func(i int) {
+		if seen[i] {
+			return
+		}
+		seen[i] = true
+		for _, group := range members[i].After {
+			for _, d := range group {
+				visit(d)
+			}
+		}
+		out = append(out, i)
+	}
+	for i := range members {
+		visit(i)
+	}
+	return out
+}

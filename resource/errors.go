@@ -1,0 +1,73 @@
+package resource
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+var (
+	// ErrFailover matches *FailoverError.
+	ErrFailover = errors.New("resource: the group should move to another node")
+	// ErrHang matches *HangError.
+	ErrHang = errors.New("resource: a call does not return")
+	// ErrRunning is returned by a Run while another one of the same Group has not ended.
+	ErrRunning = errors.New("resource: the group is running already")
+	// ErrUnknown is returned for a name that is not in the group.
+	ErrUnknown = errors.New("resource: no such resource in the group")
+)
+
+// FailoverError says which resource failed beyond its policy. The group is offline here, but for
+// what a HangError beside it names. The caller gives up what entitles it to run the group, and
+// does not try again here before RetryAfter.
+type FailoverError struct {
+	Resource   string
+	Failures   int           // within RestartPeriod; 0 when a call hung and a restart was not possible
+	Period     time.Duration // RestartPeriod, negative: for ever
+	RetryAfter time.Duration // RetryPeriodOnFailure, negative: only when somebody asks
+	Err        error         // the last failure
+}
+
+func (e *FailoverError) Error() string {
+	retry := "do not retry here before it is repaired"
+	if e.RetryAfter >= 0 {
+		retry = fmt.Sprintf("retry here after %v", e.RetryAfter)
+	}
+	what := "cannot be restarted"
+	switch {
+	case e.Failures > 0 && e.Period < 0:
+		what = "failed " + times(e.Failures)
+	case e.Failures > 0:
+		what = fmt.Sprintf("failed %s within %v", times(e.Failures), e.Period)
+	}
+	return fmt.Sprintf("resource %s: %s (%v): move the group to another node, %s", e.Resource, what, e.Err, retry)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// Is matches ErrFailover.
+func (e *FailoverError) Is(target error) bool { return target == ErrFailover }
+
+// Unwrap gives the last failure.
+func (e *FailoverError) Unwrap() error { return e.Err }
+
+// HangError names the resources with calls that have not returned, not even after Terminate. They
+// may still be online. The caller cannot end them; it ends the process, or has the node fenced,
+// before another node uses what they use.
+type HangError struct {
+	Resources []string
+}
+
+func (e *HangError) Error() string {
+	return fmt.Sprintf("resource %s: still hangs after Terminate and may be online: end this process, or fence this node",
+		strings.Join(e.Resources, ", "))
+}
+
+// Is matches ErrHang.
+func (e *HangError) Is(target error) bool { return target == ErrHang }
