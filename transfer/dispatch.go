@@ -83,6 +83,10 @@ func (e *Engine) toReceiver(now time.Time, f *inFrame) {
 		e.unknownIncoming(now, f)
 		return
 	}
+	if in.full {
+		e.finish(f)
+		return
+	}
 	switch h.Kind {
 	case kindAsk, kindOpen:
 		e.state.peer(h.From).settle(uint64(h.Bytes))

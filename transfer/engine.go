@@ -224,7 +224,7 @@ func (e *Engine) armTimer(timer *time.Timer) {
 		earlier(o.core.Deadline())
 	}
 	for _, in := range e.in {
-		earlier(in.core.Deadline())
+		earlier(in.deadline())
 	}
 	if next.IsZero() {
 		timer.Reset(time.Hour)
@@ -240,9 +240,14 @@ func (e *Engine) tick(now time.Time) {
 		}
 	}
 	for _, in := range e.in {
-		if d := in.core.Deadline(); !d.IsZero() && !now.Before(d) {
-			e.stepIn(now, in, tickIn)
+		if d := in.deadline(); d.IsZero() || now.Before(d) {
+			continue
 		}
+		if in.full {
+			e.tryAgain(in)
+			continue
+		}
+		e.stepIn(now, in, tickIn)
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	EventResumed   EventKind = "resumed"   // goes on at Offset after a loss of link, process or epoch
 	EventProgress  EventKind = "progress"  // Durable has advanced
 	EventFailed    EventKind = "failed"    // one file is not delivered: File, Reason
+	EventStalled   EventKind = "stalled"   // the receiver's disk is full; tried again until there is room
 	EventCompleted EventKind = "completed"
 	EventRefused   EventKind = "refused" // Reason says why
 	EventDropped   EventKind = "dropped" // a frame was not understood or came from an older epoch: Reason

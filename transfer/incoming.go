@@ -25,6 +25,9 @@ type incoming struct {
 	found  []foundPart
 	told   bool
 	buf    []receive.Action
+	ops    int       // operations in the lanes
+	full   bool      // the disk is full: nothing goes on until again
+	again  time.Time // when it is tried again, once ops is 0
 
 	mu    sync.Mutex
 	parts map[uint32]*part
@@ -99,20 +102,29 @@ func (e *Engine) repairAll(now time.Time) {
 			in.core = receive.NewOver(e.receiveConfig(), in.rec.Answer)
 			continue
 		}
-		var acts []receive.Action
-		last, dirs := uint32(0), uint32(0)
-		if in.layout != nil {
-			last, dirs = uint32(len(in.layout.manifest.Files)), uint32(len(in.layout.manifest.Dirs))
-		}
-		in.core, acts = receive.Restore(e.receiveConfig(), in.rec.Point.Pos, last, dirs, in.rec.Committed, nil)
-		for _, a := range acts {
-			e.doIn(in, a)
-		}
+		e.repair(in)
+	}
+}
+
+// repair begins at the last checkpoint in the journal.
+func (e *Engine) repair(in *incoming) {
+	var acts []receive.Action
+	last, dirs := uint32(0), uint32(0)
+	if in.layout != nil {
+		last, dirs = uint32(len(in.layout.manifest.Files)), uint32(len(in.layout.manifest.Dirs))
+	}
+	in.core, acts = receive.Restore(e.receiveConfig(), in.rec.Point.Pos, last, dirs, in.rec.Committed, nil)
+	for _, a := range acts {
+		e.doIn(in, a)
 	}
 }
 
 // stepIn gives one event to the core and carries out what it wants.
 func (e *Engine) stepIn(now time.Time, in *incoming, ev receive.Event) {
+	if in.full {
+		e.drop(in)
+		return
+	}
 	in.buf = in.core.Step(now, ev, in.buf[:0])
 	for _, a := range in.buf {
 		e.doIn(in, a)
@@ -129,13 +141,15 @@ func (e *Engine) doIn(in *incoming, a receive.Action) {
 	case receive.SetMeta, receive.Sync, receive.SyncDir, receive.Rename, receive.Remove:
 		e.addSync(in, a)
 	case receive.WriteOpen, receive.WriteCheckpoint, receive.WriteDone, receive.WriteEnd, receive.WriteForget:
-		e.record(e.recordOf(in, a), func(now time.Time) {
+		in.ops++
+		e.record(e.recordOf(in, a), e.counted(in, func(now time.Time) {
 			e.stepIn(now, in, receive.Event{Kind: receive.RecordWritten})
-		})
+		}))
 	case receive.SyncRecord:
-		e.syncJournal(func(now time.Time) {
+		in.ops++
+		e.syncJournal(e.counted(in, func(now time.Time) {
 			e.stepIn(now, in, receive.Event{Kind: receive.RecordSynced})
-		})
+		}))
 	case receive.Settle:
 		e.settle()
 	case receive.Progressed:
@@ -263,6 +277,14 @@ func (e *Engine) forget(in *incoming) {
 		e.dir.remove(manifestPath(id))
 		return nil
 	}})
+}
+
+// deadline is when the transfer wants to be woken; zero: never.
+func (in *incoming) deadline() time.Time {
+	if in.full {
+		return in.again
+	}
+	return in.core.Deadline()
 }
 
 func (in *incoming) status() Status {

@@ -180,7 +180,7 @@ func (e *Engine) quiet() bool {
 		}
 	}
 	for _, in := range e.in {
-		if !in.core.Quiet() {
+		if !in.full && !in.core.Quiet() {
 			return false
 		}
 	}

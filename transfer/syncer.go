@@ -44,6 +44,7 @@ func (e *Engine) addSync(in *incoming, a receive.Action) {
 			op.mode, op.time = fs.FileMode(f.Mode), f.modTime()
 		}
 	}
+	in.ops++
 	e.syncer.add(op)
 }
 
@@ -79,8 +80,8 @@ func (e *Engine) runSync(op *syncOp) completion {
 		ev.Kind, err = receive.Synced, e.syncPart(op)
 	case receive.SyncDir:
 		ev.Kind, err = receive.DirSynced, op.made.tree.syncDir(op.made.final)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil // it could not be made, which was reported, or somebody has removed it
+		if err != nil && e.fence.Err() == nil && op.made.tree.gone(op.made.final) {
+			err = nil // what was to be in it has failed, or was taken away with it
 		}
 	case receive.Rename:
 		ev.Kind, err = receive.Renamed, e.deliver(op)
@@ -89,7 +90,7 @@ func (e *Engine) runSync(op *syncOp) completion {
 		op.in.closePart(a.File)
 		e.tolerate(op.made.tree.remove(op.made.part))
 	}
-	return func(now time.Time) { e.synced(now, in, a, ev, err) }
+	return e.counted(in, func(now time.Time) { e.synced(now, in, a, ev, err) })
 }
 
 // synced reports to the core. A directory that cannot be synced stops the engine: the names in it
@@ -98,6 +99,9 @@ func (e *Engine) synced(now time.Time, in *incoming, a receive.Action, ev receiv
 	if err != nil {
 		if e.fence.Err() != nil || a.Kind == receive.SyncDir {
 			e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
+			return
+		}
+		if e.fullDisk(in, err) {
 			return
 		}
 		e.failFile(in, a.File, reasonOf(a.Kind, err))

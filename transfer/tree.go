@@ -81,18 +81,38 @@ func (t *tree) mkdir(name string) error {
 	return nil
 }
 
-// names lists a directory through a descriptor opened for it. A directory that is not there has
-// none.
+// names lists a directory through a descriptor opened for it. A directory that is gone has none.
 func (t *tree) names(dir string) ([]string, error) {
 	f, err := t.root.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err == nil {
+		defer f.Close()
+		var names []string
+		if names, err = f.Readdirnames(-1); err == nil {
+			return names, nil
+		}
+	}
+	if t.gone(dir) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
+	return nil, err
+}
+
+// gone says that dir is not, or no longer, a directory of this tree: it could not be made, or
+// somebody has removed it or put something else in its place, such as a link that leads out.
+func (t *tree) gone(dir string) bool {
+	for i := range len(dir) + 1 {
+		if i < len(dir) && dir[i] != '/' {
+			continue
+		}
+		fi, err := t.root.Lstat(dir[:i])
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !fi.IsDir() {
+			return true
+		}
+		if err != nil {
+			return false
+		}
 	}
-	defer f.Close()
-	return f.Readdirnames(-1)
+	return false
 }
 
 // deliver gives a part its name and replaces nothing: fs.ErrExist says that the name is taken. A

@@ -65,6 +65,7 @@ func (e *Engine) addWrite(in *incoming, a receive.Action) {
 		}
 		op.made = layoutOf{tree: t, final: dir}
 	}
+	in.ops++
 	e.writer.add(op)
 }
 
@@ -81,9 +82,8 @@ func (e *Engine) runWrites(ops []writeOp) {
 		if e.failure() != nil {
 			return // nothing is written any more; frames in hand go with the run
 		}
-		if complete := e.runWrite(&ops[i]); complete != nil {
-			e.done.put(complete)
-		}
+		in := ops[i].in
+		e.done.put(e.counted(in, e.runWrite(&ops[i])))
 	}
 }
 
@@ -169,6 +169,9 @@ func (e *Engine) writeFrame(op *writeOp) completion {
 				e.fail(err)
 				return
 			}
+			if e.fullDisk(in, err) {
+				return
+			}
 			e.failFile(in, pos.File, plainError(err).Error())
 		}
 		e.stepIn(now, in, ev)
@@ -176,6 +179,9 @@ func (e *Engine) writeFrame(op *writeOp) completion {
 }
 
 func (e *Engine) dirMade(now time.Time, in *incoming, d uint32, dir string, err error) {
+	if e.fullDisk(in, err) {
+		return
+	}
 	if err != nil {
 		e.tolerate(err)
 		in.failed = append(in.failed, fileFailure{0, FileFailure{Name: dir, Reason: plainError(err).Error()}})

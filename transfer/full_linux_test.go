@@ -1,0 +1,57 @@
+package transfer_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mqha/mqha/transfer"
+	"golang.org/x/sys/unix"
+)
+
+// TestFullDiskIsWaitedFor delivers to a disk that has no room until somebody removes something. No
+// file fails for it, and none is delivered in part.
+func TestFullDiskIsWaitedFor(t *testing.T) {
+	a, b := newAgent(t, "A"), newAgent(t, "B")
+	if err := unix.Mount("tmpfs", b.got, "tmpfs", 0, "size=24m"); err != nil {
+		if errors.Is(err, unix.EPERM) {
+			t.Skip("needs root, to mount a small tmpfs")
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(b.got, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	for i, size := range []int{1 << 20, 5000, 10 << 20, 0, 3 << 20} {
+		writeFile(t, a.read, string(rune('a'+i)), size, 0o644)
+	}
+	filler := filepath.Join(b.got, "filler")
+	if err := os.WriteFile(filler, make([]byte, 20<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWatcher()
+	ea, eb := a.open(t, 1, nil), b.openWith(t, newLease(1), w, nil)
+	defer closeEngines(t, ea, eb)
+	defer runBoth(t, ea, eb)()
+	id, err := ea.Submit(t.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: a.read, Destination: "."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wait(t, "stalled", func(e transfer.Event) bool { return e.Kind == transfer.EventStalled })
+	if s, err := ea.Status(id); err != nil || s.State.Ended() {
+		t.Errorf("with a full disk: %+v, %v", s, err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if s := wait(t, ea, id); s.State != transfer.Completed || s.Failed != 0 {
+		t.Errorf("status %+v", s)
+	}
+	if d := cmp.Diff(facts(t, a.read), facts(t, b.got)); d != "" {
+		t.Error(d)
+	}
+}
