@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// child is a process of the demo: this program again, in a role. It ends in order when its standard
+// input closes, and so even when this process is killed: the system closes the pipe.
+type child struct {
+	name  string
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	ended chan struct{} // closed when the process has ended and its last line was handled
+	err   error         // valid then
+
+	mu       sync.Mutex
+	expected bool // its end was asked for
+}
+
+// startChild starts role with args. handle gets each line that the process writes to its standard
+// output, in order, from one goroutine; died is called if it ends without having been asked to.
+func startChild(name string, handle func([]byte), died func(error), role string, args ...string) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, append([]string{role}, args...)...)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c := &child{name: name, cmd: cmd, stdin: stdin, ended: make(chan struct{})}
+	go c.follow(stdout, handle, died)
+	return c, nil
+}
+
+func (c *child) follow(stdout io.Reader, handle func([]byte), died func(error)) {
+	defer close(c.ended)
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		handle(lines.Bytes())
+	}
+	// A line that is too long must not leave the process waiting for somebody to read.
+	_, _ = io.Copy(io.Discard, stdout)
+	c.err = c.cmd.Wait()
+	c.mu.Lock()
+	expected := c.expected
+	c.mu.Unlock()
+	if !expected {
+		died(fmt.Errorf("%s (process %d) ended by itself: %v", c.name, c.cmd.Process.Pid, c.cmd.ProcessState))
+	}
+}
+
+func (c *child) expectEnd() {
+	c.mu.Lock()
+	c.expected = true
+	c.mu.Unlock()
+}
+
+// kill ends the process as a failing machine would (SIGKILL, on Windows TerminateProcess) and waits
+// until the system has cleared it away.
+func (c *child) kill() error {
+	c.expectEnd()
+	err := c.cmd.Process.Kill()
+	<-c.ended
+	return err
+}
+
+// stop ends the process in order. One that is not done within the time is killed, and that is an
+// error, as is an exit code that is not 0.
+func (c *child) stop(within time.Duration) error {
+	c.expectEnd()
+	c.stdin.Close()
+	select {
+	case <-c.ended:
+		if c.err != nil {
+			return fmt.Errorf("%s: %w", c.name, c.err)
+		}
+		return nil
+	case <-time.After(within):
+		return fmt.Errorf("%s did not stop within %v and was killed: %w", c.name, within, c.kill())
+	}
+}
+
+// ask writes a line to the standard input of the process.
+func (c *child) ask(line string) error {
+	_, err := io.WriteString(c.stdin, line+"\n")
+	return err
+}
+
+// untilClosed is a context that ends when in does: what every role runs under. What was read is
+// handed to line.
+func untilClosed(in io.Reader, line func(string)) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		lines := bufio.NewScanner(in)
+		for lines.Scan() {
+			line(lines.Text())
+		}
+	}()
+	return ctx, cancel
+}
+
+// report is what a child writes to its standard output, one JSON object a line.
+type reporter struct {
+	mu  sync.Mutex
+	out *json.Encoder
+}
+
+func newReporter(out io.Writer) *reporter { return &reporter{out: json.NewEncoder(out)} }
+
+// tell writes e. An error means that nobody listens any more, and then standard input is closed, too.
+func (r *reporter) tell(e event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_ = r.out.Encode(e)
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// smallSource makes a tree of a few hundred small files and one link.
+func smallSource(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range 20 {
+		sub := filepath.Join(dir, fmt.Sprintf("dir%d", i))
+		if err := os.Mkdir(sub, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for j := range 15 {
+			content := bytes.Repeat([]byte{byte(i), byte(j)}, i*j*50)
+			if err := os.WriteFile(filepath.Join(sub, fmt.Sprintf("file %d", j)), content, 0o640); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.Symlink("dir0", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// play runs the demo as processes and returns its exit code and its last line.
+func play(t *testing.T, args ...string) (int, report) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], append([]string{"-source", smallSource(t), "-dir", dir, "-json"}, args...)...)
+	cmd.Env = append(os.Environ(), playDemo+"=1")
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	err := cmd.Run()
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		t.Fatal(err)
+	}
+	t.Logf("%s%s", out.String(), problems.String())
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var r report
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &r); err != nil {
+		t.Fatalf("last line: %v", err)
+	}
+	return cmd.ProcessState.ExitCode(), r
+}
+
+func TestTransferSurvivesTheEndOfEveryProcess(t *testing.T) {
+	code, r := play(t, "-big", "24MiB", "-pace", "2s", "-outage", "200ms")
+	if code != 0 || !r.Identical || r.Files != 301 {
+		t.Fatalf("exit code %d, %+v", code, r)
+	}
+	if len(r.Kills) != 3 || r.TakeoverMS <= 0 || r.ReconnectMS <= 0 {
+		t.Errorf("kills: %+v", r.Kills)
+	}
+	for _, k := range r.Kills {
+		if k.AtPercent < earliest || k.AtPercent > latest || k.ResumedPercent <= 0 {
+			t.Errorf("kill: %+v", k)
+		}
+	}
+	if len(r.Links) != 1 || r.Links[0] != "tree/link" {
+		t.Errorf("links: %q", r.Links)
+	}
+}
+
+func TestNothingIsSentAgainWithoutFaults(t *testing.T) {
+	code, r := play(t, "-faults=false", "-big", "8MiB", "-pace", "-1s")
+	if code != 0 || r.Resent != 0 || len(r.Kills) != 0 {
+		t.Errorf("exit code %d, %+v", code, r)
+	}
+}
+
+func TestKillOfAFinishedTransferIsNotTakenForSuccess(t *testing.T) {
+	code, r := play(t, "-big", "1MiB", "-pace", "-1s", "-outage", "1ms")
+	if code != 1 || r.Identical || !strings.Contains(strings.Join(r.Problems, "\n"), "met a finished transfer") {
+		t.Errorf("exit code %d, %+v", code, r)
+	}
+}
+
+func TestSabotageIsFound(t *testing.T) {
+	for fault, want := range map[string]string{
+		"flip":  "SHA-256",
+		"drop":  "delivered 0 times",
+		"twice": "delivered 2 times",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			code, r := play(t, "-faults=false", "-big", "1MiB", "-pace", "-1s", "-sabotage", fault)
+			if code != 1 || r.Identical || !strings.Contains(strings.Join(r.Problems, "\n"), want) {
+				t.Errorf("exit code %d, %+v", code, r)
+			}
+		})
+	}
+}
+
+// The processes share the demo's standard error: it reaches its end when the last one has gone.
+func TestInterruptedDemoLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-source", smallSource(t), "-dir", dir, "-big", "8MiB", "-pace", "1h")
+	cmd.Env = append(os.Environ(), playDemo+"=1")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !readUntil(t, stdout, "submitted") {
+		t.Fatal("the demo ended early")
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(io.Discard, stdout)
+	if _, err := io.Copy(io.Discard, stderr); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// readUntil reads lines up to one that contains text.
+func readUntil(t *testing.T, from io.Reader, text string) bool {
+	t.Helper()
+	var seen []byte
+	buffer := make([]byte, 1)
+	for {
+		if _, err := from.Read(buffer); err != nil {
+			t.Logf("%s", seen)
+			return false
+		}
+		seen = append(seen, buffer[0])
+		if bytes.Contains(seen, []byte(text)) {
+			return true
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Command failover shows a file transfer that survives the end of every process that takes part.
+//
+//	go run ./examples/failover
+//
+// It starts a queue manager, a destination agent and two source agents, one active and one standing
+// by, each a process of its own; submits one transfer of a directory and a big file; and, while that
+// runs, kills the active source agent, the queue manager and the destination agent with SIGKILL. A
+// consumer takes each file away as soon as it is delivered. In the end everything is read again and
+// compared. The exit code is 0 if every file was delivered once, is identical, and was resumed rather
+// than sent again; otherwise 1.
+//
+// The parts that would look the same in a real program are in agents.go; the queue manager is the one
+// for tests, package mqtest.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/mqha/mqha/examples/failover/outside"
+	"github.com/mqha/mqha/ha"
+)
+
+// options are the flags.
+type options struct {
+	source   string
+	big      byteCount
+	faults   bool
+	outage   time.Duration
+	seed     uint64
+	dir      string
+	keep     bool
+	json     bool
+	pace     time.Duration
+	limit    time.Duration
+	sabotage string
+}
+
+func (o *options) flags() *flag.FlagSet {
+	o.big = 1 << 30
+	f := flag.NewFlagSet("failover", flag.ContinueOnError)
+	f.StringVar(&o.source, "source", "", "`directory` to transfer (default: the Go distribution's source, go env GOROOT and src)")
+	f.Var(&o.big, "big", "`size` of the file that is made and transferred with it")
+	f.BoolVar(&o.faults, "faults", true, "kill processes while the transfer runs")
+	f.DurationVar(&o.outage, "outage", 2*time.Second, "how long the queue manager stays away")
+	f.Uint64Var(&o.seed, "seed", 1, "varies content, order and places of the kills")
+	f.StringVar(&o.dir, "dir", "", "`directory` for all files, which are removed in the end (default: the system's for temporary files)")
+	f.BoolVar(&o.keep, "keep", false, "keep the files")
+	f.BoolVar(&o.json, "json", false, "write the last line as one JSON object")
+	f.DurationVar(&o.pace, "pace", 0, "slow down sending so that it takes at least this long (default: 4s below 512MiB, so that kills meet it running; negative: never)")
+	f.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this time")
+	f.StringVar(&o.sabotage, "sabotage", "", "let the consumer flip a bit, drop a file, or get one twice: flip, drop, twice; the result must be exit code 1")
+	return f
+}
+
+func (o *options) check() error {
+	switch outside.Sabotage(o.sabotage) {
+	case "", outside.Flip, outside.Drop, outside.Twice:
+	default:
+		return fmt.Errorf("-sabotage %q: flip, drop or twice", o.sabotage)
+	}
+	if o.big < 1<<20 {
+		return fmt.Errorf("-big %s: at least 1MiB", o.big.String())
+	}
+	return nil
+}
+
+// The roles of the processes that this program starts of itself.
+const (
+	roleAgent        = "agent"
+	roleQueueManager = "queue-manager"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) > 0 && (args[0] == roleAgent || args[0] == roleQueueManager) {
+		return runRole(args[0], args[1:])
+	}
+	var o options
+	if err := o.flags().Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	ok, err := runDemo(ctx, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "failover:", err)
+	}
+	if err != nil || !ok {
+		return 1
+	}
+	return 0
+}
+
+// runRole runs one of the processes. Ctrl-C reaches all processes of a terminal, but it is for the
+// first one to say in which order the others end.
+func runRole(role string, args []string) int {
+	signal.Ignore(os.Interrupt)
+	var err error
+	if role == roleAgent {
+		err = runAgent(args)
+	} else {
+		err = runQueueManager(args)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "failover %s: %v\n", role, err)
+	}
+	return ha.ExitCode(err)
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestKillsAreSpreadAndVaryWithTheSeed(t *testing.T) {
+	orders := make(map[string]bool)
+	for seed := range uint64(200) {
+		kills := planKills(seed)
+		var order []string
+		last := 0.0
+		for _, k := range kills {
+			order = append(order, k.what)
+			if k.percent < earliest || k.percent > latest || k.percent < last+margin {
+				t.Fatalf("seed %d: %+v", seed, kills)
+			}
+			last = k.percent
+		}
+		orders[strings.Join(order, ", ")] = true
+		slices.Sort(order)
+		if !slices.Equal(order, []string{theDestination, theQueueManager, theSource}) {
+			t.Fatalf("seed %d kills %v", seed, order)
+		}
+		if !slices.Equal(kills, planKills(seed)) {
+			t.Fatalf("seed %d is not the same twice", seed)
+		}
+	}
+	if len(orders) != 6 {
+		t.Errorf("orders: %v", orders)
+	}
+}
+
+// A run of 1000 MiB as it should be: killed and resumed at 20, 50 and 80 %, with 10 MiB sent again each time.
+const mib = 1 << 20
+
+func goodRun() ([]kill, []resume, map[string][]sentFrame) {
+	kills := []kill{
+		{what: theSource, at: at(20), durable: 200 * mib, recovered: 300 * time.Millisecond, epoch: 2, successor: "second", resumed: resume{at: at(22), offset: 200 * mib}},
+		{what: theQueueManager, at: at(50), durable: 500 * mib, recovered: 400 * time.Millisecond, resumed: resume{at: at(52), offset: 500 * mib}},
+		{what: theDestination, at: at(80), durable: 800 * mib, recovered: 500 * time.Millisecond, epoch: 2, resumed: resume{at: at(82), offset: 800 * mib}},
+	}
+	var resumes []resume
+	for _, k := range kills {
+		resumes = append(resumes, k.resumed)
+	}
+	return kills, resumes, map[string][]sentFrame{
+		"first":  {{at: at(1), payload: 210 * mib, first: true}},
+		"second": {{at: at(23), payload: 310 * mib}, {at: at(53), payload: 310 * mib}, {at: at(83), payload: 200 * mib}},
+	}
+}
+
+func TestGoodRunHasNoProblems(t *testing.T) {
+	var r report
+	kills, resumes, frames := goodRun()
+	r.judgeKills(kills, 3, resumes, frames, 1000*mib)
+	if len(r.Problems) > 0 {
+		t.Fatalf("problems: %q", r.Problems)
+	}
+	want := []killReport{
+		{What: theSource, AtPercent: 20, ResumedPercent: 20, Resent: 10 * mib, Epoch: 2, TakeoverMS: 300, FirstFrameMS: 3000},
+		{What: theQueueManager, AtPercent: 50, ResumedPercent: 50, Resent: 10 * mib, ReconnectMS: 400},
+		{What: theDestination, AtPercent: 80, ResumedPercent: 80, Resent: 10 * mib, Epoch: 2, TakeoverMS: 500},
+	}
+	if !slices.Equal(r.Kills, want) {
+		t.Errorf("kills %+v\nwant  %+v", r.Kills, want)
+	}
+	if r.Resent != 30*mib || r.TakeoverMS != 300 || r.ReconnectMS != 400 {
+		t.Errorf("re-sent %d, takeover %d ms, reconnect %d ms", r.Resent, r.TakeoverMS, r.ReconnectMS)
+	}
+}
+
+func TestSendingEverythingAgainIsNotResuming(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(kills []kill, resumes []resume, frames map[string][]sentFrame) []kill
+		want  string
+	}{
+		{"a kill is missing", func(k []kill, _ []resume, _ map[string][]sentFrame) []kill { return k[:2] }, "2 of 3 kills were carried out"},
+		{"a kill met a finished transfer", func(k []kill, _ []resume, _ map[string][]sentFrame) []kill {
+			k[2].finished = true
+			return k
+		}, "met a finished transfer"},
+		{"resumed far before the kill", func(k []kill, _ []resume, _ map[string][]sentFrame) []kill {
+			k[1].resumed.offset -= 65 * mib
+			return k
+		}, "more than 67108864 before"},
+		{"sent too much again", func(k []kill, r []resume, f map[string][]sentFrame) []kill {
+			f["second"][0].payload += 60 * mib
+			return k
+		}, "re-sent 73400320 bytes after killing the queue manager"},
+		{"the successor had nothing to do", func(k []kill, r []resume, f map[string][]sentFrame) []kill {
+			f["first"] = append(f["first"], f["second"]...)
+			f["second"] = nil
+			return k
+		}, "second took over, but sent only 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var r report
+			kills, resumes, frames := goodRun()
+			kills = c.spoil(kills, resumes, frames)
+			r.judgeKills(kills, 3, resumes, frames, 1000*mib)
+			if !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, c.want) }) {
+				t.Errorf("%q is not among %q", c.want, r.Problems)
+			}
+		})
+	}
+}
+
+func TestLastLineSaysWhatHappened(t *testing.T) {
+	lastLine := func(r report, asJSON bool) string {
+		var b bytes.Buffer
+		if err := r.write(&b, asJSON); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+		return lines[len(lines)-1]
+	}
+	r := report{
+		Files: 3, Bytes: 1000, Seconds: 4.25, TakeoverMS: 300, ReconnectMS: 400, Resent: 20,
+		Kills: []killReport{{What: theSource, AtPercent: 20}}, Links: []string{"tree/link"},
+	}
+	if got, want := lastLine(r, false), "identical: 3 files, 1000 bytes, 4.2 s; takeover 300 ms; reconnect 400 ms; re-sent 20 bytes"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(lastLine(r, true)), &object); err != nil || object["identical"] != true {
+		t.Errorf("%v %v", object, err)
+	}
+	r.problem("tree/a: missing")
+	if got := lastLine(r, false); strings.Contains(got, "identical") {
+		t.Errorf("got %q", got)
+	}
+	if got := lastLine(r, true); !strings.Contains(got, `"identical":false`) || !strings.Contains(got, "tree/a: missing") {
+		t.Errorf("got %q", got)
+	}
+}
