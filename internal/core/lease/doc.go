@@ -7,11 +7,14 @@
 //	open, try the lock, look         is the locked file still the one at the path?
 //	make the directory of names, sync its parent
 //	list the names, ask the floor    both after the lock is held: earlier answers may be stale
-//	create the name n, sync, list    n exists: n+1; a higher name turned up: go on above it
+//	create the name n, sync          n exists: n+1
 //	write both lines, sync, look     the first heartbeat
+//	list the names again             a higher one turned up: go on above it
 //
 // Only then is epoch n granted. A crash before that leaves at most an unused name, so that epochs
-// have gaps but never repeat.
+// have gaps but never repeat. The second listing is last, because a network file system may show a
+// name late, and because a server that has dropped our lock while we were stopped may have
+// granted a higher epoch meanwhile.
 //
 // While the lease is held, a heartbeat is write, sync, look. It counts from the moment it was begun,
 // because that is the latest time for which its success proves anything. The deadline is checked

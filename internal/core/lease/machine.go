@@ -146,9 +146,10 @@ type Machine struct {
 
 	waitingFor uint64 // epoch of the holder last reported, plus one
 	strangers  int    // tries in a row whose locked file was not the one at the path
+	overtaken  int    // times that a higher name turned up after ours was made
 	floor      uint64
-	recorded   uint64
-	created    bool // our name exists
+	known      uint64 // the highest epoch of record and names before ours
+	created    bool   // our name exists
 	prune      []uint64
 	epoch      uint64
 

@@ -10,6 +10,9 @@ import (
 // is no longer somebody replacing the file, but a file system without stable file identities.
 const strangersLimit = 3
 
+// overtakenLimit: one late listing of a network file system is to be expected.
+const overtakenLimit = 3
+
 // rewritesLimit: one late write of an earlier holder is to be expected, more are not.
 const rewritesLimit = 3
 
@@ -62,7 +65,7 @@ func (m *Machine) took(now Instant, e Event, buf []Action) []Action {
 		m.created = true
 		return m.ask(buf, Action{Op: SyncNames, Epoch: m.epoch})
 	case SyncNames:
-		return m.ask(buf, Action{Op: List})
+		return m.writeFirst(now, buf)
 	case Write:
 		// Both lines, so that a stopped holder which wakes and overwrites one of them still sees the other.
 		if m.beat == 0 {
@@ -92,22 +95,31 @@ func (m *Machine) looked(now Instant, e Event, buf []Action) []Action {
 		return m.again(buf)
 	case !m.created:
 		m.strangers = 0
-		m.recorded = max(m.recorded, e.Epoch)
+		m.known = max(m.known, e.Epoch)
 		return m.ask(buf, Action{Op: MakeNames})
 	case e.Epoch > m.epoch || e.Epoch == m.epoch && !e.Mine:
 		m.fail(fmt.Errorf("the lock does not exclude: epoch %d is in use under it", e.Epoch))
 		return buf
-	case e.Epoch != m.epoch || e.Beat != m.beat || now.Since(m.begun) >= m.deadline:
-		m.rewrites++
-		if m.rewrites >= rewritesLimit {
-			m.fail(errNoHeartbeat)
-			return buf
-		}
-		m.begun, m.beat = now, 0
-		return m.ask(buf, Action{Op: Write, Epoch: m.epoch})
+	case e.Epoch != m.epoch || e.Beat != m.beat:
+		return m.rewrite(now, buf)
 	}
-	m.phase, m.good, m.rewrites = holding, m.begun, 0
-	return append(buf, Action{Op: Grant, Epoch: m.epoch, At: m.good})
+	return m.ask(buf, Action{Op: List})
+}
+
+// rewrite repeats a first heartbeat that does not count.
+func (m *Machine) rewrite(now Instant, buf []Action) []Action {
+	m.rewrites++
+	if m.rewrites >= rewritesLimit {
+		m.fail(errNoHeartbeat)
+		return buf
+	}
+	return m.writeFirst(now, buf)
+}
+
+// writeFirst begins the first heartbeat.
+func (m *Machine) writeFirst(now Instant, buf []Action) []Action {
+	m.begun, m.beat = now, 0
+	return m.ask(buf, Action{Op: Write, Epoch: m.epoch})
 }
 
 // refused reports the holder; e is its record, whatever it is worth.
@@ -132,7 +144,7 @@ func (m *Machine) again(buf []Action) []Action {
 	return m.ask(buf, Action{Op: Close})
 }
 
-// listed follows the listing before the name is created, and the one after.
+// listed follows the listing before the name is created, and the last one.
 func (m *Machine) listed(now Instant, e Event, buf []Action) []Action {
 	slices.Sort(e.Names)
 	var highest uint64
@@ -142,22 +154,36 @@ func (m *Machine) listed(now Instant, e Event, buf []Action) []Action {
 	if !m.created {
 		// The record only informs, but who removed the names while nobody held the lock must not turn
 		// the epoch back.
-		m.recorded = max(m.recorded, highest)
+		m.known = max(m.known, highest)
 		return m.ask(buf, Action{Op: Floor})
 	}
-	if highest > m.epoch {
-		return m.create(buf, highest)
+	switch {
+	case highest > m.epoch:
+		return m.goAbove(highest, buf)
+	case now.Since(m.begun) >= m.deadline:
+		return m.rewrite(now, buf)
 	}
 	if old := len(e.Names) - m.cfg.Keep; old > 0 {
 		m.prune = slices.Clone(e.Names[:old])
 	}
-	m.begun, m.beat = now, 0
-	return m.ask(buf, Action{Op: Write, Epoch: m.epoch})
+	m.phase, m.good, m.rewrites = holding, m.begun, 0
+	return append(buf, Action{Op: Grant, Epoch: m.epoch, At: m.good})
+}
+
+// goAbove follows a name that the first listing did not show. Two instances whose lock does not
+// exclude would run after each other's names for ever.
+func (m *Machine) goAbove(name uint64, buf []Action) []Action {
+	m.overtaken++
+	if m.overtaken >= overtakenLimit {
+		m.fail(fmt.Errorf("the lock does not exclude: epoch %d was made under it", name))
+		return buf
+	}
+	return m.create(buf, name)
 }
 
 // create asks for a name above everything known.
 func (m *Machine) create(buf []Action, taken uint64) []Action {
-	n, err := above(taken, m.recorded, m.floor)
+	n, err := above(taken, m.known, m.floor)
 	if err != nil {
 		m.fail(err)
 		return buf

@@ -1,0 +1,340 @@
+package lease
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+// script drives one machine and answers what it asks with success, unless a test says otherwise.
+type script struct {
+	t   *testing.T
+	m   *Machine
+	now Instant
+	got []Action // by the last event
+}
+
+func newScript(t *testing.T, wait bool) *script {
+	s := &script{t: t, m: New(Config{Wait: wait, Keep: 64})}
+	s.event(Event{Kind: Start})
+	return s
+}
+
+func (s *script) event(e Event) { s.got = s.m.Step(s.now, e, nil) }
+
+func (s *script) done(e Event) {
+	e.Kind = Done
+	s.event(e)
+}
+
+func (s *script) pass(d time.Duration) {
+	s.now.Mono += d
+	s.now.Boot += d
+	s.now.Wall += d
+}
+
+// expect compares the operations of the last step.
+func (s *script) expect(ops ...Op) {
+	s.t.Helper()
+	var got []Op
+	for _, a := range s.got {
+		got = append(got, a.Op)
+	}
+	if !slices.Equal(got, ops) {
+		s.t.Fatalf("got %v, want %v", got, ops)
+	}
+}
+
+// lookAt answers until the first heartbeat is to be looked at.
+func (s *script) lookAt() {
+	s.t.Helper()
+	for _, step := range []struct {
+		op     Op
+		answer Event
+	}{
+		{Open, Event{}}, {Inquire, Event{Interval: testInterval, Deadline: testDeadline}}, {TryLock, Event{}},
+		{Look, Event{}}, {MakeNames, Event{}}, {SyncParent, Event{}}, {List, Event{Names: []uint64{4, 2}}},
+		{Floor, Event{Epoch: 6}}, {CreateName, Event{}}, {SyncNames, Event{}}, {Write, Event{}}, {Write, Event{}},
+		{Sync, Event{}},
+	} {
+		s.expect(step.op)
+		s.done(step.answer)
+	}
+	s.expect(Look)
+}
+
+// hold goes on until the lease of epoch 7 is granted.
+func (s *script) hold() {
+	s.t.Helper()
+	s.lookAt()
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	s.expect(List)
+	s.done(Event{Names: []uint64{2, 4, 7}})
+	s.expect(Grant)
+}
+
+func TestEpochIsAboveNamesAndFloor(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	if s.got[0].Epoch != 7 {
+		t.Errorf("epoch %d", s.got[0].Epoch)
+	}
+}
+
+func TestAttemptEndsWithoutALockWhateverFails(t *testing.T) {
+	failure := errors.New("failure")
+	for fail := range 15 {
+		s := newScript(t, false)
+		answers := []Event{{}, {Interval: testInterval, Deadline: testDeadline}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+			{Epoch: 1, Beat: 1, Mine: true}, {}}
+		for i := range fail {
+			s.done(answers[i])
+		}
+		failed := s.got[0].Op
+		s.done(Event{Err: failure})
+		if fail > 2 {
+			s.expect(Unlock)
+			s.done(Event{Err: failure}) // closing unlocks, too
+		}
+		if fail > 0 {
+			s.expect(Close)
+			s.done(Event{Err: failure})
+		}
+		s.expect(End)
+		if s.got[0].Err != failure {
+			t.Errorf("%v: ended with %v", failed, s.got[0].Err)
+		}
+	}
+}
+
+func TestWaitingIsReportedOnceForEachHolder(t *testing.T) {
+	s := newScript(t, true)
+	s.done(Event{})
+	s.done(Event{Interval: testInterval, Deadline: testDeadline})
+	for _, try := range []struct {
+		holder uint64
+		first  bool
+	}{{0, true}, {0, false}, {3, true}, {3, false}, {4, true}} {
+		s.expect(TryLock)
+		s.done(Event{Result: Busy})
+		s.expect(Look)
+		s.done(Event{Epoch: try.holder})
+		if try.first {
+			s.expect(Waiting, Close)
+		} else {
+			s.expect(Close)
+		}
+		s.done(Event{})
+		s.expect(Pause)
+		s.done(Event{})
+		s.expect(Open)
+		s.done(Event{})
+	}
+}
+
+func TestLateWriteOfAnEarlierHolderIsWrittenOver(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	s.expect(Write)
+	begun := s.now
+	s.done(Event{})
+	s.expect(Sync)
+	s.done(Event{})
+	s.expect(Look)
+	s.pass(testInterval / 2)
+	s.done(Event{Epoch: 6, Beat: 12})
+	s.expect(Overwritten, Write)
+	s.done(Event{})
+	s.done(Event{})
+	s.expect(Look)
+	s.done(Event{Epoch: 7, Beat: 3, Mine: true})
+	s.expect(Renew)
+	if s.got[0].At != begun {
+		t.Error("the heartbeat does not count from its beginning")
+	}
+}
+
+func TestRecordOverwrittenAgainAndAgainDoesNotKeepTheDiskBusy(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	for _, then := range [][]Op{{Overwritten, Write}, {Overwritten, Late}} {
+		s.done(Event{})
+		s.done(Event{})
+		s.done(Event{Epoch: 6})
+		s.expect(then...)
+	}
+}
+
+func TestFirstHeartbeatIsRepeatedAndThenGivenUp(t *testing.T) {
+	s := newScript(t, false)
+	s.lookAt()
+	for range rewritesLimit - 1 {
+		s.done(Event{Epoch: 6})
+		s.expect(Write)
+		s.done(Event{})
+		s.done(Event{})
+		s.done(Event{})
+		s.expect(Look)
+	}
+	s.done(Event{Epoch: 6})
+	s.expect(Unlock)
+}
+
+func TestFirstHeartbeatSlowerThanTheDeadlineIsNotGranted(t *testing.T) {
+	s := newScript(t, false)
+	s.lookAt()
+	s.pass(testDeadline)
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	s.expect(List)
+	s.done(Event{Names: []uint64{7}})
+	s.expect(Write)
+}
+
+func TestHigherNameInTheLastListingIsGoneAbove(t *testing.T) {
+	s := newScript(t, false)
+	s.lookAt()
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	s.done(Event{Names: []uint64{7, 9}})
+	s.expect(CreateName)
+	if s.got[0].Epoch != 10 {
+		t.Errorf("epoch %d", s.got[0].Epoch)
+	}
+}
+
+func TestHigherEpochUnderTheLockEndsTheAttempt(t *testing.T) {
+	s := newScript(t, false)
+	s.lookAt()
+	s.done(Event{Epoch: 8})
+	s.expect(Unlock)
+}
+
+func TestLossByWhatTheLookFinds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		look Event
+		why  Reason
+	}{
+		{"deleted", Event{Result: Missing}, Deleted},
+		{"replaced", Event{Result: Other}, Replaced},
+		{"higher epoch", Event{Epoch: 8}, Superseded},
+		{"our epoch by another", Event{Epoch: 7, Beat: 2}, Superseded},
+		{"our epoch from the future", Event{Epoch: 7, Beat: 3, Mine: true}, Superseded},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newScript(t, false)
+			s.hold()
+			s.event(Event{Kind: Verify, Ticket: 1})
+			s.expect(Write)
+			s.done(Event{})
+			s.done(Event{})
+			s.done(row.look)
+			s.expect(Lose, Answer)
+			if s.got[0].Reason != row.why {
+				t.Errorf("reason %d", s.got[0].Reason)
+			}
+		})
+	}
+}
+
+func TestSlowHeartbeatIsReportedOnceAndAHungOneLosesTheLease(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	s.expect(Write) // and there it hangs
+	s.pass(testInterval + testInterval/2)
+	s.event(Event{Kind: Tick})
+	s.expect()
+	s.pass(1)
+	s.event(Event{Kind: Tick})
+	s.expect(Late)
+	s.event(Event{Kind: Tick})
+	s.expect()
+	s.pass(s.m.Wake(s.now))
+	for range 3 {
+		if len(s.got) > 0 {
+			break
+		}
+		s.event(Event{Kind: Tick})
+		s.pass(s.m.Wake(s.now))
+	}
+	s.expect(Lose)
+	s.event(Event{Kind: Verify, Ticket: 1})
+	s.expect(Answer) // not after the disk has answered
+	s.done(Event{})
+	s.expect() // the lock stays until Release
+	s.event(Event{Kind: Release})
+	s.expect(Unlock)
+}
+
+func TestOldestNamesArePrunedOneAfterTheOther(t *testing.T) {
+	s := newScript(t, false)
+	s.lookAt()
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	names := []uint64{5, 3, 7, 6}
+	for n := uint64(0); len(names) < 66; n++ {
+		names = append(names, math.MaxUint32+n)
+	}
+	s.m.epoch = math.MaxUint64 - 1 // so that none of them is higher
+	s.done(Event{Names: names})
+	s.expect(Grant, Prune)
+	if s.got[1].Epoch != 3 {
+		t.Errorf("pruned %d", s.got[1].Epoch)
+	}
+	s.done(Event{Err: errors.New("failure")})
+	s.expect(Prune)
+	if s.got[0].Epoch != 5 {
+		t.Errorf("pruned %d", s.got[0].Epoch)
+	}
+	s.done(Event{})
+	s.expect()
+}
+
+func TestNoEpochIsLeft(t *testing.T) {
+	s := newScript(t, false)
+	for range 6 {
+		s.done(Event{Interval: testInterval, Deadline: testDeadline})
+	}
+	s.expect(List)
+	s.done(Event{Names: []uint64{math.MaxUint64}})
+	s.expect(Floor)
+	s.done(Event{})
+	s.expect(Unlock)
+}
+
+func TestFileSystemWithoutIdentitiesIsGivenUp(t *testing.T) {
+	for _, wait := range []bool{false, true} {
+		s := newScript(t, wait)
+		s.done(Event{})
+		s.done(Event{Interval: testInterval, Deadline: testDeadline})
+		for range strangersLimit - 1 {
+			s.expect(TryLock)
+			s.done(Event{})
+			s.done(Event{Result: Other})
+			s.expect(Unlock)
+			s.done(Event{})
+			s.done(Event{})
+			if wait {
+				s.expect(Pause)
+				s.done(Event{})
+			}
+			s.expect(Open)
+			s.done(Event{})
+		}
+		s.done(Event{})
+		s.done(Event{Result: Other})
+		s.expect(Unlock)
+		s.done(Event{})
+		s.done(Event{})
+		s.expect(End)
+		if s.got[0].Err != errNoIdentity {
+			t.Errorf("ended with %v", s.got[0].Err)
+		}
+	}
+}
