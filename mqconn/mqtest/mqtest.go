@@ -1,58 +1,271 @@
-// Package mqtest is a queue manager for tests. (Skeleton.)
 package mqtest
 
 import (
-	"net"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
 )
 
 // Options configure a queue manager.
 type Options struct {
-	Name string // default "QM1"
-	Dir  string // data directory for persistent messages; empty: nothing outlives the process
-	MQSC string // definitions to load at start
+	// Name of the queue manager; default "QM1".
+	Name string
+	// Dir keeps definitions and persistent messages; it is made if missing. Empty: nothing
+	// outlives the QueueManager.
+	Dir string
+	// MQSC is loaded at the start, after what Dir holds: use REPLACE.
+	MQSC string
 }
 
 // QueueManager is a running queue manager.
-type QueueManager struct{}
+type QueueManager struct {
+	name   string
+	ids    atomic.Uint64
+	faults faults
+	bodies bodies
+	log    *messageLog // nil: no Dir
+
+	quiesced    chan struct{}
+	stopping    chan struct{}
+	quiesceOnce sync.Once
+
+	mu       sync.Mutex
+	objects  objects
+	sessions map[*session]bool
+	last     int32 // connection handle
+	stopped  bool
+	servers  []*server
+	ended    chan struct{} // closed when stopped
+}
 
 // Start starts a queue manager in this process.
-func Start(o Options) (*QueueManager, error) { panic("skeleton") }
+func Start(o Options) (*QueueManager, error) {
+	if o.Name == "" {
+		o.Name = "QM1"
+	}
+	if !validName(o.Name, queueNameLength) {
+		return nil, fmt.Errorf("mqtest: %q cannot be the name of a queue manager", o.Name)
+	}
+	q := &QueueManager{
+		name:     o.Name,
+		quiesced: make(chan struct{}),
+		stopping: make(chan struct{}),
+		ended:    make(chan struct{}),
+		sessions: make(map[*session]bool),
+		objects:  newObjects(),
+	}
+	q.ids.Store(uint64(time.Now().UnixNano()))
+	if err := q.MQSC(o.MQSC); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
 
 // New starts a queue manager for a test and ends it with the test.
-func New(tb testing.TB, o ...Options) *QueueManager { panic("skeleton") }
+func New(tb testing.TB, o ...Options) *QueueManager {
+	tb.Helper()
+	var options Options
+	if len(o) > 0 {
+		options = o[0]
+	}
+	q, err := Start(options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := q.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return q
+}
 
-// Dialer connects in process; the endpoint is ignored.
-func (q *QueueManager) Dialer() mqconn.Dialer { panic("skeleton") }
+// Depth is CURDEPTH of a queue: uncommitted puts are counted, uncommitted gets are not.
+func (q *QueueManager) Depth(queue string) (int, error) {
+	local, r := q.resolve(mqconn.Address{Queue: queue}, ooInquire)
+	if r != none {
+		return 0, &mqconn.Fault{Verb: mqconn.VerbInquire, CompletionCode: 2, Reason: r, Queue: queue}
+	}
+	local.mu.Lock()
+	defer local.mu.Unlock()
+	return local.depth, nil
+}
 
-// Serve accepts connections over TCP on l until Close or Kill; it returns at once.
-func (q *QueueManager) Serve(l net.Listener) error { panic("skeleton") }
+// Queues names the local queues, sorted.
+func (q *QueueManager) Queues() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Sorted(maps.Keys(q.objects.queues))
+}
 
-// MQSC runs definitions, line by line.
-func (q *QueueManager) MQSC(script string) error { panic("skeleton") }
+// Handles counts open connections and the queues that are open for exclusive input.
+func (q *QueueManager) Handles() (connections, held int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, local := range q.objects.queues {
+		local.mu.Lock()
+		if local.exclusive {
+			held++
+		}
+		local.mu.Unlock()
+	}
+	return len(q.sessions), held
+}
 
-// Depth is the current depth of a queue, uncommitted messages included.
-func (q *QueueManager) Depth(queue string) (int, error) { panic("skeleton") }
+// Quiesce begins an orderly end: connections, opens, puts and gets answer 2161 from now on, waiting
+// gets too; commit and backout still work.
+func (q *QueueManager) Quiesce() {
+	q.quiesceOnce.Do(func() { close(q.quiesced) })
+}
 
-// Queues names the local queues.
-func (q *QueueManager) Queues() []string { panic("skeleton") }
+func (q *QueueManager) quiescing() bool {
+	select {
+	case <-q.quiesced:
+		return true
+	default:
+		return false
+	}
+}
 
-// Handles counts open connections and held queues.
-func (q *QueueManager) Handles() (connections, held int) { panic("skeleton") }
+// endReason is what a call answers whose connection ended under it.
+func (q *QueueManager) endReason() mqrc.Reason {
+	if q.stops() {
+		return qMgrStopping
+	}
+	return connectionBroken
+}
 
-// Close stops in order.
-func (q *QueueManager) Close() error { panic("skeleton") }
+// stops says that the queue manager is stopping in order.
+func (q *QueueManager) stops() bool {
+	select {
+	case <-q.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// Cut breaks every connection, as a network that fails: the clients see 2009, handles are released
+// and units of work backed out. New connections are welcome.
+func (q *QueueManager) Cut() {
+	for _, s := range q.connected() {
+		s.end()
+	}
+}
+
+func (q *QueueManager) connected() []*session {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Collect(maps.Keys(q.sessions))
+}
+
+// connectRequest is what a client says of itself.
+type connectRequest struct {
+	queueManager string // empty: any
+	application  string
+	user         string
+	channel      string // empty: in process
+	hangUp       func()
+	gone         func() bool
+}
+
+func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
+	if c.queueManager != "" && c.queueManager != "*" && c.queueManager != q.name {
+		return nil, qMgrNameError
+	}
+	fault := q.faults.next(mqconn.VerbConnect, "")
+	switch {
+	case fault.Break != Intact:
+		return nil, connectionBroken
+	case fault.Reason != none:
+		return nil, fault.Reason
+	case q.quiescing():
+		return nil, qMgrQuiescing
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped {
+		return nil, qMgrNotAvailable
+	}
+	limit := q.objects.maxMessageLength
+	if c.channel != "" {
+		channel := q.objects.channels[c.channel]
+		if channel == nil {
+			return nil, unknownChannelName
+		}
+		limit = min(limit, channel.maxLength)
+		if q.instances(c.channel) >= channel.maxInstances {
+			return nil, channelNotAvailable
+		}
+	}
+	q.last++
+	s := &session{
+		qm: q, number: q.last, application: c.application, user: c.user, channel: c.channel,
+		maxLength: limit, hangUp: c.hangUp, gone: c.gone,
+		done: make(chan struct{}), handles: make(map[int32]*handle),
+	}
+	q.sessions[s] = true
+	return s, none
+}
+
+func (q *QueueManager) instances(channel string) (n int) {
+	for s := range q.sessions {
+		if s.channel == channel {
+			n++
+		}
+	}
+	return n
+}
+
+func (q *QueueManager) forget(s *session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.sessions, s)
+}
+
+func (q *QueueManager) heartbeat(channel string) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.objects.channels[channel].heartbeat
+}
+
+func (q *QueueManager) maxMessageLength() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.objects.maxMessageLength
+}
+
+// Close stops in order: waiting gets answer 2162, everything uncommitted is backed out, and no
+// goroutine and no file is left when it returns. A second Close does nothing.
+func (q *QueueManager) Close() error { return q.stop(false) }
 
 // Kill stops as kill -9 would: connections break, non-persistent messages are gone.
-func (q *QueueManager) Kill() { panic("skeleton") }
+func (q *QueueManager) Kill() { _ = q.stop(true) }
 
-// TCP is a Dialer to queue managers served over TCP (by Serve or by the command qmgr).
-// DialOptions.Endpoint is host:port.
-type TCP struct {
-	QueueManager string // name to ask for; empty: whatever answers
-	Channel      string // default "MQHA.SVRCONN"
-	AppName      string
-	User         string
+func (q *QueueManager) stop(killed bool) error {
+	q.mu.Lock()
+	if q.stopped {
+		q.mu.Unlock()
+		return nil
+	}
+	q.stopped = true
+	close(q.ended)
+	q.mu.Unlock()
+	if !killed {
+		close(q.stopping)
+	}
+	for _, s := range q.connected() {
+		s.end()
+	}
+	for _, s := range q.servers { // complete: Serve adds none to a stopped queue manager
+		s.stop()
+	}
+	return nil
 }

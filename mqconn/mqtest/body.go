@@ -1,0 +1,68 @@
+package mqtest
+
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
+
+// A body is the bytes of one message, shared by the queue and by whoever is sending them to a
+// client: a browse on one connection may still write them to its socket when a get on another
+// has taken the message off the queue.
+type body struct {
+	refs atomic.Int32
+	pool *sync.Pool // nil: too large to be kept
+	data []byte
+}
+
+func (b *body) retain() *body {
+	b.refs.Add(1)
+	return b
+}
+
+func (b *body) release() {
+	if b.refs.Add(-1) == 0 && b.pool != nil {
+		b.pool.Put(b)
+	}
+}
+
+// Sizes of pooled bodies: powers of two, each with room for the frame header that a sender of
+// 256 KiB chunks puts before its chunk. Without it every such message would take twice its size.
+// Smaller bodies are left to the garbage collector: a queue of many short messages would
+// otherwise hold mostly air.
+const (
+	smallestBodyBits = 12
+	largestBodyBits  = 23
+	bodyHeadroom     = 4 << 10
+)
+
+// bodies is a set of pools, one a size.
+type bodies struct {
+	pools [largestBodyBits - smallestBodyBits + 1]sync.Pool
+}
+
+// take gives a body of n bytes with undefined contents and one reference.
+func (p *bodies) take(n int) *body {
+	bit := max(bits.Len(uint(max(n-bodyHeadroom-1, 0))), smallestBodyBits)
+	if n <= bodyHeadroom || bit > largestBodyBits {
+		b := &body{data: make([]byte, n)}
+		b.refs.Store(1)
+		return b
+	}
+	pool := &p.pools[bit-smallestBodyBits]
+	b, ok := pool.Get().(*body)
+	if !ok {
+		b = &body{pool: pool, data: make([]byte, 1<<bit+bodyHeadroom)}
+	}
+	b.data = b.data[:n]
+	b.refs.Store(1)
+	return b
+}
+
+// resize gives s a length of n, reusing its memory where that is large enough.
+func resize(s []byte, n int) []byte {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return make([]byte, n)
+}

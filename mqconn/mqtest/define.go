@@ -1,0 +1,424 @@
+package mqtest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// objects are the definitions of a queue manager.
+type objects struct {
+	queues           map[string]*queue
+	remotes          map[string]remoteQueue
+	aliases          map[string]string
+	channels         map[string]*channel
+	maxMessageLength int
+	ignored          []string
+}
+
+// remoteQueue is a QREMOTE: another name for a queue somewhere else.
+type remoteQueue struct{ queueManager, queue string }
+
+// channel is a server-connection channel, and what of it matters here.
+type channel struct {
+	maxLength    int
+	heartbeat    int // seconds; zero: none
+	maxInstances int
+}
+
+// Attributes of SYSTEM.DEF.SVRCONN as IBM MQ ships it.
+var defaultChannel = channel{maxLength: 4 << 20, heartbeat: 300, maxInstances: 999999999}
+
+const channelNameLength = 20 // MQ_CHANNEL_NAME_LENGTH
+
+func newObjects() objects {
+	return objects{
+		queues:           make(map[string]*queue),
+		remotes:          make(map[string]remoteQueue),
+		aliases:          make(map[string]string),
+		channels:         make(map[string]*channel),
+		maxMessageLength: 4 << 20,
+	}
+}
+
+// MQSC runs a script of definitions. Nothing is run when a line of it cannot be read; the first
+// command that fails ends it. Every error is an *MQSCError with the line.
+//
+// Known are DEFINE and ALTER of QLOCAL, QREMOTE, QALIAS, CHANNEL, SERVICE and LISTENER, ALTER QMGR,
+// SET CHLAUTH, SET AUTHREC, REFRESH SECURITY and START. What is known but changes nothing here is
+// listed by Ignored.
+func (q *QueueManager) MQSC(script string) error {
+	statements, err := parse(script)
+	if err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, s := range statements {
+		if err := q.objects.run(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ignored lists what was defined without any effect here, such as authorities, services, and attributes
+// that this queue manager does not act on: one line each, in the order of definition.
+func (q *QueueManager) Ignored() []string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Clone(q.objects.ignored)
+}
+
+// Attributes that are accepted, one set for each kind of object. Those in upper case letters only here
+// are acted on by the function that defines the object; it asks for them by name.
+var (
+	queueIgnored = names("DESCR USAGE TRIGGER NOTRIGGER TRIGTYPE TRIGDATA TRIGDPTH TRIGMPRI PROCESS INITQ BOTHRESH BOQNAME " +
+		"HARDENBO NOHARDENBO RETINTVL DISTL QDEPTHHI QDEPTHLO QDPHIEV QDPLOEV QDPMAXEV QSVCIEV QSVCINT NPMCLASS SCOPE " +
+		"PROPCTL DEFREADA DEFPRESP DEFBIND CLUSTER CLUSNL STATQ MONQ ACCTQ CUSTOM")
+	channelIgnored = names("DESCR TRPTYPE SHARECNV MAXINSTC MCAUSER SSLCIPH SSLCAUTH SSLPEER CERTLABL KAINT DISCINT SCYEXIT " +
+		"SENDEXIT RCVEXIT COMPHDR COMPMSG MONCHL CONNAME XMITQ LOCLADDR SHORTRTY SHORTTMR LONGRTY LONGTMR NPMSPEED BATCHSZ " +
+		"BATCHINT BATCHHB SEQWRAP CONVERT MRRTY MRTMR PUTAUT USEDLQ QMNAME USERID PASSWORD")
+	qmgrIgnored = names("DESCR DEADQ CHLAUTH CONNAUTH MAXUMSGS MAXHANDS PSMODE CHAD AUTHOREV STRSTPEV CONFIGEV CHLEV SSLKEYR " +
+		"CERTLABL MONQ MONCHL STATQ ACCTQ")
+	wholeIgnored = map[string]map[string]bool{
+		"SERVICE":  names("CONTROL STARTCMD STARTARG STOPCMD STOPARG STDOUT STDERR SERVTYPE DESCR REPLACE NOREPLACE"),
+		"LISTENER": names("CONTROL TRPTYPE PORT IPADDR BACKLOG DESCR REPLACE NOREPLACE"),
+		"CHLAUTH": names("TYPE USERLIST ADDRESS USERSRC MCAUSER ACTION DESCR CHCKCLNT WARN CLNTUSER QMNAME SSLPEER " +
+			"SSLCERTI CUSTOM"),
+		"AUTHREC":  names("PROFILE OBJTYPE PRINCIPAL GROUP AUTHADD AUTHRMV SERVCOMP"),
+		"SECURITY": names("TYPE"),
+		"CHANNEL":  nil, // START CHANNEL
+	}
+)
+
+func names(list string) map[string]bool {
+	set := make(map[string]bool)
+	for _, name := range strings.Fields(list) {
+		set[name] = true
+	}
+	return set
+}
+
+// command is a statement with its head taken apart.
+type command struct {
+	verb   string
+	object word
+	words  []word
+	used   map[string]bool
+}
+
+func (o *objects) run(s statement) error {
+	if len(s.words) < 2 || s.words[0].valued {
+		return s.words[0].errorf("%s is not a command", s.words[0])
+	}
+	c := command{verb: s.words[0].name, object: s.words[1], words: s.words[2:]}
+	switch c.verb {
+	case "DEF":
+		c.verb = "DEFINE"
+	case "ALT":
+		c.verb = "ALTER"
+	}
+	kind := strings.TrimSuffix(c.object.name, "OCAL")
+	switch action := c.verb + " " + kind; action {
+	case "DEFINE QL", "ALTER QL":
+		return o.defineQueue(c)
+	case "DEFINE QREMOTE", "ALTER QREMOTE", "DEFINE QR":
+		return o.defineRemote(c)
+	case "DEFINE QALIAS", "ALTER QALIAS", "DEFINE QA":
+		return o.defineAlias(c)
+	case "DEFINE CHANNEL", "ALTER CHANNEL", "DEFINE CHL":
+		return o.defineChannel(c)
+	case "ALTER QMGR":
+		return o.alterQueueManager(c)
+	case "DEFINE SERVICE", "ALTER SERVICE", "DEFINE LISTENER", "ALTER LISTENER", "SET CHLAUTH", "SET AUTHREC",
+		"REFRESH SECURITY", "START SERVICE", "START LISTENER", "START CHANNEL":
+		return o.ignoreWhole(c)
+	default:
+		return s.words[0].errorf("the command %s %s is not known here", s.words[0].name, c.object.name)
+	}
+}
+
+func (o *objects) ignoreWhole(c command) error {
+	for _, w := range c.words {
+		if !wholeIgnored[c.object.name][w.name] {
+			return w.errorf("%s %s has no attribute %s", c.verb, c.object.name, w.name)
+		}
+	}
+	o.ignore(c.object, c.verb, "")
+	return nil
+}
+
+func (o *objects) ignore(object word, verb, attribute string) {
+	entry := fmt.Sprintf("line %d: %s %s", object.line, verb, object)
+	if attribute != "" {
+		entry += " " + attribute
+	}
+	o.ignored = append(o.ignored, entry)
+}
+
+// name checks the object's name.
+func (c *command) name(limit int) (string, error) {
+	if !validName(c.object.value, limit) {
+		return "", c.object.errorf("%q cannot be the name of an object", c.object.value)
+	}
+	return c.object.value, nil
+}
+
+// replaces says whether an existing object may be defined.
+func (c *command) replaces() bool {
+	return c.verb == "ALTER" || slices.ContainsFunc(c.words, func(w word) bool { return w.name == "REPLACE" })
+}
+
+// admits checks that the object exists, for ALTER, or does not, for DEFINE without REPLACE.
+func (c *command) admits(exists bool) error {
+	switch {
+	case exists && !c.replaces():
+		return c.object.errorf("%s exists; REPLACE is not given", c.object)
+	case !exists && c.verb == "ALTER":
+		return c.object.errorf("%s is not defined", c.object)
+	}
+	return nil
+}
+
+// rest reports the words that set took nothing from: known ones as ignored, others as errors.
+func (o *objects) rest(c command, w word, ignored map[string]bool) error {
+	switch {
+	case w.name == "REPLACE" || w.name == "NOREPLACE":
+	case ignored[w.name]:
+		o.ignore(c.object, c.verb, w.String())
+	default:
+		return w.errorf("%s has no attribute %s", c.object.name, w.name)
+	}
+	return nil
+}
+
+func (o *objects) defineQueue(c command) error {
+	name, err := c.name(queueNameLength)
+	if err != nil {
+		return err
+	}
+	q := o.queues[name]
+	if err := c.admits(q != nil || o.otherwise(name)); err != nil {
+		return err
+	}
+	attrs := defaultAttributes
+	if q != nil && c.verb == "ALTER" {
+		attrs = q.attrs
+	}
+	for _, w := range c.words {
+		taken, err := attrs.set(w)
+		if err == nil && !taken {
+			err = o.rest(c, w, queueIgnored)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if q == nil {
+		q = &queue{name: name}
+		o.queues[name] = q
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.attrs = attrs
+	q.wakeAll() // a waiting get must learn that gets are inhibited now
+	return nil
+}
+
+// otherwise says that name is a queue of another kind.
+func (o *objects) otherwise(name string) bool {
+	_, remote := o.remotes[name]
+	_, alias := o.aliases[name]
+	return remote || alias
+}
+
+// set takes one attribute of a local queue.
+func (a *attributes) set(w word) (taken bool, err error) {
+	switch w.name {
+	case "MAXDEPTH":
+		a.maxDepth, err = w.number(0, 999999999)
+	case "MAXMSGL":
+		a.maxLength, err = w.number(0, 100<<20)
+	case "DEFPRTY":
+		a.defPriority, err = w.number(0, highestPriority)
+	case "PUT":
+		a.putInhibited, err = w.choice("DISABLED", "ENABLED")
+	case "GET":
+		a.getInhibited, err = w.choice("DISABLED", "ENABLED")
+	case "DEFSOPT":
+		a.exclusive, err = w.choice("EXCL", "SHARED")
+	case "DEFPSIST":
+		a.defPersistent, err = w.choice("YES", "NO")
+	case "MSGDLVSQ":
+		a.fifo, err = w.choice("FIFO", "PRIORITY")
+	case "SHARE":
+		a.noShare = false
+	case "NOSHARE":
+		a.noShare = true
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+func (w word) number(low, high int) (int, error) {
+	n, err := strconv.Atoi(w.value)
+	if err != nil || n < low || n > high {
+		return 0, w.errorf("%s: need a number from %d to %d", w, low, high)
+	}
+	return n, nil
+}
+
+// choice is true for yes and false for no.
+func (w word) choice(yes, no string) (bool, error) {
+	if w.value != yes && w.value != no {
+		return false, w.errorf("%s: need %s or %s", w, yes, no)
+	}
+	return w.value == yes, nil
+}
+
+func (o *objects) defineRemote(c command) error {
+	name, err := c.name(queueNameLength)
+	if err != nil {
+		return err
+	}
+	r, exists := o.remotes[name]
+	if err := c.admits(exists || o.queues[name] != nil || o.aliases[name] != ""); err != nil {
+		return err
+	}
+	if c.verb == "DEFINE" {
+		r = remoteQueue{}
+	}
+	for _, w := range c.words {
+		switch w.name {
+		case "RNAME":
+			r.queue = w.value
+		case "RQMNAME":
+			r.queueManager = w.value
+		default:
+			if err := o.rest(c, w, remoteIgnored); err != nil {
+				return err
+			}
+		}
+	}
+	o.remotes[name] = r
+	return nil
+}
+
+var remoteIgnored = names("DESCR XMITQ PUT DEFPSIST DEFPRTY SCOPE CLUSTER CLUSNL DEFBIND DEFPRESP")
+
+func (o *objects) defineAlias(c command) error {
+	name, err := c.name(queueNameLength)
+	if err != nil {
+		return err
+	}
+	target := o.aliases[name]
+	_, remote := o.remotes[name]
+	if err := c.admits(target != "" || remote || o.queues[name] != nil); err != nil {
+		return err
+	}
+	for _, w := range c.words {
+		switch w.name {
+		case "TARGET", "TARGQ":
+			target = w.value
+		default:
+			if err := o.rest(c, w, queueIgnored); err != nil {
+				return err
+			}
+		}
+	}
+	if !validName(target, queueNameLength) {
+		return c.object.errorf("%s needs TARGET", c.object)
+	}
+	o.aliases[name] = target
+	return nil
+}
+
+func (o *objects) defineChannel(c command) error {
+	name, err := c.name(channelNameLength)
+	if err != nil {
+		return err
+	}
+	existing := o.channels[name]
+	if err := c.admits(existing != nil); err != nil {
+		return err
+	}
+	ch := defaultChannel
+	if existing != nil && c.verb == "ALTER" {
+		ch = *existing
+	}
+	kind := ""
+	for _, w := range c.words {
+		var err error
+		switch w.name {
+		case "CHLTYPE":
+			kind = w.value
+		case "MAXMSGL":
+			ch.maxLength, err = w.number(0, 100<<20)
+		case "HBINT":
+			ch.heartbeat, err = w.number(0, 999999)
+		case "MAXINST":
+			ch.maxInstances, err = w.number(0, 999999999)
+		default:
+			err = o.rest(c, w, channelIgnored)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch kind {
+	case "SVRCONN":
+		o.channels[name] = &ch
+	case "SDR", "RCVR", "SVR", "RQSTR", "CLNTCONN":
+		o.ignore(c.object, c.verb, "CHLTYPE("+kind+")")
+	default:
+		return c.object.errorf("CHLTYPE(%s) is not known here", kind)
+	}
+	return nil
+}
+
+func (o *objects) alterQueueManager(c command) error {
+	for _, w := range c.words {
+		var err error
+		switch w.name {
+		case "MAXMSGL":
+			o.maxMessageLength, err = w.number(32<<10, 100<<20)
+		default:
+			err = o.rest(c, w, qmgrIgnored)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolve finds the local queue that an address stands for, through at most one alias.
+func (q *QueueManager) resolve(a mqconn.Address, options int32) (*queue, mqrc.Reason) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if a.QueueManager != "" && a.QueueManager != q.name {
+		return nil, unknownRemoteQMgr
+	}
+	if local := q.objects.queues[a.Queue]; local != nil {
+		return local, none
+	}
+	if target, ok := q.objects.aliases[a.Queue]; ok {
+		if local := q.objects.queues[target]; local != nil {
+			return local, none
+		}
+		return nil, unknownAliasBaseQ
+	}
+	if remote, ok := q.objects.remotes[a.Queue]; ok && options&(ooInput|ooBrowse) == 0 {
+		if local := q.objects.queues[remote.queue]; local != nil && remote.queueManager == q.name {
+			return local, none
+		}
+		return nil, unknownRemoteQMgr
+	}
+	return nil, unknownObject
+}

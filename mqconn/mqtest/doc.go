@@ -1,0 +1,33 @@
+// Package mqtest is a queue manager for tests: queues, units of work, exclusive opens, reason codes
+// and lost connections as IBM MQ has them, in process or over TCP as a process that can be killed.
+//
+// It is never a production transport. There is no authentication, no authority, no encryption and
+// no code page conversion, and it has been compared with IBM's documentation, not with a real queue
+// manager. What a program does here it must do again, before it is trusted, on IBM MQ.
+//
+// # What it does as IBM MQ does
+//
+//   - Local queues by priority and arrival, with MAXDEPTH (2053), MAXMSGL (2030), PUT and GET
+//     inhibited (2051, 2016), expiry, browse, and gets by message and correlation identifier. A queue
+//     that is not defined is 2085.
+//   - DEFSOPT(EXCL), NOSHARE and exclusive open: everyone else who opens the queue for input is
+//     refused with 2042, a second open of the same connection too.
+//   - Units of work: uncommitted puts are invisible, uncommitted gets come back in their old place
+//     with the backout count one higher. On a transacted connection a get is in syncpoint if the
+//     message is persistent.
+//   - With Options.Dir persistent messages and definitions survive kill -9 and loss of power: they
+//     are on disk before a commit, or a put or get outside syncpoint, is answered. A unit of work is
+//     there as a whole or not at all. Non-persistent messages never outlive the queue manager.
+//   - A connection whose socket is closed, which is also what SIGKILL of the client does, gives up its
+//     handles and backs out at once, even inside a waiting get, which then takes nothing. A client
+//     that is silent but not gone (stopped, cut off) keeps them for twice HBINT of its channel.
+//   - Orderly and disorderly ends: Quiesce (2161), Close (2162), Cut and Kill (2009), and chosen
+//     calls by Inject, the lost answer of a commit among them.
+//
+// # What it does not do
+//
+// Messages to another queue manager: MQSC accepts remote queues, and opening one is 2087 unless it
+// points back here. Topics, model queues, triggering, message groups, reports, message properties,
+// data conversion. Authorities, channel authentication and services are accepted and listed
+// by Ignored.
+package mqtest

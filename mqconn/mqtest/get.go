@@ -1,0 +1,198 @@
+package mqtest
+
+import (
+	"time"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// get gives the message's body with a reference that the caller releases; limit is the length of the
+// caller's buffer. d and o are filled in as by MQGET. With 2080 the body is given too, for its
+// length alone, and the message stays.
+//
+// beforeWait is called when the message is not there and the get begins to wait; nil: nothing is.
+func (s *session) get(number int32, d *md, o *gmo, limit int, beforeWait func()) (*body, mqrc.Reason) {
+	var b *body
+	r := s.call(mqconn.VerbGet, number, "", func() mqrc.Reason {
+		h := s.handles[number]
+		switch {
+		case h == nil:
+			return hobjError
+		case o.browses() && h.options&ooBrowse == 0:
+			return notOpenForBrowse
+		case !o.browses() && !h.input:
+			return notOpenForInput
+		case o.options()&(gmoSyncpoint|gmoSyncpointIfPersistent) != 0 && s.unit.full():
+			return syncpointLimitReached
+		}
+		g := retrieval{session: s, handle: h, options: o.options(), selection: o.selection(d), limit: limit}
+		m, r := g.run(o, beforeWait)
+		if m != nil {
+			b = m.body
+			g.describe(m, d, o)
+		}
+		return r
+	})
+	if b != nil && r != none && r != truncatedMsgAccepted && r != truncatedMsgFailed {
+		b.release()
+		b = nil
+	}
+	return b, r
+}
+
+// retrieval is one MQGET under way.
+type retrieval struct {
+	*session
+	handle    *handle
+	options   int32
+	selection selection
+	limit     int
+}
+
+// run looks, waits and looks again.
+func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
+	q := g.handle.queue
+	q.mu.Lock()
+	m, r := g.look()
+	if r != noMsgAvailable || g.options&gmoWait == 0 {
+		q.mu.Unlock()
+		return g.settle(m, r)
+	}
+	w := q.wait(g.selection)
+	q.mu.Unlock()
+	if beforeWait != nil {
+		beforeWait()
+	}
+
+	timeout, stop := o.timeout()
+	defer stop()
+	for {
+		var over mqrc.Reason
+		select {
+		case <-w.signal:
+			if g.gone != nil && g.gone() {
+				over = connectionBroken
+			}
+		case <-timeout:
+			over = noMsgAvailable
+		case <-g.done:
+			over = g.qm.endReason()
+		case <-g.qm.quiesced:
+			over = qMgrQuiescing
+		case <-g.qm.stopping:
+			over = qMgrStopping
+		}
+		q.mu.Lock()
+		m, r = nil, over
+		if over == none || over == noMsgAvailable {
+			m, r = g.look()
+		}
+		if over == none && r == noMsgAvailable {
+			w.woken = false
+			q.passOn()
+			q.mu.Unlock()
+			continue
+		}
+		q.leave(w)
+		if w.woken && m == nil {
+			q.passOn()
+		}
+		q.mu.Unlock()
+		return g.settle(m, r)
+	}
+}
+
+// look takes or browses what is there now. The caller holds the queue's mutex. Every message that it
+// gives has a reference for the caller on its body.
+func (g *retrieval) look() (*message, mqrc.Reason) {
+	q := g.handle.queue
+	switch {
+	case !g.alive():
+		return nil, connectionBroken
+	case g.options&gmoFailQuiescing != 0 && g.qm.quiescing():
+		return nil, qMgrQuiescing
+	case q.attrs.getInhibited:
+		return nil, getInhibited
+	}
+	now := time.Now()
+	var m *message
+	if g.options&gmoBrowse != 0 {
+		if g.options&gmoBrowseFirst != 0 {
+			g.handle.cursor = cursor{}
+		}
+		m = q.browse(&g.handle.cursor, g.selection, now)
+	} else {
+		m = q.find(g.selection, now)
+	}
+	if m == nil {
+		return nil, noMsgAvailable
+	}
+	m.body.retain()
+	r := none
+	if len(m.body.data) > g.limit {
+		if r = truncatedMsgFailed; g.options&gmoAcceptTruncated != 0 {
+			r = truncatedMsgAccepted
+		}
+	}
+	if g.options&gmoBrowse == 0 && r != truncatedMsgFailed {
+		q.hold(m)
+	}
+	return m, r
+}
+
+// settle decides what becomes of a message that look has held: part of the unit of work, or off the
+// queue for good, which for a persistent message must be durable before the client has it.
+func (g *retrieval) settle(m *message, r mqrc.Reason) (*message, mqrc.Reason) {
+	if m == nil || g.options&gmoBrowse != 0 || r == truncatedMsgFailed {
+		return m, r
+	}
+	if g.options&gmoSyncpoint != 0 || g.options&gmoSyncpointIfPersistent != 0 && m.persistent {
+		g.unit.gets = append(g.unit.gets, m)
+		return m, r
+	}
+	if failed := g.qm.log.write(nil, []*message{m}); failed != none {
+		m.queue.show(m)
+		m.body.release()
+		return nil, failed
+	}
+	m.queue.remove(m)
+	m.body.release() // the queue's own reference; the caller has another
+	return m, r
+}
+
+// describe fills in the client's descriptors.
+func (g *retrieval) describe(m *message, d *md, o *gmo) {
+	m.queue.mu.Lock()
+	*d = m.md // under the mutex, because a backout counts in it
+	m.queue.mu.Unlock()
+	if !m.expires.IsZero() {
+		left := (time.Until(m.expires) + expiryUnit - 1) / expiryUnit
+		putLong(d[:], mdExpiry, int32(max(left, 1)))
+	}
+	putText(o[:], gmoResolvedQ, queueNameLength, m.queue.name)
+	putLong(o[:], gmoReturnedLength, int32(min(len(m.body.data), g.limit)))
+}
+
+func (o *gmo) browses() bool { return o.options()&gmoBrowse != 0 }
+
+func (o *gmo) selection(d *md) (s selection) {
+	match := getLong(o[:], gmoMatchOptions)
+	if match&moMatchMsgID != 0 {
+		s.id = d.id(mdMsgID)
+	}
+	if match&moMatchCorrelID != 0 {
+		s.correlation = d.id(mdCorrelID)
+	}
+	return s
+}
+
+// timeout is a channel that fires after the wait interval, never for MQWI_UNLIMITED.
+func (o *gmo) timeout() (fired <-chan time.Time, stop func() bool) {
+	wait := getLong(o[:], gmoWaitInterval)
+	if wait == waitUnlimited {
+		return nil, func() bool { return false }
+	}
+	t := time.NewTimer(time.Duration(wait) * time.Millisecond)
+	return t.C, t.Stop
+}

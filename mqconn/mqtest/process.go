@@ -1,0 +1,87 @@
+package mqtest
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+)
+
+// RunProcess is the command qmgr: it runs a queue manager until ctx ends or stdin does, then stops
+// it in order. When it accepts connections it has written the line "listening ADDRESS" to
+// stdout. A program that starts itself again as its own queue manager calls it with the arguments
+// meant for qmgr.
+func RunProcess(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
+	flags := flag.NewFlagSet("qmgr", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	name := flags.String("name", "QM1", "name of the queue manager")
+	listen := flags.String("listen", "127.0.0.1:0", "address to accept connections on")
+	dir := flags.String("dir", "", "directory for definitions and persistent messages; empty: nothing is kept")
+	var scripts fileList
+	flags.Var(&scripts, "mqsc", "file of MQSC commands, or several with commas; may be repeated")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("qmgr takes flags only, not %q", flags.Arg(0))
+	}
+	qm, err := Start(Options{Name: *name, Dir: *dir})
+	if err != nil {
+		return err
+	}
+	return errors.Join(serveProcess(ctx, qm, *listen, scripts, stdin, stdout), qm.Close())
+}
+
+func serveProcess(ctx context.Context, qm *QueueManager, listen string, scripts []string, stdin io.Reader, stdout io.Writer) error {
+	for _, file := range scripts {
+		script, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := qm.MQSC(string(script)); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	if err := qm.Serve(l); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(stdout, "listening %s\n", l.Addr()); err != nil {
+		return err
+	}
+	return waitForEnd(ctx, stdin)
+}
+
+// waitForEnd leaves its goroutine reading when ctx ends first: a read of standard input cannot be
+// interrupted, and the process ends with it.
+func waitForEnd(ctx context.Context, stdin io.Reader) error {
+	closed := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, stdin)
+		closed <- err
+	}()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// fileList is a flag that may be repeated.
+type fileList []string
+
+func (f *fileList) String() string { return strings.Join(*f, ",") }
+
+// Set adds one file, or several with commas between them.
+func (f *fileList) Set(value string) error {
+	*f = append(*f, strings.Split(value, ",")...)
+	return nil
+}

@@ -1,0 +1,155 @@
+package mqtest
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// put takes over b, whatever it answers, and fills in d as MQPUT does.
+func (s *session) put(number int32, d *md, o *pmo, b *body) mqrc.Reason {
+	kept := false
+	r := s.call(mqconn.VerbPut, number, "", func() mqrc.Reason {
+		h := s.handles[number]
+		switch {
+		case h == nil:
+			return hobjError
+		case h.options&ooOutput == 0:
+			return notOpenForOutput
+		}
+		r := s.putTo(h.queue, d, o, b)
+		kept = r == none
+		return r
+	})
+	if !kept {
+		b.release()
+	}
+	return r
+}
+
+// put1 is open, put and close in one call.
+func (s *session) put1(target *od, d *md, o *pmo, b *body) mqrc.Reason {
+	kept := false
+	r := s.call(mqconn.VerbPut1, 0, target.address().Queue, func() mqrc.Reason {
+		q, r := s.resolve(target, ooOutput)
+		if r != none {
+			return r
+		}
+		r = s.putTo(q, d, o, b)
+		kept = r == none
+		return r
+	})
+	if !kept {
+		b.release()
+	}
+	return r
+}
+
+func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
+	options := o.options()
+	syncpoint := options&pmoSyncpoint != 0
+	switch {
+	case syncpoint && options&pmoNoSyncpoint != 0:
+		return optionsError
+	case options&pmoFailQuiescing != 0 && s.qm.quiescing():
+		return qMgrQuiescing
+	case len(b.data) > s.maxLength:
+		return dataLengthError
+	case len(b.data) > s.qm.maxMessageLength():
+		return msgTooBigForQMgr
+	case syncpoint && s.unit.full():
+		return syncpointLimitReached
+	}
+	m, r := s.newMessage(d, options, b)
+	if r != none {
+		return r
+	}
+	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
+	putText(o[:], pmoResolvedQM, queueNameLength, s.qm.name)
+	return s.place(q, m, syncpoint)
+}
+
+// place puts m on q. A persistent message outside syncpoint is hidden until it is durable.
+func (s *session) place(q *queue, m *message, syncpoint bool) mqrc.Reason {
+	if syncpoint {
+		r := q.put(m, putting)
+		if r == none {
+			s.unit.puts = append(s.unit.puts, m)
+		}
+		return r
+	}
+	if s.qm.log == nil || getLong(m.md[:], mdPersistence) == 0 {
+		return q.put(m, visible)
+	}
+	if r := q.put(m, putting); r != none {
+		return r
+	}
+	if r := s.qm.log.write([]*message{m}, nil); r != none {
+		q.remove(m)
+		return r
+	}
+	q.show(m)
+	return none
+}
+
+// newMessage checks d, completes it with what the queue manager sets (identifiers, context), and
+// makes a message of it.
+func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reason) {
+	if string(d[:4]) != "MD  " {
+		return nil, mdError
+	}
+	if p := getLong(d[:], mdPriority); p < priorityAsQDef || p > highestPriority {
+		return nil, priorityError
+	}
+	persistence := getLong(d[:], mdPersistence)
+	if persistence < 0 || persistence > persistenceAsQDef {
+		return nil, persistenceError
+	}
+	expiry := getLong(d[:], mdExpiry)
+	if expiry == 0 || expiry < expiryUnlimited {
+		return nil, expiryError
+	}
+	now := time.Now()
+	if options&pmoNewMsgID != 0 || d.id(mdMsgID) == (mqconn.ID{}) {
+		d.setID(mdMsgID, s.qm.newID())
+	}
+	if options&pmoNewCorrelID != 0 {
+		d.setID(mdCorrelID, s.qm.newID())
+	}
+	if options&pmoSetAllContext == 0 {
+		utc := now.UTC()
+		putText(d[:], mdUserID, userIDLength, s.user)
+		putText(d[:], mdPutApplName, applNameLength, s.application)
+		putText(d[:], mdPutDate, 8, utc.Format("20060102"))
+		putText(d[:], mdPutTime, 8, utc.Format("150405")+hundredths(utc))
+	}
+	if getText(d[:], mdReplyToQ, queueNameLength) != "" && getText(d[:], mdReplyToQMgr, queueNameLength) == "" {
+		putText(d[:], mdReplyToQMgr, queueNameLength, s.qm.name)
+	}
+	putLong(d[:], mdBackoutCount, 0)
+	m := &message{md: *d, body: b, persistent: persistence == 1}
+	if expiry > 0 {
+		m.expires = now.Add(time.Duration(expiry) * expiryUnit)
+	}
+	return m, none
+}
+
+// expiryUnit is the unit of MQMD.Expiry.
+const expiryUnit = 100 * time.Millisecond
+
+func hundredths(t time.Time) string {
+	n := t.Nanosecond() / int(10*time.Millisecond)
+	return string([]byte{byte('0' + n/10), byte('0' + n%10)})
+}
+
+// newID makes an identifier as IBM MQ does: "AMQ ", twelve characters of the queue manager's name,
+// eight bytes that never come again. They count on from the time of the start in nanoseconds,
+// which no queue manager reaches by counting, so that a restart cannot repeat one.
+func (q *QueueManager) newID() (id mqconn.ID) {
+	copy(id[:], "AMQ ")
+	putText(id[:], 4, 12, q.name)
+	binary.BigEndian.PutUint64(id[16:], q.ids.Add(1))
+	return id
+}

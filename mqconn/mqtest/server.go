@@ -1,0 +1,414 @@
+package mqtest
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// ErrStopped is returned by Serve when the queue manager has been closed or killed.
+var ErrStopped = errors.New("mqtest: the queue manager has stopped")
+
+// A server accepts connections on one listener.
+type server struct {
+	qm       *QueueManager
+	listener net.Listener
+	links    sync.WaitGroup
+
+	mu     sync.Mutex
+	open   map[*link]bool
+	closed bool
+}
+
+// Serve accepts connections over TCP on l until Close or Kill; it returns at once. The listener
+// belongs to the queue manager from then on.
+func (q *QueueManager) Serve(l net.Listener) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped {
+		return ErrStopped
+	}
+	s := &server{qm: q, listener: l, open: make(map[*link]bool)}
+	q.servers = append(q.servers, s)
+	s.links.Add(1)
+	go s.accept()
+	return nil
+}
+
+func (s *server) accept() {
+	defer s.links.Done()
+	for {
+		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors, for example: those who are connected go on
+			select {
+			case <-time.After(10 * time.Millisecond):
+				continue
+			case <-s.qm.ended:
+				return
+			}
+		}
+		s.start(conn)
+	}
+}
+
+func (s *server) start(conn net.Conn) {
+	l := newLink(s.qm, conn)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		_ = conn.Close()
+		return
+	}
+	s.open[l] = true
+	s.links.Add(1)
+	s.mu.Unlock()
+	go func() {
+		defer s.links.Done()
+		l.run()
+		s.mu.Lock()
+		delete(s.open, l)
+		s.mu.Unlock()
+	}()
+}
+
+// stop closes the listener, ends every connection, and waits for their goroutines.
+func (s *server) stop() {
+	_ = s.listener.Close()
+	s.mu.Lock()
+	s.closed = true
+	for l := range s.open {
+		l.hangUp()
+	}
+	s.mu.Unlock()
+	s.links.Wait()
+}
+
+// A link is one connection of a client. Two goroutines serve it, of which one reads: when a get
+// has to wait, the other takes over reading, so that the end of the connection is seen at once and
+// ends the wait. A get that finds its message changes no goroutine.
+type link struct {
+	qm      *QueueManager
+	conn    net.Conn
+	reader  *bufio.Reader
+	session *session
+	silence time.Duration // after which the client counts as gone; zero: never
+
+	reading chan struct{} // capacity 1: the right to read
+	writing chan struct{} // capacity 1: the right to write
+}
+
+// socketBuffer lets a whole message of the usual size pass without a change of process.
+const socketBuffer = 1 << 20
+
+func newLink(qm *QueueManager, conn net.Conn) *link {
+	enlarge(conn)
+	return &link{
+		qm: qm, conn: conn, reader: bufio.NewReaderSize(conn, 4<<10),
+		reading: make(chan struct{}, 1), writing: make(chan struct{}, 1),
+	}
+}
+
+func enlarge(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetReadBuffer(socketBuffer) // a wish; the system's own size works too
+		_ = tcp.SetWriteBuffer(socketBuffer)
+	}
+}
+
+// lastWords is how long a client may take to read its last answer when the queue manager stops.
+const lastWords = time.Second
+
+// hangUp makes both goroutines end. While the queue manager stops in order a get that waits still
+// answers 2162, so that only reading ends then.
+func (l *link) hangUp() {
+	select {
+	case <-l.qm.stopping:
+		_ = l.conn.SetReadDeadline(time.Unix(1, 0))
+		_ = l.conn.SetWriteDeadline(time.Now().Add(lastWords))
+	default:
+		_ = l.conn.Close()
+	}
+}
+
+// run serves the connection until it ends.
+func (l *link) run() {
+	defer l.conn.Close()
+	if !l.connect() {
+		return
+	}
+	defer l.session.end()
+	var second sync.WaitGroup
+	second.Add(1)
+	l.reading <- struct{}{}
+	go func() {
+		defer second.Done()
+		l.serve()
+	}()
+	l.serve()
+	second.Wait()
+}
+
+// connectTime bounds how long a new connection may take to say MQCONNX.
+const connectTime = 10 * time.Second
+
+func (l *link) connect() bool {
+	_ = l.conn.SetReadDeadline(time.Now().Add(connectTime))
+	h, err := readHeader(l.reader)
+	var unknown *frameError
+	if errors.As(err, &unknown) && h.version != protocolVersion {
+		l.refuse(h, protocolMismatch)
+		return false
+	}
+	if err != nil || h.verb != wireConnect || h.rest() != connectLength {
+		return false
+	}
+	b := make([]byte, connectLength)
+	if _, err := readInto(l.reader, h.rest(), b); err != nil {
+		return false
+	}
+	channel := getText(b, queueNameLength+cnoLength, channelNameLength)
+	s, r := l.qm.connect(connectRequest{
+		queueManager: getText(b, 0, queueNameLength),
+		application:  getText(b, queueNameLength+cnoApplName, applNameLength),
+		channel:      channel,
+		user:         getText(b, queueNameLength+cnoLength+channelNameLength, userLength),
+		hangUp:       l.hangUp,
+		gone:         func() bool { return hungUp(l.conn) },
+	})
+	if r == connectionBroken {
+		return false
+	}
+	if r != none {
+		l.refuse(h, r)
+		return false
+	}
+	l.session = s
+	heartbeat := l.qm.heartbeat(channel)
+	l.silence = 2 * time.Duration(heartbeat) * time.Second
+	answer := make([]byte, headerLength+connectAnswerLength)
+	putText(answer, headerLength, queueNameLength, l.qm.name)
+	putLong(answer, headerLength+queueNameLength, int32(s.maxLength))
+	putLong(answer, headerLength+queueNameLength+4, int32(heartbeat))
+	return l.answer(h, none, answer, nil) == nil
+}
+
+func (l *link) refuse(h header, r mqrc.Reason) {
+	_ = l.answer(h, r, make([]byte, headerLength), nil)
+}
+
+// serve takes turns in reading until the connection ends.
+func (l *link) serve() {
+	c := &callBuffer{link: l}
+	for {
+		if !c.mayRead {
+			<-l.reading
+			c.mayRead = true
+		}
+		if err := c.next(); err != nil {
+			l.session.end()
+			if c.mayRead {
+				l.reading <- struct{}{} // the other one finds the end for itself
+			}
+			return
+		}
+	}
+}
+
+// answer writes one frame; frame has room for the header in front. It is a single writev with the body.
+func (l *link) answer(h header, r mqrc.Reason, frame, body []byte) error {
+	h.length = uint32(len(frame) + len(body))
+	h.version, h.reason, h.completion = protocolVersion, r, completion(r)
+	if l.session != nil {
+		h.connection = l.session.number
+	}
+	h.append(frame[:0])
+	l.writing <- struct{}{}
+	defer func() { <-l.writing }()
+	if l.silence > 0 && !l.qm.stops() {
+		_ = l.conn.SetWriteDeadline(time.Now().Add(l.silence))
+	}
+	return writeFrame(l.conn, frame, body)
+}
+
+func writeFrame(conn net.Conn, frame, body []byte) error {
+	if len(body) == 0 {
+		_, err := conn.Write(frame)
+		return err
+	}
+	buffers := net.Buffers{frame, body}
+	_, err := buffers.WriteTo(conn)
+	return err
+}
+
+// callBuffer is what one of the two goroutines of a link works with.
+type callBuffer struct {
+	*link
+	mayRead bool
+	frame   [headerLength + odLength + getLength + mostSelectors*4]byte
+	od      od
+	md      md
+	pmo     pmo
+	gmo     gmo
+}
+
+// giveUpReading is called when a get is about to wait.
+func (c *callBuffer) giveUpReading() {
+	c.mayRead = false
+	c.reading <- struct{}{}
+}
+
+var errDisconnected = errors.New("mqtest: disconnected")
+
+// next reads one call, makes it and answers it.
+func (c *callBuffer) next() error {
+	if c.silence > 0 {
+		_ = c.conn.SetReadDeadline(time.Now().Add(c.silence))
+	} else {
+		_ = c.conn.SetReadDeadline(time.Time{})
+	}
+	if c.qm.stops() {
+		return ErrStopped // hangUp may have come before the deadline just set
+	}
+	h, err := readHeader(c.reader)
+	if err != nil {
+		return err
+	}
+	switch h.verb {
+	case wirePut, wirePut1:
+		return c.put(h)
+	case wireGet:
+		return c.get(h)
+	case wireOpen:
+		return c.open(h)
+	case wireInquire:
+		return c.inquire(h)
+	case wireClose:
+		if _, err := readInto(c.reader, h.rest(), c.frame[:4]); err != nil {
+			return err
+		}
+		return c.finish(h, c.session.close(h.object), 0, nil)
+	}
+	if h.rest() != 0 {
+		return &frameError{"this call has no arguments"}
+	}
+	switch h.verb {
+	case wireHeartbeat:
+		return nil
+	case wireCommit:
+		return c.finish(h, c.session.commit(), 0, nil)
+	case wireBackout:
+		return c.finish(h, c.session.backout(), 0, nil)
+	case wireDisconnect:
+		return c.disconnect(h)
+	default:
+		return &frameError{"unknown verb"}
+	}
+}
+
+// finish answers with n bytes of arguments, which already stand in the frame behind the header's place.
+// A connection that the queue manager itself has broken gets no answer.
+func (c *callBuffer) finish(h header, r mqrc.Reason, n int, body []byte) error {
+	if r == connectionBroken {
+		return net.ErrClosed
+	}
+	if completion(r) == 2 && h.verb != wireGet {
+		n = 0
+	}
+	return c.answer(h, r, c.frame[:headerLength+n], body)
+}
+
+// disconnect answers before it ends the session, which closes the socket.
+func (c *callBuffer) disconnect(h header) error {
+	r := c.session.call(mqconn.VerbDisconnect, 0, "", func() mqrc.Reason { return c.session.unit.commit(c.qm) })
+	if err := c.finish(h, r, 0, nil); err != nil {
+		return err
+	}
+	return errDisconnected
+}
+
+func (c *callBuffer) open(h header) error {
+	var options [4]byte
+	if _, err := readInto(c.reader, h.rest(), c.od[:], options[:]); err != nil {
+		return err
+	}
+	object, r := c.session.open(&c.od, getLong(options[:], 0))
+	h.object = object
+	copy(c.frame[headerLength:], c.od[:])
+	return c.finish(h, r, odLength, nil)
+}
+
+func (c *callBuffer) put(h header) error {
+	parts := [][]byte{c.md[:], c.pmo[:]}
+	if h.verb == wirePut1 {
+		parts = [][]byte{c.od[:], c.md[:], c.pmo[:]}
+	}
+	left, err := readInto(c.reader, h.rest(), parts...)
+	if err != nil {
+		return err
+	}
+	b := c.qm.bodies.take(left)
+	if _, err := readInto(c.reader, left, b.data); err != nil {
+		b.release()
+		return err
+	}
+	var r mqrc.Reason
+	if h.verb == wirePut1 {
+		r = c.session.put1(&c.od, &c.md, &c.pmo, b)
+	} else {
+		r = c.session.put(h.object, &c.md, &c.pmo, b)
+	}
+	n := headerLength + copy(c.frame[headerLength:], c.md[:])
+	copy(c.frame[n:], c.pmo[:])
+	return c.finish(h, r, putLength, nil)
+}
+
+func (c *callBuffer) get(h header) error {
+	var limit [4]byte
+	if _, err := readInto(c.reader, h.rest(), c.md[:], c.gmo[:], limit[:]); err != nil {
+		return err
+	}
+	room := int(getLong(limit[:], 0))
+	if room < 0 {
+		return c.finish(h, bufferLengthError, 0, nil)
+	}
+	b, r := c.session.get(h.object, &c.md, &c.gmo, room, c.giveUpReading)
+	if b == nil {
+		return c.finish(h, r, 0, nil)
+	}
+	defer b.release()
+	n := headerLength + copy(c.frame[headerLength:], c.md[:])
+	n += copy(c.frame[n:], c.gmo[:])
+	putLong(c.frame[:], n, int32(len(b.data)))
+	data := b.data[:min(room, len(b.data))]
+	if r == truncatedMsgFailed {
+		data = nil
+	}
+	return c.finish(h, r, getLength, data)
+}
+
+func (c *callBuffer) inquire(h header) error {
+	if h.rest() > 4*mostSelectors || h.rest()%4 != 0 {
+		return &frameError{"selectors out of range"}
+	}
+	b := c.frame[headerLength : headerLength+h.rest()]
+	if _, err := readInto(c.reader, h.rest(), b); err != nil {
+		return err
+	}
+	selectors := make([]int32, len(b)/4)
+	for i := range selectors {
+		selectors[i] = getLong(b, 4*i)
+	}
+	values, r := c.session.inquire(h.object, selectors)
+	for i, v := range values {
+		putLong(b, 4*i, v)
+	}
+	return c.finish(h, r, 4*len(values), nil)
+}

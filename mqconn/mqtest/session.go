@@ -1,0 +1,269 @@
+package mqtest
+
+import (
+	"sync"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// A session is one connection as the queue manager sees it: its open handles and its unit of work.
+// One call at a time runs on it; the end of the connection may come during that call.
+type session struct {
+	qm          *QueueManager
+	number      int32
+	application string
+	user        string
+	channel     string // empty: in process
+	maxLength   int
+	hangUp      func()      // closes the socket; nil in process
+	gone        func() bool // looks whether the client has closed the socket; nil in process
+
+	mu    sync.Mutex
+	busy  bool
+	ended bool
+	done  chan struct{} // closed when ended
+
+	// The rest belongs to the running call, and to cleanUp after the last one.
+	handles    map[int32]*handle
+	lastHandle int32
+	unit       unit
+}
+
+// A handle is an open queue.
+type handle struct {
+	queue   *queue
+	options int32
+	input   bool
+	cursor  cursor
+}
+
+// call runs one verb: it keeps calls apart, applies faults, and leaves nothing behind when the
+// connection ends while the verb runs.
+//
+// The call is on an open queue or names one, for the fault table.
+func (s *session) call(verb mqconn.Verb, object int32, queue string, work func() mqrc.Reason) mqrc.Reason {
+	if r := s.enter(); r != none {
+		return r
+	}
+	defer s.leave()
+	if h := s.handles[object]; h != nil {
+		queue = h.queue.name
+	}
+	fault := s.qm.faults.next(verb, queue)
+	switch {
+	case fault.Break == BeforeWork:
+		s.end()
+		return connectionBroken
+	case fault.Break == Intact && fault.Reason != none:
+		return fault.Reason
+	}
+	reason := work()
+	if fault.Break == AfterWork {
+		s.end()
+		return connectionBroken
+	}
+	return reason
+}
+
+func (s *session) enter() mqrc.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return connectionBroken
+	case s.busy:
+		return callInProgress
+	}
+	s.busy = true
+	return none
+}
+
+func (s *session) leave() {
+	s.mu.Lock()
+	s.busy = false
+	ended := s.ended
+	s.mu.Unlock()
+	if ended {
+		s.cleanUp()
+	}
+}
+
+// end ends the connection, whatever it is doing. Whoever finds it idle cleans up: end itself, or the
+// call that is running, which a wait inside it does not hold up.
+func (s *session) end() {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.ended = true
+	idle := !s.busy
+	close(s.done)
+	s.mu.Unlock()
+	if s.hangUp != nil {
+		s.hangUp()
+	}
+	if idle {
+		s.cleanUp()
+	}
+}
+
+func (s *session) cleanUp() {
+	s.unit.backOut(s.qm)
+	for number := range s.handles {
+		s.release(number)
+	}
+	s.qm.forget(s)
+}
+
+func (s *session) alive() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// open resolves the name and checks who else has the queue open.
+func (s *session) open(d *od, options int32) (number int32, reason mqrc.Reason) {
+	name := d.address().Queue
+	reason = s.call(mqconn.VerbOpen, 0, name, func() mqrc.Reason {
+		if s.qm.quiescing() && options&ooFailQuiescing != 0 {
+			return qMgrQuiescing
+		}
+		if options&(ooInput|ooBrowse|ooOutput|ooInquire) == 0 {
+			return optionsError
+		}
+		q, r := s.resolve(d, options)
+		if r != none {
+			return r
+		}
+		h := &handle{queue: q, options: options, input: options&ooInput != 0}
+		if r := q.admit(h); r != none {
+			return r
+		}
+		s.lastHandle++ // never used again, so that a stale handle is 2019 and not somebody else's queue
+		number = s.lastHandle
+		s.handles[number] = h
+		return none
+	})
+	return number, reason
+}
+
+// resolve finds the local queue behind d.
+func (s *session) resolve(d *od, options int32) (*queue, mqrc.Reason) {
+	if getLong(d[:], odObjectType) != objectQueue {
+		return nil, objectTypeError
+	}
+	return s.qm.resolve(d.address(), options)
+}
+
+// admit lets h in unless that breaks the exclusive use of a queue. An exclusive handle shuts out
+// every other for input, those of its own connection included (MQRC_OBJECT_IN_USE, 2042).
+func (q *queue) admit(h *handle) mqrc.Reason {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if h.input {
+		exclusive := h.options&ooInputExclusive != 0 || q.attrs.noShare ||
+			h.options&ooInputAsQDef != 0 && q.attrs.exclusive
+		if q.exclusive || exclusive && q.inputs > 0 {
+			return objectInUse
+		}
+		q.inputs++
+		q.exclusive = exclusive
+	}
+	if h.options&ooOutput != 0 {
+		q.outputs++
+	}
+	return none
+}
+
+func (s *session) release(number int32) {
+	h := s.handles[number]
+	delete(s.handles, number)
+	h.queue.mu.Lock()
+	defer h.queue.mu.Unlock()
+	if h.input {
+		h.queue.inputs--
+		h.queue.exclusive = false // either it was this one, or nobody was
+	}
+	if h.options&ooOutput != 0 {
+		h.queue.outputs--
+	}
+}
+
+func (s *session) close(number int32) mqrc.Reason {
+	return s.call(mqconn.VerbClose, number, "", func() mqrc.Reason {
+		if s.handles[number] == nil {
+			return hobjError
+		}
+		s.release(number)
+		return none
+	})
+}
+
+func (s *session) commit() mqrc.Reason {
+	return s.call(mqconn.VerbCommit, 0, "", func() mqrc.Reason { return s.unit.commit(s.qm) })
+}
+
+func (s *session) backout() mqrc.Reason {
+	return s.call(mqconn.VerbBackout, 0, "", func() mqrc.Reason {
+		s.unit.backOut(s.qm)
+		return none
+	})
+}
+
+// disconnect commits, as MQDISC does on an orderly end; the transport backs out before it.
+func (s *session) disconnect() mqrc.Reason {
+	r := s.call(mqconn.VerbDisconnect, 0, "", func() mqrc.Reason { return s.unit.commit(s.qm) })
+	s.end()
+	return r
+}
+
+// inquire answers integer attributes of a queue.
+func (s *session) inquire(number int32, selectors []int32) (values []int32, reason mqrc.Reason) {
+	reason = s.call(mqconn.VerbInquire, number, "", func() mqrc.Reason {
+		h := s.handles[number]
+		switch {
+		case h == nil:
+			return hobjError
+		case h.options&ooInquire == 0:
+			return notOpenForInquire
+		}
+		values = values[:0]
+		for _, selector := range selectors {
+			v, ok := h.queue.attribute(selector)
+			if !ok {
+				return selectorError
+			}
+			values = append(values, v)
+		}
+		return none
+	})
+	return values, reason
+}
+
+func (q *queue) attribute(selector int32) (int32, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch selector {
+	case inquireDepth:
+		return int32(q.depth), true
+	case inquireMaxDepth:
+		return int32(q.attrs.maxDepth), true
+	case inquireMaxMsgLength:
+		return int32(q.attrs.maxLength), true
+	case inquireInhibitGet:
+		return boolLong(q.attrs.getInhibited), true
+	case inquireInhibitPut:
+		return boolLong(q.attrs.putInhibited), true
+	case inquireOpenInputCount:
+		return int32(q.inputs), true
+	case inquireOpenOutputCount:
+		return int32(q.outputs), true
+	default:
+		return 0, false
+	}
+}

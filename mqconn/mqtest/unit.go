@@ -1,0 +1,60 @@
+package mqtest
+
+import "github.com/mqha/mqha/mqconn/mqrc"
+
+// A unit of work is what a connection has put and got in syncpoint since its last commit or backout.
+type unit struct {
+	puts []*message
+	gets []*message
+}
+
+// maxUncommitted is MAXUMSGS of the queue manager as IBM MQ ships it.
+const maxUncommitted = 10000
+
+func (u *unit) full() bool { return len(u.puts)+len(u.gets) >= maxUncommitted }
+
+// commit makes the persistent part durable first, as one log record, and only then shows any of it.
+func (u *unit) commit(qm *QueueManager) mqrc.Reason {
+	if r := qm.log.write(u.puts, u.gets); r != none {
+		u.backOut(qm)
+		return r
+	}
+	for _, m := range u.gets {
+		m.queue.remove(m)
+		m.body.release()
+	}
+	for _, m := range u.puts {
+		m.queue.show(m)
+	}
+	u.reset()
+	return none
+}
+
+// backOut takes the puts away and gives the gets back, each with its backout count one higher.
+func (u *unit) backOut(qm *QueueManager) {
+	if len(u.puts)+len(u.gets) == 0 {
+		return
+	}
+	qm.log.noteBackouts(u.gets)
+	for _, m := range u.puts {
+		m.queue.remove(m)
+		m.body.release()
+	}
+	for _, m := range u.gets {
+		m.queue.giveBack(m)
+	}
+	u.reset()
+}
+
+func (u *unit) reset() {
+	clear(u.puts)
+	clear(u.gets)
+	u.puts, u.gets = u.puts[:0], u.gets[:0]
+}
+
+func (q *queue) giveBack(m *message) {
+	q.mu.Lock()
+	putLong(m.md[:], mdBackoutCount, getLong(m.md[:], mdBackoutCount)+1)
+	q.mu.Unlock()
+	q.show(m)
+}
