@@ -25,23 +25,26 @@ type FailoverError struct {
 	Resource   string
 	Failures   int           // within RestartPeriod; 0 when a call hung and a restart was not possible
 	Period     time.Duration // RestartPeriod, negative: for ever
-	RetryAfter time.Duration // RetryPeriodOnFailure, negative: only when somebody asks
+	RetryAfter time.Duration // RetryPeriodOnFailure; negative: only when somebody asks; 0: unknown
 	Err        error         // the last failure
 }
 
 func (e *FailoverError) Error() string {
-	retry := "do not retry here before it is repaired"
-	if e.RetryAfter >= 0 {
-		retry = fmt.Sprintf("retry here after %v", e.RetryAfter)
+	what := "failed"
+	if e.Failures > 0 {
+		what += " " + times(e.Failures)
+		if e.Period > 0 {
+			what += " within " + e.Period.String()
+		}
 	}
-	what := "cannot be restarted"
+	text := fmt.Sprintf("resource %s: %s: %v: move the group to another node", e.Resource, what, e.Err)
 	switch {
-	case e.Failures > 0 && e.Period < 0:
-		what = "failed " + times(e.Failures)
-	case e.Failures > 0:
-		what = fmt.Sprintf("failed %s within %v", times(e.Failures), e.Period)
+	case e.RetryAfter > 0:
+		text += ", retry here after " + e.RetryAfter.String()
+	case e.RetryAfter < 0:
+		text += ", do not retry here before it is repaired"
 	}
-	return fmt.Sprintf("resource %s: %s (%v): move the group to another node, %s", e.Resource, what, e.Err, retry)
+	return text
 }
 
 func times(n int) string {

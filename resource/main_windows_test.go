@@ -1,0 +1,5 @@
+package resource_test
+
+import "os"
+
+var terminate = os.Interrupt
