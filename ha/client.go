@@ -16,6 +16,9 @@ import (
 // pingTimeout is how long Ping waits if its context has no deadline: as ftePingAgent.
 const pingTimeout = 5 * time.Second
 
+// askAgain is when a ping or status is put again: it is not persistent, and neither is its answer.
+const askAgain = 2 * time.Second
+
 // replyExpiry is how long an answer waits for a client that may have gone.
 const replyExpiry = time.Minute
 
@@ -28,14 +31,14 @@ var ErrNoAnswer = errors.New("ha: the agent did not answer")
 type NoAnswerError struct {
 	Agent string
 	After time.Duration
-	Put   bool  // the command is on the agent's queue, or was
+	Put   bool  // the command was put to the agent's queue, or may have been
 	Err   error // the last trouble of the connection, or why the wait ended
 }
 
 func (e *NoAnswerError) Error() string {
 	where := "the command was not put"
 	if e.Put {
-		where = "the command was put"
+		where = "the command was or may have been put"
 	}
 	return fmt.Sprintf("ha: agent %s did not answer in %.3f seconds (%s): %v", e.Agent, e.After.Seconds(), where, e.Err)
 }
@@ -202,8 +205,8 @@ func (c *Client) explain(ctx context.Context, err, last error, after time.Durati
 	return sayWhatIsMissing(err, CommandQueue(c.agent))
 }
 
-// question is one command on its way. It is put again in each session: every command may come
-// twice, and the first answer is as good as the second.
+// question is one command on its way. It is put again in each session, and one that only asks every
+// askAgain: every command may come twice, and the first answer is as good as the second.
 type question struct {
 	client  *Client
 	body    []byte
@@ -219,20 +222,41 @@ func (q *question) ask(ctx context.Context, s *mqconn.Session) error {
 		return err
 	}
 	answers := mqconn.Address{QueueManager: conn.Info().QueueManager, Queue: ReplyQueue(conn.Info().QueueManager)}
+	wait := askAgain
+	if q.lasting {
+		wait = -1
+	}
+	for {
+		if err := q.putOnce(ctx, conn, answers); err != nil {
+			return err
+		}
+		var got mqconn.Message
+		err := conn.Get(ctx, answers.Queue, &got, mqconn.GetOptions{Wait: wait, CorrelationID: q.id})
+		switch {
+		case err == nil:
+			return q.read(got.Body)
+		case !errors.Is(err, mqconn.ErrNoMessage):
+			return err
+		}
+	}
+}
+
+// putOnce puts the command. One that only asks expires when it is asked again.
+func (q *question) putOnce(ctx context.Context, conn *mqconn.Conn, answers mqconn.Address) error {
 	m := mqconn.Message{CorrelationID: q.id, Body: q.body, Persistent: q.lasting, ReplyTo: answers}
-	if deadline, ok := ctx.Deadline(); ok && !q.lasting {
-		// Nobody waits for the answer to a ping or status after that.
-		m.Expiry = max(time.Until(deadline), time.Second)
+	if !q.lasting {
+		m.Expiry = askAgain
 	}
-	if err := conn.Put(ctx, mqconn.Address{Queue: CommandQueue(q.client.agent)}, &m); err != nil {
-		return err
+	err := conn.Put(ctx, mqconn.Address{Queue: CommandQueue(q.client.agent)}, &m)
+	var fault *mqconn.Error
+	if err == nil || errors.As(err, &fault) && fault.Class == mqconn.OutcomeUnknown {
+		q.put = true
 	}
-	q.put = true
-	var got mqconn.Message
-	if err := conn.Get(ctx, answers.Queue, &got, mqconn.GetOptions{Wait: -1, CorrelationID: q.id}); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(got.Body, &q.answer); err != nil {
+	return err
+}
+
+func (q *question) read(body []byte) error {
+	if err := json.Unmarshal(body, &q.answer); err != nil {
 		return fmt.Errorf("ha: agent %s sent an answer that is not one: %w", q.client.agent, err)
 	}
 	return nil

@@ -66,8 +66,8 @@ func (d *desk) handle(ctx context.Context, m *mqconn.Message) error {
 	cancel()
 	switch {
 	case err == nil:
-	case ctx.Err() != nil, errors.Is(err, transfer.ErrFenced), errors.Is(err, transfer.ErrClosed):
-		return err // backed out with the connection
+	case ctx.Err() != nil, errors.Is(err, transfer.ErrFenced), errors.Is(err, transfer.ErrClosed), errors.Is(err, transfer.ErrDurability):
+		return err // the agent is on its way down; backed out with the connection, for the successor
 	default:
 		if d.tries++; m.ID != d.last {
 			d.last, d.tries = m.ID, 1

@@ -82,8 +82,8 @@ type Config struct {
 	// negative: not at all.
 	DrainTimeout time.Duration
 	// StopTimeout is how long Work, transfers and commands have to end when they are cancelled,
-	// before HardStop. Default 30 s. After the loss of the lease it is 2 s, or StopTimeout if that
-	// is less.
+	// before HardStop. Default 30 s, at least 5 s, because a call inside the MQ client cannot be
+	// interrupted. After the loss of the lease it is 5 s.
 	StopTimeout time.Duration
 	// RetryPeriodOnFailure is how long an instance does not campaign after a failure of a resource
 	// (whose own policy may say something else), of Work or of the journals. It ends early when
@@ -171,8 +171,8 @@ func (c *Config) check() error {
 	if c.FenceWait < 0 {
 		wrong("Config.FenceWait is negative: the queues of a vanished client are released after 2 x HBINT")
 	}
-	if c.StopTimeout < 0 {
-		wrong("Config.StopTimeout is negative: an agent cannot stop without waiting for its work")
+	if c.StopTimeout != 0 && c.StopTimeout < lossLimit {
+		wrong("Config.StopTimeout is %v: at least %v, because a call inside the MQ client cannot be interrupted", c.StopTimeout, lossLimit)
 	}
 	for _, g := range []struct {
 		field string

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 func definitions() Config {
@@ -75,5 +77,23 @@ func TestMQSCReportsEverythingThatIsWrongAtOnce(t *testing.T) {
 	}
 	if err := (Config{Name: "SRC"}).MQSC(&b); err == nil || !strings.Contains(err.Error(), "QueueManager is empty") {
 		t.Errorf("no queue manager: %v", err)
+	}
+}
+func TestQueueManagerTakesTheDefinitionsTwice(t *testing.T) {
+	var b bytes.Buffer
+	if err := definitions().MQSC(&b); err != nil {
+		t.Fatal(err)
+	}
+	q := mqtest.New(t)
+	for range 2 {
+		if err := q.MQSC(b.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defined := strings.Join(q.Queues(), " ")
+	for _, name := range []string{"MQHA.SRC.IN", "MQHA.SRC.CMD", "MQHA.SRC.HA", "MQHA.REPLY.QM1", "MQHA.DEAD.LETTER", "QM2"} {
+		if !strings.Contains(defined, name) {
+			t.Errorf("queue %s is not defined, only %s", name, defined)
+		}
 	}
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/mqha/mqha/transfer"
 )
 
-// lossLimit is how long work may go on after the lease was lost, before HardStop.
-const lossLimit = 2 * time.Second
+// lossLimit is how long work may go on after the lease was lost, before HardStop. A get that waits
+// inside the MQ client returns within a second, and is given up after two; nothing else has a reason to
+// take longer.
+const lossLimit = 5 * time.Second
 
 // run is one call of Run: the shell around the core. All fields below the first group belong to
 // the goroutine of loop, which does no I/O at all: a hung disk or a stuck client library must not
@@ -61,7 +63,7 @@ func newRun(ctx context.Context, a *Agent) *run {
 		core: agent.New(agent.Options{
 			Before: len(c.Before) > 0, Group: len(c.Group) > 0, Engine: c.transfers(), Work: c.Work != nil,
 			ExitOnLoss: c.AfterLoss == Exit, StopLimit: c.StopTimeout, DrainLimit: max(c.DrainTimeout, 0),
-			LossLimit: min(lossLimit, c.StopTimeout),
+			LossLimit: lossLimit,
 		}),
 		inbox: make(chan note, 16), over: make(chan struct{}), cancels: map[agent.Part]context.CancelFunc{},
 		timer: time.NewTimer(lossLimit), // void until the core arms it
