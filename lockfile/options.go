@@ -56,9 +56,9 @@ const maxInstance = 64
 func (o Options) check() error {
 	switch {
 	case o.Poll < 0 || o.Heartbeat < 0 || o.Deadline < 0:
-		return errors.New("Poll, Heartbeat and Deadline cannot be negative")
+		return errors.New("a duration is negative, and none of Poll, Heartbeat and Deadline can be off")
 	case len(o.Instance) > maxInstance || !utf8.ValidString(o.Instance):
-		return fmt.Errorf("Instance must be UTF-8 of at most %d bytes", maxInstance)
+		return fmt.Errorf("option Instance must be UTF-8 of at most %d bytes", maxInstance)
 	case o.Heartbeat > 0 && o.Deadline > 0:
 		return o.checkRelation()
 	}
@@ -67,7 +67,7 @@ func (o Options) check() error {
 
 func (o Options) checkRelation() error {
 	if o.Deadline < 2*o.Heartbeat {
-		return fmt.Errorf("Deadline (%v) must be at least twice Heartbeat (%v)", o.Deadline, o.Heartbeat)
+		return fmt.Errorf("option Deadline (%v) must be at least twice Heartbeat (%v)", o.Deadline, o.Heartbeat)
 	}
 	return nil
 }

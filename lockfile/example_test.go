@@ -1,0 +1,46 @@
+package lockfile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/mqha/mqha/lockfile"
+)
+
+// One instance works, another one is told who does.
+func Example() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "agent.lck")
+
+	lease, err := lockfile.Acquire(ctx, path, lockfile.Options{Instance: "a"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lease.Release(ctx) // after the work, also when the lease was lost
+
+	working, cancel := lease.Context(ctx)
+	defer cancel()
+	for step := 1; step <= 2 && lease.Err() == nil; step++ { // before each write
+		fmt.Println("epoch", lease.Epoch(), "step", step, "may go on:", working.Err() == nil)
+	}
+
+	_, err = lockfile.TryAcquire(path, lockfile.Options{Instance: "b"})
+	var held *lockfile.HeldError
+	if errors.As(err, &held) {
+		fmt.Println("held by", held.Owner.Instance)
+	}
+	// Output:
+	// epoch 1 step 1 may go on: true
+	// epoch 1 step 2 may go on: true
+	// held by a
+}

@@ -1,0 +1,88 @@
+package lockfile
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestStoppedHolderKnowsWhenItGoesOn: the deadline passes while no goroutine of the holder runs. The
+// first thing it does on going on is to ask Err.
+func TestStoppedHolderKnowsWhenItGoesOn(t *testing.T) {
+	holder := startProcess(t, "holder", lockPath(t))
+	holder.epoch()
+	holder.say("err")
+	if got := holder.read("err"); got != "<nil>" {
+		t.Fatalf("before: %s", got)
+	}
+	if err := holder.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	holder.say("err")                             // it finds the question when it goes on
+	<-time.After(childDeadline + childDeadline/5) // time itself is what has to pass here
+	if err := holder.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if got := holder.read("err"); !strings.Contains(got, "is lost") {
+		t.Errorf("after: %s", got)
+	}
+	holder.say("err")
+	if got := holder.read("err"); !strings.Contains(got, "is lost") {
+		t.Errorf("later: %s", got)
+	}
+}
+
+func TestDirectoryWithoutPermissionIsNamed(t *testing.T) {
+	const path = "/sys/agent.lck" // refused to root, too
+	_, err := TryAcquire(path, Options{})
+	var at *os.PathError
+	if !errors.As(err, &at) || at.Path != path || errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLeaseTimeOfTheServerIsReadFromTheMount(t *testing.T) {
+	stats := []byte(`device /dev/vda mounted on / with fstype ext4
+device server:/export mounted on /mnt/mq with fstype nfs4 statvers=1.1
+	opts:	rw,vers=4.2,rsize=1048576
+	age:	1234
+	nfsv4:	bm0=0xfdffbfff,bm1=0xf9be3e,bm2=0x68800,acl=0x3,sessions,pnfs=not configured,lease_time=90,lease_expired=0
+device other:/export mounted on /mnt/mq/inner with fstype nfs4 statvers=1.1
+	nfsv4:	bm0=0xfdffbfff,acl=0x3,lease_time=10,lease_expired=0
+device old:/export mounted on /mnt/old with fstype nfs statvers=1.1
+	opts:	rw,vers=3
+`)
+	for path, want := range map[string]time.Duration{
+		"/mnt/mq/agent.lck":       90 * time.Second,
+		"/mnt/mq/inner/agent.lck": 10 * time.Second,
+		"/mnt/mqx/agent.lck":      0,
+		"/mnt/old/agent.lck":      0,
+		"/agent.lck":              0,
+	} {
+		if got := nfsLease(stats, path); got != want {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+}
+
+func TestTemporaryDirectoryIsLocalAndTheRestIsNot(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, _, err := fileSystem(f); err != nil {
+		t.Error(err)
+	}
+	for magic, local := range map[uint32]bool{
+		0xef53: true, 0x58465342: true, 0x9123683e: true, 0x01021994: true,
+		0x6969: false, 0xff534d42: false, 0xfe534d42: false, 0x00c36400: false, 0x65735546: false, 0x01021997: false, 0: false,
+	} {
+		if isLocalFileSystem(magic) != local {
+			t.Errorf("%#x: local %v", magic, !local)
+		}
+	}
+}
