@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
@@ -11,13 +12,15 @@ type stage uint8
 
 const (
 	idle       stage = iota
-	syncing          // the parts are given their metadata and synced
+	syncing          // the parts are given their metadata and synced, and so are their directories
 	committing       // the COMMIT record is made durable
 	renaming         // the files get their names
 	dirSyncing       // the directories are synced
 	closing          // the DONE record is written
 	removing         // parts whose name was taken are removed
 	loading          // not a checkpoint of files: the manifest is being accepted
+	listing          // all is delivered: the last look for parts
+	sweeping         // the directories are synced, so that no removed part comes back
 )
 
 type checkpoint struct {
@@ -31,13 +34,13 @@ type checkpoint struct {
 }
 
 func (t *Transfer) maybeCheckpoint(now time.Time, buf []Action) []Action {
-	if t.phase != Taking || t.check.stage != idle || t.pos.File == 0 {
+	if !t.accepting() || t.check.stage != idle {
 		return buf
 	}
 	atEnd := t.written.File > t.last && t.writes == 0
 	if !t.fresh() {
 		if atEnd {
-			return t.end(stream.Completed, buf)
+			return t.complete(buf)
 		}
 		return buf
 	}
@@ -52,21 +55,59 @@ func (t *Transfer) maybeCheckpoint(now time.Time, buf []Action) []Action {
 // startCheckpoint takes all complete files and what has arrived of the unfinished one.
 func (t *Transfer) startCheckpoint(buf []Action) []Action {
 	t.check = checkpoint{stage: syncing, files: t.pending, bytes: t.undurable, durable: t.written}
+	if t.failed && t.check.durable.File == t.pos.File {
+		t.check.durable.Offset = 0
+	}
 	t.pending, t.undurable, t.since = nil, 0, time.Time{}
 	for _, f := range t.check.files {
 		t.check.left++
 		buf = append(buf, Action{Kind: SetMeta, File: f.Index, Dir: f.Dir})
 	}
-	if t.partial() {
+	if t.check.durable.Offset > 0 {
 		t.check.left++
-		buf = append(buf, Action{Kind: Sync, File: t.written.File})
+		buf = append(buf, Action{Kind: Sync, File: t.check.durable.File})
 	}
+	for _, d := range t.entries {
+		t.check.left++
+		buf = append(buf, Action{Kind: SyncDir, Dir: d})
+	}
+	t.entries = nil
 	return t.syncedAll(buf)
 }
 
-// partial says that the durable position of this checkpoint lies inside a file.
-func (t *Transfer) partial() bool {
-	return t.check.durable.Offset > 0 && !(t.failed && t.pos.File == t.check.durable.File)
+// enter notes that the entries of parts in a directory have changed. They must be durable before
+// COMMIT is: syncing a file does not sync its entry (fsync(2)), and a committed file whose part is
+// gone counts as delivered.
+func (t *Transfer) enter(dir uint32) {
+	if !slices.Contains(t.entries, dir) {
+		t.entries = append(t.entries, dir)
+	}
+}
+
+// complete says the last word when nothing is left behind: the look comes after every removal that
+// was asked for before, and a removal that is not synced is undone by a loss of power, after which
+// nobody would look again.
+func (t *Transfer) complete(buf []Action) []Action {
+	if !t.removed {
+		return t.end(stream.Completed, buf)
+	}
+	t.check.stage = listing
+	return append(buf, Action{Kind: List})
+}
+
+func (t *Transfer) sweep(parts []Part, buf []Action) []Action {
+	for _, p := range parts {
+		buf = append(buf, Action{Kind: RemovePart, Dir: p.Dir, Name: p.Name})
+	}
+	if len(parts) > 0 && t.check.left == 0 {
+		t.check.left = 1 // look once more, but not for ever: some may not be removable
+		return append(buf, Action{Kind: List})
+	}
+	t.check.stage, t.check.left = sweeping, int(t.dirs)+1
+	for d := uint32(0); d <= t.dirs; d++ {
+		buf = append(buf, Action{Kind: SyncDir, Dir: d})
+	}
+	return buf
 }
 
 func (t *Transfer) checkpointStep(now time.Time, e Event, buf []Action) []Action {
@@ -94,6 +135,16 @@ func (t *Transfer) checkpointStep(now time.Time, e Event, buf []Action) []Action
 		return t.renamedAll(now, buf)
 	case DirSynced:
 		c.left--
+		switch c.stage {
+		case syncing:
+			return t.syncedAll(buf)
+		case sweeping:
+			if c.left > 0 {
+				return buf
+			}
+			t.check, t.removed = checkpoint{}, false
+			return t.end(stream.Completed, buf)
+		}
 		return t.dirsSynced(now, buf)
 	case Removed:
 		c.left--
@@ -114,6 +165,7 @@ func (t *Transfer) checkpointFailed(file uint32, buf []Action) []Action {
 	before := len(c.files)
 	c.files = without(c.files, file)
 	if len(c.files) < before {
+		t.removed = true
 		return append(buf, Action{Kind: Abandon, File: file})
 	}
 	return t.fileFailed(file, buf)
@@ -151,7 +203,7 @@ func (t *Transfer) renamed(e Event) {
 		}
 		if e.Failed {
 			c.clashed = append(c.clashed, f)
-		} else if !contains(c.dirs, f.Dir) {
+		} else if !slices.Contains(c.dirs, f.Dir) {
 			c.dirs = append(c.dirs, f.Dir)
 		}
 	}
@@ -185,14 +237,9 @@ func (t *Transfer) dirsSynced(now time.Time, buf []Action) []Action {
 // recordWritten goes on after a journal record was written. Only a DONE record without a clash
 // needs no sync of its own: if it is lost, the renames it speaks of are found done.
 func (t *Transfer) recordWritten(buf []Action) []Action {
-	switch {
-	case t.record == doneRecord && len(t.check.clashed) == 0:
+	if t.record == doneRecord && len(t.check.clashed) == 0 {
 		t.record = noRecord
 		return t.finish(buf)
-	case t.record == forgetRecord:
-		t.record = noRecord
-		t.phase = Gone
-		return t.settled(append(buf, Action{Kind: Forgotten}))
 	}
 	return append(buf, Action{Kind: SyncRecord})
 }
@@ -206,8 +253,12 @@ func (t *Transfer) recordSynced(now time.Time, buf []Action) []Action {
 		return t.settled(t.reply(buf))
 	case checkpointRecord:
 		t.durable = t.check.durable
-		if t.phase == Loading {
+		switch t.phase {
+		case Loading:
 			return t.accepted(buf)
+		case Repairing:
+			t.check = checkpoint{}
+			return t.ready(buf)
 		}
 		return t.rename(now, buf)
 	case doneRecord:
@@ -215,6 +266,7 @@ func (t *Transfer) recordSynced(now time.Time, buf []Action) []Action {
 		// COMMIT counts as delivered.
 		c := &t.check
 		c.stage, c.left = removing, len(c.clashed)
+		t.removed = true
 		for _, f := range c.clashed {
 			buf = append(buf, Action{Kind: Remove, File: f.Index})
 		}
@@ -223,6 +275,11 @@ func (t *Transfer) recordSynced(now time.Time, buf []Action) []Action {
 		t.phase = Over
 		t.asked = false
 		return append(buf, Action{Kind: SendEnd, Answer: t.answer})
+	case forgetRecord:
+		// The confirmation is settled only now: it is not sent twice, and without it the last word
+		// would be kept for ever.
+		t.phase = Gone
+		return t.settled(append(buf, Action{Kind: Forgotten}))
 	}
 	return buf
 }
@@ -235,13 +292,4 @@ func (t *Transfer) finish(buf []Action) []Action {
 	}
 	buf = append(buf, Action{Kind: Progressed, Durable: t.durable})
 	return t.ack(true, buf)
-}
-
-func contains(dirs []uint32, dir uint32) bool {
-	for _, d := range dirs {
-		if d == dir {
-			return true
-		}
-	}
-	return false
 }

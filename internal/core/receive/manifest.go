@@ -94,15 +94,19 @@ func (t *Transfer) refuse(buf []Action) []Action {
 // the sender will send it again. The first part of a file in the list is the one of the newest
 // epoch.
 func (t *Transfer) listed(now time.Time, parts []Part, buf []Action) []Action {
+	if t.check.stage == listing {
+		return t.sweep(parts, buf)
+	}
 	if t.phase != Repairing {
 		return buf
 	}
 	kept := make(map[uint32]bool)
 	for _, p := range parts {
 		wanted := t.isCommitted(p.File) || p.File == t.durable.File && t.durable.Offset > 0
-		if wanted && !kept[p.File] {
+		if wanted && !p.Stale && !kept[p.File] {
 			kept[p.File] = true
 			t.left++
+			t.enter(p.Dir)
 			buf = append(buf, Action{Kind: TakeOver, File: p.File, Dir: p.Dir, Name: p.Name})
 			continue
 		}
@@ -140,17 +144,20 @@ func (t *Transfer) resume(buf []Action) []Action {
 	return t.ready(buf)
 }
 
-// reopened begins the unfinished file anew when its part is not there or cannot be trusted.
+// reopened begins the unfinished file anew when its part is not there or cannot be trusted. One that
+// is there has the name that the new part gets. The journal must say so first: otherwise the next
+// epoch would take the new part, which has that length before its bytes are synced, for the old one.
 func (t *Transfer) reopened(e Event, buf []Action) []Action {
 	if t.phase != Repairing {
 		return buf
 	}
-	t.created = !e.Failed
-	if e.Failed {
-		t.durable.Offset = 0
-		t.pos, t.written = t.durable, t.durable
+	if !e.Failed {
+		t.created = true
+		return t.ready(buf)
 	}
-	return t.ready(buf)
+	t.durable.Offset = 0
+	t.pos, t.written, t.check.durable = t.durable, t.durable, t.durable
+	return t.writeCheckpoint(append(buf, Action{Kind: Abandon, File: t.durable.File}))
 }
 
 func (t *Transfer) ready(buf []Action) []Action {

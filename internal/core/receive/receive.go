@@ -4,7 +4,7 @@
 // The stream is taken in strictly in order. What is out of order is dropped and asked for again,
 // never held. A file goes through these steps, each durable before the next:
 //
-//	bytes written -> synced -> COMMIT in the journal, synced -> renamed -> directory synced -> acknowledged
+//	bytes written -> file and directory synced -> COMMIT in the journal, synced -> renamed -> directory synced -> acknowledged
 //
 // The manifest has no checkpoint of its own: until it is accepted a restart begins with it anew.
 // Many files share one round of them (a checkpoint), together with the part of the file that is
@@ -52,12 +52,12 @@ const (
 	Confirmed                          // the sender has the last word durable; a control frame
 	Tick                               // Deadline has passed
 	LinkUp                             // a link is there: tell the sender
-	Written                            // File, Dir, Length, Fin, Failed: one frame is in its part; Fin: and the digest is equal
+	Written                            // File, Dir, Pos, Length, Fin, Failed: one frame is in its part; Fin: and the digest is equal
 	MetaSet                            // File, Failed
 	Synced                             // File, Failed
 	Loaded                             // Last, Dirs, Failed: the manifest was read and is acceptable, or not
 	DirMade                            // Dir, Failed
-	DirSynced                          // Dir, Failed
+	DirSynced                          // Dir; one that is not there counts as synced, a failed sync ends the epoch
 	Renamed                            // File, Failed; a part that is gone counts as delivered
 	Removed                            // File
 	RecordWritten                      // a journal record is written
@@ -73,6 +73,11 @@ type Part struct {
 	File uint32
 	Dir  uint32
 	Name uint32 // the shell's number for it
+
+	// Stale says that its epoch is lower than the one in which the last checkpoint was written. No
+	// byte of it is meant by that checkpoint: a holder that was stopped may have created it after
+	// the checkpoint, and after the file of that name was delivered.
+	Stale bool
 }
 
 // Event is one thing that happened; which fields count depends on Kind.
@@ -110,7 +115,7 @@ const (
 	Load                                  // read the manifest and check it; Loaded
 	MakeDir                               // make directory Dir; DirMade
 	SyncDir                               // fsync directory Dir; DirSynced
-	Rename                                // give File its name, replacing nothing; Renamed
+	Rename                                // give File its name, replacing nothing (but the manifest what an earlier epoch left); Renamed
 	WriteOpen                             // journal: the transfer is known; RecordWritten
 	WriteCheckpoint                       // journal: Checkpoint; RecordWritten
 	WriteDone                             // journal: the files of the last checkpoint are delivered or failed; RecordWritten
@@ -119,9 +124,9 @@ const (
 	SyncRecord                            // fsync the journal; RecordSynced
 	Remove                                // remove the part of File, which could not be given its name; Removed
 	List                                  // list the parts of this transfer; Listed
-	TakeOver                              // rename part Name to this epoch's name for File; no event
+	TakeOver                              // rename part Name to this epoch's name for File; TakenOver, unless that failed and it may still be there
 	RemovePart                            // remove part Name, which is of no use; no event
-	Reopen                                // open the part of File and sync it; Reopened
+	Reopen                                // open the part of File, which must have the bytes before Pos, and sync it; Reopened
 	Reply                                 // answer the question with Nonce: Answer, Pos, Durable
 	Nudge                                 // ask the sender to ask
 	Ack                                   // acknowledge: Nonce, Durable, Frames, Bytes

@@ -59,6 +59,9 @@ type Transfer struct {
 	durable stream.Pos
 	bad     map[uint32]bool // failed files of which writes are outstanding
 
+	entries []uint32 // directories whose entries of parts may not be durable
+	removed bool     // a part was removed, or may have been by an earlier epoch
+
 	pending   []File // complete, and not in a checkpoint
 	undurable int64  // bytes written and not in a checkpoint
 	since     time.Time
@@ -69,7 +72,7 @@ type Transfer struct {
 }
 
 // NewOpened makes a transfer that was just announced.
-func NewOpened(cfg Config) *Transfer { return &Transfer{cfg: cfg, phase: New} }
+func NewOpened(cfg Config) *Transfer { return &Transfer{cfg: cfg, phase: New, up: true} }
 
 // NewOver makes a transfer that ended before this process began and is not confirmed.
 func NewOver(cfg Config, a stream.Answer) *Transfer {
@@ -80,7 +83,7 @@ func NewOver(cfg Config, a stream.Answer) *Transfer {
 // last and dirs are those of the manifest when durable.File > 0. committed are the files of the
 // last checkpoint when no WriteDone came after it.
 func Restore(cfg Config, durable stream.Pos, last, dirs uint32, committed []File, buf []Action) (*Transfer, []Action) {
-	t := &Transfer{cfg: cfg, phase: Repairing, last: last, dirs: dirs, pos: durable, written: durable, durable: durable}
+	t := &Transfer{cfg: cfg, phase: Repairing, last: last, dirs: dirs, pos: durable, written: durable, durable: durable, removed: true}
 	t.check.files = committed
 	return t, append(buf, Action{Kind: List})
 }
@@ -100,20 +103,21 @@ func (t *Transfer) Nonce() uint64 { return t.nonce }
 // Durable is how far the stream is durable.
 func (t *Transfer) Durable() stream.Pos { return t.durable }
 
-// Quiet says that nothing is under way and all that was taken in is durable.
+// Quiet says that nothing is under way and all that was taken in is durable, but for a manifest,
+// which is taken in anew after a restart.
 func (t *Transfer) Quiet() bool {
 	switch t.phase {
 	case Over, Gone:
 		return t.record == noRecord
 	case Taking:
-		return t.check.stage == idle && t.writes == 0 && len(t.pending) == 0 && t.written == t.durable
+		return t.check.stage == idle && t.writes == 0 && (t.durable.File == 0 || !t.fresh())
 	}
 	return false
 }
 
 // Deadline is when the shell must deliver a Tick; zero: never.
 func (t *Transfer) Deadline() time.Time {
-	if t.phase != Taking || t.check.stage != idle || t.pos.File == 0 || !t.fresh() {
+	if !t.accepting() || t.check.stage != idle || !t.fresh() {
 		return time.Time{}
 	}
 	return t.since.Add(t.cfg.CheckpointInterval)
@@ -159,6 +163,10 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 	return t.maybeCheckpoint(now, buf)
 }
 
+// accepting says that files are taken in. The manifest has no checkpoint: its last frame may have
+// been taken in, and the next place be in file 1, long before it is accepted.
+func (t *Transfer) accepting() bool { return t.phase == Taking && t.durable.File > 0 }
+
 // settleWritten moves written over files that were skipped or failed, once nothing is being
 // written, and starts the clock of the next checkpoint.
 func (t *Transfer) settleWritten(now time.Time) {
@@ -179,16 +187,15 @@ func (t *Transfer) settleWritten(now time.Time) {
 
 func (t *Transfer) opened(e Event, buf []Action) []Action {
 	t.settle = true
-	if t.phase == New && t.record == noRecord {
-		t.nonce = e.Nonce
-		t.record = openRecord
-		return append(buf, Action{Kind: WriteOpen})
+	buf = t.question(e.Nonce, buf)
+	if t.phase != New {
+		return t.settled(buf)
 	}
-	if t.phase == New {
+	if t.record != noRecord {
 		return buf
 	}
-	buf = t.question(e.Nonce, buf)
-	return t.settled(buf)
+	t.record = openRecord
+	return append(buf, Action{Kind: WriteOpen})
 }
 
 func (t *Transfer) settled(buf []Action) []Action {
@@ -240,7 +247,7 @@ func (t *Transfer) nudge(buf []Action) []Action {
 // process never answered, make it ask.
 func (t *Transfer) frame(e Event, buf []Action) []Action {
 	drop := Action{Kind: Drop}
-	if t.phase != Taking && t.phase != Loading || t.draining || e.Nonce < t.nonce {
+	if t.phase != Taking || t.draining || e.Nonce < t.nonce {
 		return append(buf, drop)
 	}
 	if e.Nonce > t.nonce || t.pos.Before(e.Pos) {
@@ -264,7 +271,7 @@ func (t *Transfer) place(e Event, buf []Action) []Action {
 	drop := t.failed || e.Skip
 	switch {
 	case e.Skip && t.created && !t.failed:
-		buf = append(buf, Action{Kind: Abandon, File: file})
+		buf = t.giveUp(file, buf)
 	case !drop:
 		if !t.created {
 			buf = append(buf, Action{Kind: Create, File: file})
@@ -286,8 +293,14 @@ func (t *Transfer) place(e Event, buf []Action) []Action {
 
 func (t *Transfer) frameWritten(e Event, buf []Action) []Action {
 	t.writes--
+	if t.phase != Taking {
+		return buf // refused meanwhile
+	}
 	if e.Failed {
 		return t.fileFailed(e.File, buf)
+	}
+	if e.File > 0 {
+		t.enter(e.Dir)
 	}
 	if t.bad[e.File] {
 		return buf
@@ -314,12 +327,18 @@ func (t *Transfer) fileFailed(file uint32, buf []Action) []Action {
 	if t.bad[file] {
 		return buf
 	}
+	t.failed = t.failed || file == t.pos.File
+	t.pending = without(t.pending, file)
+	return t.giveUp(file, buf)
+}
+
+// giveUp removes the part of a file; writes to it that are outstanding no longer count.
+func (t *Transfer) giveUp(file uint32, buf []Action) []Action {
 	if t.bad == nil {
 		t.bad = make(map[uint32]bool)
 	}
 	t.bad[file] = true
-	t.failed = t.failed || file == t.pos.File
-	t.pending = without(t.pending, file)
+	t.removed = true
 	return append(buf, Action{Kind: Abandon, File: file})
 }
 
@@ -330,7 +349,7 @@ func (t *Transfer) fresh() bool {
 
 // ack returns credit, unless more is waiting to become durable than may.
 func (t *Transfer) ack(now bool, buf []Action) []Action {
-	if t.pos.File > 0 && t.undurable+t.check.bytes > t.cfg.MaxUndurable || len(t.pending)+len(t.check.files) > t.cfg.MaxPending {
+	if t.durable.File > 0 && t.undurable+t.check.bytes > t.cfg.MaxUndurable || len(t.pending)+len(t.check.files) > t.cfg.MaxPending {
 		return buf
 	}
 	if !now && t.frames-t.ackFrames < uint64(t.cfg.AckFrames) && t.bytes-t.ackBytes < t.cfg.AckBytes {
@@ -341,10 +360,13 @@ func (t *Transfer) ack(now bool, buf []Action) []Action {
 }
 
 func (t *Transfer) confirmed(buf []Action) []Action {
-	if t.phase != Over || t.record != noRecord {
-		return append(buf, Action{Kind: Settle})
-	}
 	t.settle = true
+	if t.phase != Over {
+		return t.settled(buf)
+	}
+	if t.record != noRecord {
+		return buf
+	}
 	t.record = forgetRecord
 	return append(buf, Action{Kind: WriteForget})
 }
