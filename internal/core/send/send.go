@@ -170,9 +170,9 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 	case LinkDown:
 		t.up = false
 		if t.phase < Ending {
-			t.phase, t.deadline = Idle, time.Time{}
+			t.phase = Idle
 		}
-		t.settle = 0
+		t.settle, t.deadline = 0, time.Time{}
 	case Tick:
 		buf = t.tick(now, buf)
 	case Answered:
@@ -200,7 +200,7 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		t.phase = Ended
 		buf = append(buf, Action{Kind: Confirm})
 	case ConfirmSent:
-		buf = t.settleAll(e, buf)
+		buf = t.settleAll(now, e, buf)
 	case DrainStarted:
 		t.draining = true
 	}
@@ -243,6 +243,9 @@ func (t *Transfer) tick(now time.Time, buf []Action) []Action {
 		return t.ask(now, buf)
 	}
 	t.deadline = time.Time{}
+	if t.phase == Ended && t.settle > 0 {
+		return append(buf, Action{Kind: Confirm})
+	}
 	return buf
 }
 
@@ -319,10 +322,16 @@ func (t *Transfer) finished(e Event, buf []Action) []Action {
 	return append(buf, Action{Kind: WriteEnd, Answer: e.Answer})
 }
 
-func (t *Transfer) settleAll(e Event, buf []Action) []Action {
+// settleAll leaves control frames unsettled whose confirmation could not be sent: it is tried again
+// after a while, since a link that lives delivers them only once, and nothing behind them.
+func (t *Transfer) settleAll(now time.Time, e Event, buf []Action) []Action {
 	if e.Failed {
-		return buf // stays unsettled, so it is delivered again on the next link
+		if t.settle > 0 {
+			t.deadline = now.Add(t.cfg.Retry)
+		}
+		return buf
 	}
+	t.deadline = time.Time{}
 	for ; t.settle > 0; t.settle-- {
 		buf = append(buf, Action{Kind: Settle})
 	}
