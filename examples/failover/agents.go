@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"flag"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mqha/mqha/ha"
 	"github.com/mqha/mqha/mqconn"
@@ -21,51 +23,32 @@ const (
 	deadLetterQueue  = "DEAD.LETTERS"
 )
 
-// agentSettings is what an agent process is told on its command line.
+// agentSettings is what an agent process is told on its command line, as JSON.
 type agentSettings struct {
-	name     string
-	stateDir string // of all instances of the agent
-	endpoint string // of the queue manager
-	readTree string // directories that the agent may send from
-	readBig  string
-	write    string // directory that the agent delivers to
-	frames   string // log of the frames it sends; empty: not counted
-	rate     int64  // bytes a second that it sends at the most; 0: no limit
-}
-
-func (s *agentSettings) flags(name string) *flag.FlagSet {
-	f := flag.NewFlagSet(name, flag.ContinueOnError)
-	f.StringVar(&s.name, "name", "", "name of the agent")
-	f.StringVar(&s.stateDir, "state", "", "state directory")
-	f.StringVar(&s.endpoint, "endpoint", "", "host:port of the queue manager")
-	f.StringVar(&s.readTree, "read-tree", "", "directory to send from")
-	f.StringVar(&s.readBig, "read-big", "", "directory to send from")
-	f.StringVar(&s.write, "write", "", "directory to deliver to")
-	f.StringVar(&s.frames, "frames", "", "log of the frames that are sent")
-	f.Int64Var(&s.rate, "rate", 0, "bytes a second that are sent at the most")
-	return f
-}
-
-// arguments is the command line that flags reads.
-func (s *agentSettings) arguments() (args []string) {
-	s.flags("").VisitAll(func(f *flag.Flag) { args = append(args, "-"+f.Name+"="+f.Value.String()) })
-	return args
+	Name     string
+	StateDir string // of all instances of the agent
+	Endpoint string // of the queue manager
+	ReadTree string // directories that the agent may send from
+	ReadBig  string
+	Write    string // directory that the agent delivers to
+	Frames   string // log of the frames it sends; empty: not counted
+	Rate     int64  // bytes a second that it sends at the most; 0: no limit
 }
 
 // config is all there is to an agent: a name, a directory, a queue manager, and what it may read
 // and write. The instances of one agent have the same.
 func (s *agentSettings) config() ha.Config {
 	c := ha.Config{
-		Name:     s.name,
-		StateDir: s.stateDir,
-		MQ:       mqConfig(s.endpoint),
-		Transfer: transfer.Options{WriteRoot: s.write},
+		Name:     s.Name,
+		StateDir: s.StateDir,
+		MQ:       mqConfig(s.Endpoint),
+		Transfer: transfer.Options{WriteRoot: s.Write},
 		Definitions: ha.Definitions{
 			QueueManager: queueManager, DeadLetterQueue: deadLetterQueue,
 		},
 	}
-	if s.readTree != "" {
-		c.Transfer.ReadRoots = []string{s.readTree, s.readBig}
+	if s.ReadTree != "" {
+		c.Transfer.ReadRoots = []string{s.ReadTree, s.ReadBig}
 	}
 	return c
 }
@@ -78,21 +61,22 @@ func mqConfig(endpoint string) mqconn.Config {
 // standard input closes, and tells what happens.
 func runAgent(args []string) error {
 	var s agentSettings
-	if err := s.flags("agent").Parse(args); err != nil {
+	if err := json.Unmarshal([]byte(strings.Join(args, "")), &s); err != nil {
 		return err
 	}
-	ctx, cancel := untilClosed(os.Stdin, func(string) {})
+	ctx, cancel := untilClosed(os.Stdin)
 	defer cancel()
 
 	c := s.config()
-	out := newReporter(os.Stdout)
-	c.OnEvent = func(e ha.Event) { out.tell(agentEvent(e)) }
+	out := json.NewEncoder(os.Stdout)
+	// When nobody reads any more, standard input is closed, too, and the agent stops.
+	c.OnEvent = func(e ha.Event) { _ = out.Encode(agentEvent(e)) }
 	c.HardStop = func(err error) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(ha.ExitCode(err))
 	}
-	if s.frames != "" {
-		log, err := openFrameLog(s.frames, bigFileMark(filepath.Join(s.readBig, bigFileName)), s.rate)
+	if s.Frames != "" {
+		log, err := openFrameLog(s.Frames, bigFileMark(filepath.Join(s.ReadBig, bigFileName)), s.Rate)
 		if err != nil {
 			return err
 		}
@@ -132,4 +116,18 @@ func status(ctx context.Context, endpoint, agent string, id transfer.ID) (transf
 	}
 	defer client.Close()
 	return client.Status(ctx, id)
+}
+
+// definitionsFile has the definitions that the queue manager starts with.
+const definitionsFile = "definitions.mqsc"
+
+// writeDefinitions writes what agents need of their queue manager, as for runmqsc.
+func writeDefinitions(file string, agents ...agentSettings) error {
+	var b bytes.Buffer
+	for _, a := range agents {
+		if err := a.config().MQSC(&b); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }

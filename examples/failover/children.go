@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -99,37 +98,12 @@ func (c *child) stop(within time.Duration) error {
 	}
 }
 
-// ask writes a line to the standard input of the process.
-func (c *child) ask(line string) error {
-	_, err := io.WriteString(c.stdin, line+"\n")
-	return err
-}
-
-// untilClosed is a context that ends when in does: what every role runs under. What was read is
-// handed to line.
-func untilClosed(in io.Reader, line func(string)) (context.Context, context.CancelFunc) {
+// untilClosed is a context that ends when in does: what every role runs under.
+func untilClosed(in io.Reader) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer cancel()
-		lines := bufio.NewScanner(in)
-		for lines.Scan() {
-			line(lines.Text())
-		}
+		_, _ = io.Copy(io.Discard, in)
 	}()
 	return ctx, cancel
-}
-
-// report is what a child writes to its standard output, one JSON object a line.
-type reporter struct {
-	mu  sync.Mutex
-	out *json.Encoder
-}
-
-func newReporter(out io.Writer) *reporter { return &reporter{out: json.NewEncoder(out)} }
-
-// tell writes e. An error means that nobody listens any more, and then standard input is closed, too.
-func (r *reporter) tell(e event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_ = r.out.Encode(e)
 }

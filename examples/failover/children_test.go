@@ -91,7 +91,7 @@ func unexpected(t *testing.T) func(error) { return func(err error) { t.Error(err
 func TestChildEndsWhenItsStandardInputCloses(t *testing.T) {
 	s := newTold()
 	c := startFake(t, "fake-echo", s, unexpected(t), "one", "two")
-	if err := c.ask("question"); err != nil {
+	if _, err := io.WriteString(c.stdin, "question\n"); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.stop(time.Minute); err != nil {

@@ -2,38 +2,46 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"time"
 
 	"github.com/mqha/mqha/examples/failover/outside"
 	"github.com/mqha/mqha/lockfile"
+	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/transfer"
 )
 
-// checkAgents asks both agents whether the transfer is over. Only what the source refused by name, such
-// as symbolic links, may have failed.
+// checkAgents asks both agents whether the transfer is over. The destination forgets it when the
+// source has confirmed that it is, and then does not know it any more. Only what the source refused by
+// name, such as symbolic links, may have failed.
 func (d *demo) checkAgents(ctx context.Context, r *report, id transfer.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()
-	for _, agent := range []string{sourceAgent, destinationAgent} {
-		s, err := status(ctx, d.endpoint, agent, id)
-		if err != nil {
-			return err
-		}
-		if s.State != transfer.Completed {
-			r.problem("agent %s says that the transfer is %s", agent, s.State)
-		}
-		for _, f := range s.Failures {
-			if agent == sourceAgent && !isLink(d.source, f.Name) {
-				r.problem("agent %s did not send %s: %s", agent, f.Name, f.Reason)
-			}
+	s, err := status(ctx, d.endpoint, sourceAgent, id)
+	if err != nil {
+		return err
+	}
+	if s.State != transfer.Completed {
+		r.problem("agent %s says that the transfer is %s", sourceAgent, s.State)
+	}
+	for _, f := range s.Failures {
+		if !isLink(d.source, f.Name) {
+			r.problem("not sent: %s: %s", f.Name, f.Reason)
 		}
 	}
-	return nil
+	s, err = status(ctx, d.endpoint, destinationAgent, id)
+	if err != nil && !errors.Is(err, transfer.ErrUnknown) {
+		return err
+	}
+	if err == nil && s.State != transfer.Completed {
+		r.problem("agent %s says that the transfer is %s", destinationAgent, s.State)
+	}
+	return d.watch.await(ctx, "the destination to complete the transfer", recoveryLimit, func() bool { return d.watch.delivered })
 }
 
 // isLink says whether name, as it would have been delivered, is a symbolic link in the source.
@@ -50,21 +58,11 @@ func isLink(source, name string) bool {
 func (d *demo) checkQueues(ctx context.Context, r *report) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		found, err := d.depths(ctx)
-		if err != nil {
+		left, err := d.messagesLeft(ctx)
+		if err != nil || len(left) == 0 {
 			return err
 		}
-		var left []string
-		for q, n := range found {
-			if n != 0 {
-				left = append(left, fmt.Sprintf("%d messages are left on queue %s", n, q))
-			}
-		}
-		if len(left) == 0 && len(found) > 0 {
-			return nil
-		}
-		if time.Now().After(deadline) || len(found) == 0 {
-			slices.Sort(left)
+		if time.Now().After(deadline) {
 			r.Problems = append(r.Problems, left...)
 			return nil
 		}
@@ -76,16 +74,28 @@ func (d *demo) checkQueues(ctx context.Context, r *report) error {
 	}
 }
 
-func (d *demo) depths(ctx context.Context) (found map[string]int, err error) {
-	d.watch.change(func() { d.watch.depths = nil })
-	if err := d.queueManager.ask(askDepths); err != nil {
+// localQueue finds the queues among the definitions.
+var localQueue = regexp.MustCompile(`DEFINE QLOCAL\('([^']+)'\)`)
+
+func (d *demo) messagesLeft(ctx context.Context) (left []string, err error) {
+	definitions, err := os.ReadFile(d.path(definitionsFile))
+	if err != nil {
 		return nil, err
 	}
-	err = d.watch.await(ctx, "the depths of the queues", recoveryLimit, func() bool {
-		found = d.watch.depths
-		return found != nil
-	})
-	return found, err
+	queues := localQueue.FindAllStringSubmatch(string(definitions), -1)
+	if len(queues) == 0 {
+		return nil, errors.New("no queue is defined")
+	}
+	for _, q := range queues {
+		n, err := mqtest.TCP{QueueManager: queueManager}.Depth(ctx, d.endpoint, q[1])
+		if err != nil {
+			return nil, fmt.Errorf("depth of queue %s: %w", q[1], err)
+		}
+		if n != 0 {
+			left = append(left, fmt.Sprintf("%d messages are left on queue %s", n, q[1]))
+		}
+	}
+	return left, nil
 }
 
 // checkState looks at what the stopped agents leave behind: no part, and a lock that can be taken.

@@ -25,6 +25,7 @@ import (
 
 	"github.com/mqha/mqha/examples/failover/outside"
 	"github.com/mqha/mqha/ha"
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 // options are the flags.
@@ -110,7 +111,7 @@ func runRole(role string, args []string) int {
 	if role == roleAgent {
 		err = runAgent(args)
 	} else {
-		err = runQueueManager(args)
+		err = mqtest.RunProcess(context.Background(), args, os.Stdin, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "failover %s: %v\n", role, err)

@@ -94,7 +94,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	if err := makeBigFile(d.path("big", bigFileName), int64(d.options.big), d.options.seed); err != nil {
 		return err
 	}
-	return writeDefinitions(d.path("definitions.mqsc"), d.sourceSettings(""), d.destinationSettings())
+	return writeDefinitions(d.path(definitionsFile), d.sourceSettings(""), d.destinationSettings())
 }
 
 // rate is what -pace means for that many bytes.

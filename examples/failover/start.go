@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mqha/mqha/ha"
@@ -18,23 +18,31 @@ const (
 
 func (d *demo) sourceSettings(instance string) agentSettings {
 	s := agentSettings{
-		name: sourceAgent, stateDir: d.path("source-state"), endpoint: d.endpoint,
-		readTree: d.source, readBig: d.path("big"), rate: d.rate,
+		Name: sourceAgent, StateDir: d.path("source-state"), Endpoint: d.endpoint,
+		ReadTree: d.source, ReadBig: d.path("big"), Rate: d.rate,
 	}
 	if instance != "" {
-		s.frames = d.path(instance + ".frames")
+		s.Frames = d.path(instance + ".frames")
 	}
 	return s
 }
 
 func (d *demo) destinationSettings() agentSettings {
 	return agentSettings{
-		name: destinationAgent, stateDir: d.path("destination-state"), endpoint: d.endpoint, write: d.path("delivered"),
+		Name: destinationAgent, StateDir: d.path("destination-state"), Endpoint: d.endpoint, Write: d.path("delivered"),
 	}
 }
 
-func (d *demo) start(name, role string, args []string) (*child, error) {
-	c, err := startChild(name, func(line []byte) { d.watch.line(name, line) }, d.watch.fail, role, args...)
+func (d *demo) startAgent(name string, s agentSettings) (*child, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	return d.start(name, func(line []byte) { d.watch.agentLine(name, line) }, roleAgent, []string{string(text)})
+}
+
+func (d *demo) start(name string, handle func([]byte), role string, args []string) (*child, error) {
+	c, err := startChild(name, handle, d.watch.fail, role, args...)
 	if err == nil {
 		d.show.say("started %s (process %d)", name, c.cmd.Process.Pid)
 	}
@@ -51,12 +59,12 @@ func (d *demo) startAll(ctx context.Context) error {
 	}
 	for _, name := range []string{"source agent 1", "source agent 2"} {
 		settings := d.sourceSettings(name)
-		c, err := d.start(name, roleAgent, settings.arguments())
+		c, err := d.startAgent(name, settings)
 		if err != nil {
 			return err
 		}
 		d.sources = append(d.sources, c)
-		d.frames[name] = settings.frames
+		d.frames[name] = settings.Frames
 		// The second one starts when the first is active, so that it is the one to stand by.
 		err = d.watch.await(ctx, name+" to be up", recoveryLimit, func() bool {
 			_, active := d.watch.activeSince(time.Time{}, name)
@@ -74,22 +82,26 @@ func (d *demo) startAll(ctx context.Context) error {
 
 // startQueueManager starts it at address; the first time the system chooses the port.
 func (d *demo) startQueueManager(ctx context.Context, address string) error {
-	settings := queueManagerSettings{listen: address, dir: d.path("queue-manager"), script: d.path("definitions.mqsc")}
 	begin := time.Now()
-	c, err := d.start("queue manager "+queueManager, roleQueueManager, settings.arguments())
+	c, err := d.start("queue manager "+queueManager, d.watch.queueManagerLine, roleQueueManager, []string{
+		"-name=" + queueManager, "-listen=" + address, "-dir=" + d.path("queue-manager"), "-mqsc=" + d.path(definitionsFile),
+	})
 	if err != nil {
 		return err
 	}
 	d.queueManager = c
-	return d.watch.await(ctx, "the queue manager to listen", recoveryLimit, func() bool {
+	err = d.watch.await(ctx, "the queue manager to listen", recoveryLimit, func() bool {
 		d.endpoint, d.listeningAt = d.watch.listening.who, d.watch.listening.at
 		return d.listeningAt.After(begin)
 	})
+	if err == nil {
+		d.show.say("%s listens at %s", c.name, d.endpoint)
+	}
+	return err
 }
 
 func (d *demo) startDestination() (err error) {
-	settings := d.destinationSettings()
-	d.destination, err = d.start("destination agent", roleAgent, settings.arguments())
+	d.destination, err = d.startAgent("destination agent", d.destinationSettings())
 	return err
 }
 
@@ -122,10 +134,7 @@ func (d *demo) tell(who string, e event) {
 	case ha.CodeStandby, ha.CodeActive, ha.CodeDisconnected, ha.CodeLeaseLost, ha.CodeFailover, ha.CodeOverrun, ha.CodeStandsBack:
 		d.show.say("%s: %s", who, e.Text)
 	}
-	if e.Listening != "" {
-		d.show.say("%s listens at %s", who, e.Listening)
-	}
 	if e.Dropped > 0 {
-		d.show.say("%s", fmt.Sprintf("%s: %d events lost", who, e.Dropped))
+		d.show.say("%s: %d events lost", who, e.Dropped)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,16 +12,14 @@ import (
 	"github.com/mqha/mqha/transfer"
 )
 
-// event is one line of a child's standard output.
+// event is one line of an agent's standard output.
 type event struct {
-	Time      time.Time       `json:"time"` // wall clock; all processes are on one machine
-	Code      string          `json:"code,omitempty"`
-	Epoch     uint64          `json:"epoch,omitempty"`
-	Text      string          `json:"text,omitempty"`
-	Dropped   int             `json:"dropped,omitempty"`
-	Transfer  *transfer.Event `json:"transfer,omitempty"`
-	Listening string          `json:"listening,omitempty"` // queue manager
-	Depths    map[string]int  `json:"depths,omitempty"`    // queue manager
+	Time     time.Time       `json:"time"` // wall clock; all processes are on one machine
+	Code     string          `json:"code,omitempty"`
+	Epoch    uint64          `json:"epoch,omitempty"`
+	Text     string          `json:"text,omitempty"`
+	Dropped  int             `json:"dropped,omitempty"`
+	Transfer *transfer.Event `json:"transfer,omitempty"`
 }
 
 // resume is a sender that goes on at an offset in the bytes of all files.
@@ -47,20 +46,20 @@ type watch struct {
 	durable    int64
 	progressed time.Time // when durable last grew
 	completed  time.Time
+	delivered  bool // the destination has completed it
 	resumes    []resume
 	actives    []activation
 	standing   map[string]bool // children that wait for the lock
 	listening  activation      // of the queue manager; who is the address
-	depths     map[string]int
-	dropped    int // events that did not reach us
+	dropped    int             // events that did not reach us
 }
 
 func newWatch(tell func(string, event)) *watch {
 	return &watch{tell: tell, changed: make(chan struct{}), standing: make(map[string]bool)}
 }
 
-// line takes one line of the child who.
-func (w *watch) line(who string, text []byte) {
+// agentLine takes one line of the agent process who.
+func (w *watch) agentLine(who string, text []byte) {
 	var e event
 	if err := json.Unmarshal(text, &e); err != nil {
 		w.fail(fmt.Errorf("%s told %q: %w", who, text, err))
@@ -70,19 +69,24 @@ func (w *watch) line(who string, text []byte) {
 	w.tell(who, e)
 }
 
+// queueManagerLine takes one line of the queue manager's process.
+func (w *watch) queueManagerLine(text []byte) {
+	if address, ok := strings.CutPrefix(string(text), "listening "); ok {
+		w.change(func() { w.listening = activation{at: time.Now(), who: address} })
+	}
+}
+
 func (w *watch) note(who string, e event) {
 	w.dropped += e.Dropped
 	switch {
-	case e.Listening != "":
-		w.listening = activation{at: e.Time, who: e.Listening}
-	case e.Depths != nil:
-		w.depths = e.Depths
 	case e.Code == string(ha.CodeStandby):
 		w.standing[who] = true
 	case e.Code == string(ha.CodeActive):
 		w.actives = append(w.actives, activation{at: e.Time, who: who, epoch: e.Epoch})
 	case e.Transfer != nil && e.Transfer.Sending:
 		w.sending(e.Transfer)
+	case e.Transfer != nil && e.Transfer.Kind == transfer.EventCompleted:
+		w.delivered = true
 	}
 }
 
