@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -381,10 +382,10 @@ func TestDialsThatHangForEverDoNotTakeAllThreads(t *testing.T) {
 }
 
 func TestIdleConnectionIsProbedAndItsLossNoticed(t *testing.T) {
-	broken := false
+	var broken atomic.Bool
 	m := &manager{}
 	m.call = func(tr *transport, v Verb, _ string) error {
-		if broken && v == VerbCommit {
+		if broken.Load() && v == VerbCommit {
 			return fault(v, mqrc.ConnectionBroken)
 		}
 		return nil
@@ -392,13 +393,13 @@ func TestIdleConnectionIsProbedAndItsLossNoticed(t *testing.T) {
 	within(t, m, Config{}, func(ctx context.Context, s *Session) error {
 		conn := open(t, ctx, s, false)
 		time.Sleep(time.Minute + time.Second)
-		if n := m.made[1].calls; n != 12 {
+		if n := m.calls(2); n != 12 {
 			t.Errorf("%d calls in a minute of idleness", n)
 		}
 		if err := conn.Put(ctx, Address{Queue: "Q"}, &Message{}); err != nil {
 			t.Error(err)
 		}
-		broken = true
+		broken.Store(true)
 		begun := time.Now()
 		<-ctx.Done()
 		if took := time.Since(begun); took > probeAfter {
@@ -407,17 +408,17 @@ func TestIdleConnectionIsProbedAndItsLossNoticed(t *testing.T) {
 		if e := asError(t, context.Cause(ctx)); e.Class != Retry {
 			t.Errorf("a probe has no outcome to be unknown: %v", e)
 		}
-		broken = false
+		broken.Store(false)
 		return nil
 	})
 }
 
 func TestProbeNeverCommitsAnOpenUnitOfWork(t *testing.T) {
 	m := &manager{}
-	commits := 0
+	var commits atomic.Int32
 	m.call = func(tr *transport, v Verb, _ string) error {
 		if v == VerbCommit {
-			commits++
+			commits.Add(1)
 		}
 		return nil
 	}
@@ -427,19 +428,19 @@ func TestProbeNeverCommitsAnOpenUnitOfWork(t *testing.T) {
 			func() error { return conn.Put(ctx, Address{Queue: "Q"}, &Message{}) },
 			func() error { return conn.Get(ctx, "Q", &Message{}, GetOptions{}) },
 		} {
-			commits = 0
+			commits.Store(0)
 			if err := work(); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Minute)
-			if commits != 0 {
-				t.Errorf("%d commits that nobody asked for", commits)
+			if n := commits.Load(); n != 0 {
+				t.Errorf("%d commits that nobody asked for", n)
 			}
 			if err := conn.Backout(ctx); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Minute)
-			if commits == 0 {
+			if commits.Load() == 0 {
 				t.Error("not probed after the unit of work")
 			}
 		}
@@ -448,11 +449,12 @@ func TestProbeNeverCommitsAnOpenUnitOfWork(t *testing.T) {
 }
 
 func TestHoldWaitsForTheQueueEveryFiftyMilliseconds(t *testing.T) {
-	held := true
+	var held atomic.Bool
+	held.Store(true)
 	asked := 0
 	m := &manager{call: func(_ *transport, v Verb, _ string) error {
 		if v == VerbOpen {
-			if asked++; held {
+			if asked++; held.Load() {
 				return fault(v, mqrc.ObjectInUse)
 			}
 		}
@@ -466,7 +468,7 @@ func TestHoldWaitsForTheQueueEveryFiftyMilliseconds(t *testing.T) {
 		if e := asError(t, err); e.Class != InUse || e.Queue != "MQHA.A.IN" || !errors.Is(err, context.DeadlineExceeded) || asked != 21 {
 			t.Errorf("%v after %d tries", err, asked)
 		}
-		time.AfterFunc(time.Second, func() { held = false })
+		time.AfterFunc(time.Second, func() { held.Store(false) })
 		if err := conn.Hold(ctx, "MQHA.A.IN"); err != nil {
 			t.Error(err)
 		}
@@ -530,8 +532,10 @@ func TestClosedConnectionLeavesTheSessionAlive(t *testing.T) {
 	m := &manager{}
 	within(t, m, Config{}, func(ctx context.Context, s *Session) error {
 		a, b := open(t, ctx, s, true), open(t, ctx, s, true)
-		if a.Close() != nil || a.Close() != nil || m.connections() != 1 {
-			t.Errorf("%d connections", m.connections())
+		for range 2 {
+			if err := a.Close(); err != nil || m.connections() != 1 {
+				t.Errorf("%v, %d connections", err, m.connections())
+			}
 		}
 		if err := a.Commit(ctx); err != ErrClosed {
 			t.Error(err)

@@ -472,14 +472,14 @@ func TestGenerationsGoOnInTheNextRunAndRunsDoNotOverlap(t *testing.T) {
 
 func TestStatusTellsIdleFromDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		broken := false
+		var broken atomic.Bool
 		m := &manager{dial: func(_ context.Context, _ DialOptions, n int) error {
 			if n%2 == 1 {
 				return fault(VerbConnect, mqrc.HostNotAvailable)
 			}
 			return nil
 		}, call: func(_ *transport, v Verb, _ string) error {
-			if broken && v == VerbCommit {
+			if broken.Load() && v == VerbCommit {
 				return fault(v, mqrc.ConnectionBroken)
 			}
 			return nil
@@ -496,8 +496,8 @@ func TestStatusTellsIdleFromDisconnected(t *testing.T) {
 			if s.Generation() == 2 {
 				return nil
 			}
-			broken = true
-			defer func() { broken = false }()
+			broken.Store(true)
+			defer broken.Store(false)
 			time.Sleep(time.Hour)
 			st = c.Status()
 			if st.Connected || asError(t, st.LastError).Reason != mqrc.ConnectionBroken || time.Since(st.Since) < 59*time.Minute {

@@ -68,6 +68,13 @@ func (m *manager) connections() int {
 	return m.open
 }
 
+// calls counts those of one transport, numbered from 1.
+func (m *manager) calls(number int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.made[number-1].calls
+}
+
 // transport is one connection to a manager.
 type transport struct {
 	manager *manager
