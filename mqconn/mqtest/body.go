@@ -15,6 +15,13 @@ type body struct {
 	data []byte
 }
 
+// newBody makes a body of data, with one reference and no pool.
+func newBody(data []byte) *body {
+	b := &body{data: data}
+	b.refs.Store(1)
+	return b
+}
+
 func (b *body) retain() *body {
 	b.refs.Add(1)
 	return b
@@ -45,9 +52,7 @@ type bodies struct {
 func (p *bodies) take(n int) *body {
 	bit := max(bits.Len(uint(max(n-bodyHeadroom-1, 0))), smallestBodyBits)
 	if n <= bodyHeadroom || bit > largestBodyBits {
-		b := &body{data: make([]byte, n)}
-		b.refs.Store(1)
-		return b
+		return newBody(make([]byte, n))
 	}
 	pool := &p.pools[bit-smallestBodyBits]
 	b, ok := pool.Get().(*body)

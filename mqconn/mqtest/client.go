@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/mqha/mqha/mqconn"
@@ -44,9 +45,12 @@ func (t TCP) Depth(ctx context.Context, endpoint, queue string) (int, error) {
 		return 0, err
 	}
 	defer r.disconnect()
-	stop := context.AfterFunc(ctx, func() { _ = r.conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = r.conn.Close() })
 	defer stop()
 	fail := func(verb mqconn.Verb, reason mqrc.Reason) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		return &mqconn.Fault{Verb: verb, CompletionCode: 2, Reason: reason, Queue: queue}
 	}
 	d := newOD(mqconn.Address{Queue: queue})
@@ -68,14 +72,18 @@ func (t TCP) dial(ctx context.Context, o mqconn.DialOptions) (*remote, mqconn.In
 		return nil, mqconn.Info{}, refused(ctx, hostNotAvailable)
 	}
 	enlarge(conn)
-	r := &remote{conn: conn, reader: bufio.NewReaderSize(conn, 4<<10)}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	r := &remote{conn: conn, reader: bufio.NewReaderSize(conn, 4<<10), closed: make(chan struct{})}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	info, reason := r.connect(t.request(o))
 	if !stop() || reason != none {
 		_ = conn.Close()
 		return nil, mqconn.Info{}, refused(ctx, reason)
 	}
 	info.Endpoint = o.Endpoint
+	if r.silence > 0 {
+		r.beating.Add(1)
+		go r.beat()
+	}
 	return r, info, nil
 }
 
@@ -117,7 +125,9 @@ type remote struct {
 	broken    bool
 	calls     uint32
 	maxLength int
-	silence   time.Duration
+	silence   time.Duration // twice the heartbeat interval; zero: no heartbeats
+	closed    chan struct{}
+	beating   sync.WaitGroup
 	frame     [headerLength + odLength + mdLength + gmoLength]byte
 }
 
@@ -151,9 +161,32 @@ func (r *remote) exchange(verb wireVerb, object int32, n int, body []byte, wait 
 }
 
 func (r *remote) hangUp() mqrc.Reason {
-	r.broken = true
-	_ = r.conn.Close()
+	if !r.broken {
+		r.broken = true
+		_ = r.conn.Close()
+		close(r.closed)
+	}
 	return connectionBroken
+}
+
+// beat tells the queue manager in each heartbeat interval that this process runs. A frame of its own
+// shifts nothing: a write and a writev of one connection do not mix.
+func (r *remote) beat() {
+	defer r.beating.Done()
+	ticker := time.NewTicker(r.silence / 2)
+	defer ticker.Stop()
+	frame := header{length: headerLength, verb: wireHeartbeat, version: protocolVersion}.append(nil)
+	for {
+		select {
+		case <-r.closed:
+			return
+		case <-ticker.C:
+			_ = r.conn.SetWriteDeadline(time.Now().Add(r.silence))
+			if _, err := r.conn.Write(frame); err != nil {
+				return // the next call finds out by itself
+			}
+		}
+	}
 }
 
 // arguments reads what a successful answer carries.
@@ -266,5 +299,6 @@ func (r *remote) backout() mqrc.Reason { return r.simple(wireBackout, 0, 0) }
 func (r *remote) disconnect() mqrc.Reason {
 	reason := r.simple(wireDisconnect, 0, 0)
 	r.hangUp()
+	r.beating.Wait()
 	return reason
 }

@@ -1,6 +1,7 @@
 package mqtest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -52,12 +53,22 @@ func newObjects() objects {
 // SET CHLAUTH, SET AUTHREC, REFRESH SECURITY and START. What is known but changes nothing here is
 // listed by Ignored.
 func (q *QueueManager) MQSC(script string) error {
+	q.defining <- struct{}{} // one script at a time, so that the last one saved is the newest
+	defer func() { <-q.defining }()
+	q.mu.Lock()
+	err := q.runScript(script)
+	saved := q.objects.script()
+	q.mu.Unlock()
+	return errors.Join(err, q.save(saved)) // what came before the failing command stays defined
+}
+
+// runScript runs a script without saving what it defines. The caller holds the mutex, or has not
+// told anybody about q yet.
+func (q *QueueManager) runScript(script string) error {
 	statements, err := parse(script)
 	if err != nil {
 		return err
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	for _, s := range statements {
 		if err := q.objects.run(s); err != nil {
 			return err

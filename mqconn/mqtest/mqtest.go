@@ -1,8 +1,10 @@
 package mqtest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,11 +32,15 @@ type QueueManager struct {
 	ids    atomic.Uint64
 	faults faults
 	bodies bodies
+	dir    string
+	lock   *os.File    // of dir
 	log    *messageLog // nil: no Dir
 
 	quiesced    chan struct{}
 	stopping    chan struct{}
 	quiesceOnce sync.Once
+
+	defining chan struct{} // capacity 1: the right to run MQSC
 
 	mu       sync.Mutex
 	objects  objects
@@ -58,12 +64,18 @@ func Start(o Options) (*QueueManager, error) {
 		quiesced: make(chan struct{}),
 		stopping: make(chan struct{}),
 		ended:    make(chan struct{}),
+		defining: make(chan struct{}, 1),
 		sessions: make(map[*session]bool),
 		objects:  newObjects(),
 	}
 	q.ids.Store(uint64(time.Now().UnixNano()))
+	if o.Dir != "" {
+		if err := q.recover(o.Dir); err != nil {
+			return nil, err
+		}
+	}
 	if err := q.MQSC(o.MQSC); err != nil {
-		return nil, err
+		return nil, errors.Join(err, q.Close())
 	}
 	return q, nil
 }
@@ -260,6 +272,8 @@ func (q *QueueManager) stop(killed bool) error {
 	q.mu.Unlock()
 	if !killed {
 		close(q.stopping)
+	} else if q.log != nil {
+		q.log.kill() // first, so that nothing becomes durable of what the ends below back out
 	}
 	for _, s := range q.connected() {
 		s.end()
@@ -267,5 +281,16 @@ func (q *QueueManager) stop(killed bool) error {
 	for _, s := range q.servers { // complete: Serve adds none to a stopped queue manager
 		s.stop()
 	}
-	return nil
+	return q.closeDir(killed)
+}
+
+func (q *QueueManager) closeDir(killed bool) error {
+	if q.log == nil {
+		return nil
+	}
+	var err error
+	if !killed {
+		err = q.log.close()
+	}
+	return errors.Join(err, q.lock.Close())
 }

@@ -102,7 +102,6 @@ type link struct {
 	silence time.Duration // after which the client counts as gone; zero: never
 
 	reading chan struct{} // capacity 1: the right to read
-	writing chan struct{} // capacity 1: the right to write
 }
 
 // socketBuffer lets a whole message of the usual size pass without a change of process.
@@ -112,7 +111,7 @@ func newLink(qm *QueueManager, conn net.Conn) *link {
 	enlarge(conn)
 	return &link{
 		qm: qm, conn: conn, reader: bufio.NewReaderSize(conn, 4<<10),
-		reading: make(chan struct{}, 1), writing: make(chan struct{}, 1),
+		reading: make(chan struct{}, 1),
 	}
 }
 
@@ -222,7 +221,7 @@ func (l *link) serve() {
 	}
 }
 
-// answer writes one frame; frame has room for the header in front. It is a single writev with the body.
+// answer writes one frame; frame has room for the header in front.
 func (l *link) answer(h header, r mqrc.Reason, frame, body []byte) error {
 	h.length = uint32(len(frame) + len(body))
 	h.version, h.reason, h.completion = protocolVersion, r, completion(r)
@@ -230,14 +229,14 @@ func (l *link) answer(h header, r mqrc.Reason, frame, body []byte) error {
 		h.connection = l.session.number
 	}
 	h.append(frame[:0])
-	l.writing <- struct{}{}
-	defer func() { <-l.writing }()
 	if l.silence > 0 && !l.qm.stops() {
 		_ = l.conn.SetWriteDeadline(time.Now().Add(l.silence))
 	}
 	return writeFrame(l.conn, frame, body)
 }
 
+// writeFrame makes one write or one writev of a frame, which the net package keeps apart from every
+// other: an answer and a refusal, or a call and a heartbeat, need no lock of ours.
 func writeFrame(conn net.Conn, frame, body []byte) error {
 	if len(body) == 0 {
 		_, err := conn.Write(frame)
