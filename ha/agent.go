@@ -17,6 +17,8 @@ import (
 type Agent struct {
 	config    Config
 	instance  string
+	before    *resource.Group
+	group     *resource.Group
 	connector *mqconn.Connector
 	events    *events
 	epoch     atomic.Uint64 // for events: of the lease that is held
@@ -32,9 +34,20 @@ func New(c Config) (*Agent, error) {
 	a := &Agent{
 		instance: newInstance(), stops: make(chan bool, 8), probes: make(chan chan error), standBack: 5 * time.Second,
 	}
-	err := c.check()
+	wrong := []error{c.check()}
 	c.setDefaults()
 	a.config = c
+	for _, g := range []struct {
+		field string
+		specs []resource.Spec
+		group **resource.Group
+	}{{"Before", c.Before, &a.before}, {"Group", c.Group, &a.group}} {
+		group, err := resource.NewGroup(resource.Options{OnEvent: a.onResourceEvent}, g.specs...)
+		if err != nil {
+			wrong = append(wrong, &ConfigError{Text: "Config." + g.field, Err: err})
+		}
+		*g.group = group
+	}
 	mq := c.MQ
 	if mq.Logger == nil {
 		mq.Logger = c.Logger
@@ -45,11 +58,11 @@ func New(c Config) (*Agent, error) {
 			c.MQ.OnEvent(ev)
 		}
 	}
-	connector, mqErr := mqconn.New(mq)
-	if mqErr != nil {
-		mqErr = &ConfigError{Text: "Config.MQ", Err: mqErr}
+	connector, err := mqconn.New(mq)
+	if err != nil {
+		wrong = append(wrong, &ConfigError{Text: "Config.MQ", Err: err})
 	}
-	if err := errors.Join(err, mqErr); err != nil {
+	if err := errors.Join(wrong...); err != nil {
 		return nil, err
 	}
 	a.connector = connector

@@ -31,8 +31,8 @@ var _ Lease = (*lockfile.Lease)(nil)
 type LossAction int
 
 const (
-	// Standby campaigns again, with a new epoch. After a failure of a resource or of Work it first
-	// waits for Config.RetryPeriodOnFailure, or until another instance has been active.
+	// Standby campaigns again, with a new epoch. After a failure of a resource or of Work it first waits
+	// for RetryPeriodOnFailure, or until another instance has been active.
 	Standby LossAction = iota
 	// Exit returns the error from Run: for agents that a cluster manager starts.
 	Exit
@@ -85,10 +85,10 @@ type Config struct {
 	// before HardStop. Default 30 s, at least 5 s, because a call inside the MQ client cannot be
 	// interrupted. After the loss of the lease it is 5 s.
 	StopTimeout time.Duration
-	// RetryPeriodOnFailure is how long an instance does not campaign after a failure of a resource
-	// (whose own policy may say something else), of Work or of the journals. It ends early when
-	// another instance has been active. Default 1 h, as RetryPeriodOnFailure of Microsoft's cluster
-	// service. Negative: until another instance has been active.
+	// RetryPeriodOnFailure is how long an instance does not campaign after a failure of Work or of its
+	// journals; a resource has a period of its own in its Policy. The wait ends early when another
+	// instance has been active. Default 1 h, as RetryPeriodOnFailure of Microsoft's cluster service.
+	// Negative: until another instance has been active.
 	RetryPeriodOnFailure time.Duration
 
 	// Definitions is what MQSC needs to know beyond the above.
@@ -173,17 +173,6 @@ func (c *Config) check() error {
 	}
 	if c.StopTimeout != 0 && c.StopTimeout < lossLimit {
 		wrong("Config.StopTimeout is %v: at least %v, because a call inside the MQ client cannot be interrupted", c.StopTimeout, lossLimit)
-	}
-	for _, g := range []struct {
-		field string
-		specs []resource.Spec
-	}{{"Before", c.Before}, {"Group", c.Group}} {
-		if len(g.specs) == 0 {
-			continue
-		}
-		if _, err := resource.NewGroup(resource.Options{}, g.specs...); err != nil {
-			all = append(all, &ConfigError{Text: "Config." + g.field, Err: err})
-		}
 	}
 	return errors.Join(all...)
 }

@@ -41,13 +41,13 @@ var ErrOverrun = errors.New("ha: something did not end in time")
 // that reason: only the end of the process makes room for a successor.
 type OverrunError struct {
 	Running []string
-	Cause   error // why the agent stepped down, or nil
+	Cause   error // what hangs, or why the agent stepped down; or nil
 }
 
 func (e *OverrunError) Error() string {
 	s := "ha: did not end in time: " + strings.Join(e.Running, ", ")
 	if e.Cause != nil {
-		s += " (stepping down because of: " + e.Cause.Error() + ")"
+		s += " (" + e.Cause.Error() + ")"
 	}
 	return s
 }

@@ -23,9 +23,9 @@ func (r *run) start(action agent.Action) {
 	p := action.Part
 	switch p {
 	case agent.Before:
-		r.group(p, r.a.config.Before)
+		r.resources(p, r.a.before)
 	case agent.Group:
-		r.group(p, r.a.config.Group)
+		r.resources(p, r.a.group)
 	case agent.Campaign:
 		r.part(p, r.base, r.campaign)
 	case agent.OpenEngine:
@@ -33,8 +33,7 @@ func (r *run) start(action agent.Action) {
 	case agent.Connector:
 		r.part(p, r.base, r.connect)
 	case agent.Verify:
-		lease := r.lease
-		r.part(p, r.generation.ctx, func(ctx context.Context) (func(), error) { return nil, lease.Verify(ctx) })
+		r.verify()
 	case agent.HoldInput:
 		r.holdInput()
 	case agent.HoldCommands:
@@ -57,19 +56,9 @@ func (r *run) start(action agent.Action) {
 	}
 }
 
-func (r *run) group(p agent.Part, specs []resource.Spec) {
+func (r *run) resources(p agent.Part, group *resource.Group) {
 	r.part(p, r.base, func(ctx context.Context) (func(), error) {
-		group, err := resource.NewGroup(resource.Options{OnEvent: func(ev resource.Event) {
-			r.a.say(CodeResource, resourceText(ev), ev)
-		}}, specs...)
-		if err != nil {
-			return nil, err
-		}
-		err = group.Run(ctx, func() { r.post(note{event: agent.Event{Kind: agent.Online, Part: p}}) })
-		if err != nil && ctx.Err() != nil {
-			r.a.say(CodeResource, "the resources did not go offline in order: "+err.Error(), nil)
-		}
-		return nil, err
+		return nil, group.Run(ctx, func() { r.post(note{event: agent.Event{Kind: agent.Online, Part: p}}) })
 	})
 }
 
@@ -90,7 +79,7 @@ func (r *run) campaign(ctx context.Context) (func(), error) {
 			continue // unmounted since
 		case notWritable(err):
 			return nil, &ConfigError{Text: "the lock file " + c.LockFile + " cannot be written", Err: err}
-		case errors.Is(err, lockfile.ErrForeign):
+		case errors.Is(err, lockfile.ErrForeign), errors.Is(err, errors.ErrUnsupported):
 			return nil, &ConfigError{Text: "Config.LockFile", Err: err}
 		default:
 			return nil, err
@@ -172,6 +161,23 @@ func (r *run) release() {
 			r.a.say(CodeLock, "the lock was not released in order: "+err.Error(), nil)
 		}
 		return func() { r.lease = nil; r.a.epoch.Store(0) }, nil
+	})
+}
+
+// verify proves the lease by I/O. One heartbeat that fails is not the loss of the lease; only its
+// deadline is. But nothing goes on before one is good.
+func (r *run) verify() {
+	lease := r.lease
+	r.part(agent.Verify, r.generation.ctx, func(ctx context.Context) (func(), error) {
+		for {
+			err := lease.Verify(ctx)
+			if lost := lease.Err(); lost != nil {
+				return nil, lost
+			}
+			if err == nil || sleep(ctx, 200*time.Millisecond) != nil {
+				return nil, err
+			}
+		}
 	})
 }
 

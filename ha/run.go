@@ -167,9 +167,12 @@ func (r *run) post(n note) {
 // connector ends the session's context before it lets the call return.
 func outcome(ctx context.Context, err error) agent.Outcome {
 	var fault *mqconn.Error
+	var hang *resource.HangError
 	switch {
 	case err == nil:
 		return agent.Done
+	case errors.As(err, &hang):
+		return agent.Hangs
 	case errors.Is(err, lockfile.ErrLost), errors.Is(err, transfer.ErrFenced), errors.Is(err, transfer.ErrStale):
 		return agent.Lost
 	case ctx.Err() != nil:
@@ -212,12 +215,8 @@ func (r *run) retryPeriod(err error) time.Duration {
 	if !errors.As(err, &failover) {
 		return r.a.standBack
 	}
-	for _, specs := range [][]resource.Spec{r.a.config.Before, r.a.config.Group} {
-		for _, s := range specs {
-			if s.Name == failover.Resource && s.Policy.RetryPeriodOnFailure != 0 {
-				return s.Policy.RetryPeriodOnFailure
-			}
-		}
+	if failover.RetryAfter != 0 {
+		return failover.RetryAfter
 	}
 	return r.a.config.RetryPeriodOnFailure
 }

@@ -63,6 +63,8 @@ func transferText(ev transfer.Event) string {
 	return text
 }
 
+func (a *Agent) onResourceEvent(ev resource.Event) { a.say(CodeResource, resourceText(ev), ev) }
+
 func resourceText(ev resource.Event) string {
 	text := fmt.Sprintf("resource %s: %v after %v", ev.Resource, ev.To, ev.From)
 	if ev.Err != nil {

@@ -44,6 +44,7 @@ const (
 	Failed                   // failed here; another instance may fare better
 	Lost                     // found the lease lost
 	Fatal                    // would fail the same way anywhere: configuration, authentication
+	Hangs                    // gave up: something of it still goes on
 )
 
 // EventKind says what happened.
@@ -81,7 +82,7 @@ const (
 	Cancel                              // end the context of Part; its Ended still comes
 	EndGeneration                       // nothing uses the session any more: let the Connector go on
 	Arm                                 // answer with Timer at At; an earlier timer is void
-	HardStop                            // Overdue did not stop in time: last resort
+	HardStop                            // Overdue did not stop in time, or hangs with Err: last resort
 	Report                              // tell the world: Note, Err
 	Finish                              // Run returns Err
 )

@@ -52,6 +52,10 @@ func (c *Core) ended(ev Event) {
 	}
 	wanted := !c.cancelled[p]
 	c.running[p] = false
+	if ev.Outcome == Hangs {
+		c.hangs(p, ev.Err)
+		return
+	}
 	switch p {
 	case Before, Group:
 		c.online[p] = false
@@ -96,6 +100,18 @@ func (c *Core) ended(ev Event) {
 		return
 	}
 	c.judge(p, ev, wanted)
+}
+
+// hangs is an overrun that the part itself found: a resource that did not go offline may still be
+// in use here, and a successor must not bring it online beside us.
+func (c *Core) hangs(p Part, err error) {
+	c.online[p] = false
+	c.overdue = append(c.overdue, p)
+	c.out = append(c.out, Action{Kind: HardStop, Overdue: []Part{p}, Err: err})
+	c.stepDown(failed, err)
+	if c.err == nil {
+		c.err = err
+	}
 }
 
 // judge turns the end of a part into a cause to step down. What fails after it was cancelled is no

@@ -158,6 +158,15 @@ func TestWorkThatDoesNotEndKeepsTheLeaseAndIsNamed(t *testing.T) {
 	s.is(cancelled(Work))
 }
 
+func TestResourceThatDoesNotGoOfflineKeepsTheLease(t *testing.T) {
+	s := newStory(t, Options{Group: true})
+	s.is(Event{Kind: Begin}, "start campaign")
+	s.is(done(Campaign), "say elected", "start resource group")
+	s.is(Event{Kind: Stop}, "say stepping down", "cancel resource group")
+	s.is(Event{Kind: Ended, Part: Group, Outcome: Hangs, Err: errors.New("umount hangs")},
+		"hard stop for resource group", "say stopped", "finish: umount hangs")
+}
+
 func TestFailureOfAResourceStandsBackAndCampaignsAgain(t *testing.T) {
 	s := newStory(t, Options{Group: true})
 	s.is(Event{Kind: Begin}, "start campaign")

@@ -24,6 +24,7 @@ type world struct {
 	running    map[Part]bool
 	cancelled  map[Part]bool
 	overdue    map[Part]bool
+	hung       map[Part]bool
 	online     map[Part]bool
 	lease      bool
 	leaseGone  bool
@@ -43,7 +44,7 @@ type world struct {
 
 func newWorld(t *rapid.T, o Options) *world {
 	return &world{t: t, core: New(o), o: o, now: time.Unix(0, 0), running: map[Part]bool{}, cancelled: map[Part]bool{},
-		overdue: map[Part]bool{}, online: map[Part]bool{}, proven: map[Part]bool{}, downs: map[Part]int{}}
+		overdue: map[Part]bool{}, hung: map[Part]bool{}, online: map[Part]bool{}, proven: map[Part]bool{}, downs: map[Part]int{}}
 }
 
 func (w *world) step(ev Event) {
@@ -79,7 +80,7 @@ func (w *world) perform(a Action) {
 		}
 	case HardStop:
 		for _, p := range a.Overdue {
-			if !w.running[p] {
+			if !w.running[p] && !w.hung[p] {
 				w.t.Fatalf("hard stop for %v, which is not running", p)
 			}
 			w.overdue[p] = true
@@ -168,6 +169,7 @@ func (w *world) end(p Part, o Outcome) {
 	if p == Connector {
 		w.session, w.generation = false, 0
 	}
+	w.hung[p] = w.hung[p] || o == Hangs
 	if p == StandBack { // the next round begins
 		w.stepDowns, w.downs = 0, map[Part]int{}
 	}
@@ -195,9 +197,9 @@ func (w *world) outcomes(p Part) []Outcome {
 	switch p {
 	case Before, Group:
 		if w.cancelled[p] {
-			return []Outcome{Done, Failed}
+			return []Outcome{Done, Failed, Hangs}
 		}
-		return []Outcome{Failed}
+		return []Outcome{Failed, Failed, Hangs}
 	case Campaign:
 		if w.cancelled[p] {
 			return []Outcome{Cancelled, Done} // it may have been elected just before
