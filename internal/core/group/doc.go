@@ -6,9 +6,9 @@
 //
 //   - A member is asked to go online only while each of its OR groups has a healthy online member,
 //     and only when no earlier call to this member is still running.
-//   - A member is stopped only after every member that names it and is also being stopped is down,
-//     or has been given up after its time. A healthy member whose OR groups are satisfied without
-//     it stays online.
+//   - A member that was online is stopped only after every member that names it and is also being
+//     stopped is down, or has been given up after its time. A healthy member whose OR groups are
+//     satisfied without it stays online.
 //   - A failure counts only against its root cause: when a member fails, the members that it
 //     relies on are asked IsAlive first, and if one of them has failed, that one counts alone.
 //   - A member that failed more than Threshold times within Period ends the group.

@@ -9,7 +9,7 @@ import (
 type phase uint8
 
 const (
-	down     phase = iota // no call runs
+	down     phase = iota // no call runs: only now may Online be asked for again
 	starting              // Online runs
 	up                    // Online returned without error
 	stopping              // Online was cancelled, or Offline runs

@@ -16,8 +16,9 @@ func (c *Core) settle() {
 		c.check(c.m[i])
 	}
 	c.announce()
-	c.finish()
-	c.arm()
+	if !c.finish() {
+		c.arm()
+	}
 }
 
 // judge decides for whom a failure counts, once the members below have answered.
@@ -127,7 +128,7 @@ func (c *Core) blocked(m *member) bool {
 
 // start asks a member to go online when it is wanted and everything below is there.
 func (c *Core) start(m *member) {
-	if c.stopping || !m.wanted || m.phase != down || m.suspect || m.busy() || !c.supported(m) {
+	if c.stopping || !m.wanted || m.phase != down || m.suspect || !c.supported(m) {
 		return
 	}
 	m.phase, m.failed, m.killed, m.err = starting, false, false, nil
@@ -173,14 +174,15 @@ func (c *Core) announce() {
 	c.out = append(c.out, Action{Op: AllOnline})
 }
 
-func (c *Core) finish() {
+// finish ends everything when all members are down or given up.
+func (c *Core) finish() bool {
 	if !c.stopping {
-		return
+		return false
 	}
 	a := Action{Op: Finish, Err: c.cause}
 	for _, m := range c.m {
 		if !m.gone() {
-			return
+			return false
 		}
 		if m.phase == hung {
 			a.Hung = append(a.Hung, m.index)
@@ -191,6 +193,7 @@ func (c *Core) finish() {
 	}
 	c.finished = true
 	c.out = append(c.out, a)
+	return true
 }
 
 // arm sets the one timer to the earliest instant at which something is due.
@@ -211,9 +214,6 @@ func (c *Core) arm() {
 			due(m.nextLooks)
 			due(m.nextIs)
 		}
-	}
-	if c.finished {
-		next = time.Time{}
 	}
 	if !next.Equal(c.timer) {
 		c.timer = next
