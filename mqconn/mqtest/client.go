@@ -55,11 +55,11 @@ func (t TCP) Depth(ctx context.Context, endpoint, queue string) (int, error) {
 	}
 	d := newOD(mqconn.Address{Queue: queue})
 	object, reason := r.open(&d, ooInquire|ooFailQuiescing)
-	if reason != none {
+	if reason != mqrc.None {
 		return 0, fail(mqconn.VerbOpen, reason)
 	}
 	values, reason := r.inquire(object, []int32{inquireDepth})
-	if reason != none {
+	if reason != mqrc.None {
 		return 0, fail(mqconn.VerbInquire, reason)
 	}
 	return int(values[0]), nil
@@ -69,13 +69,13 @@ func (t TCP) dial(ctx context.Context, o mqconn.DialOptions) (*remote, mqconn.In
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", o.Endpoint)
 	if err != nil {
-		return nil, mqconn.Info{}, refused(ctx, hostNotAvailable)
+		return nil, mqconn.Info{}, refused(ctx, mqrc.HostNotAvailable)
 	}
 	enlarge(conn)
 	r := &remote{conn: conn, reader: bufio.NewReaderSize(conn, 4<<10), closed: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	info, reason := r.connect(t.request(o))
-	if !stop() || reason != none {
+	if !stop() || reason != mqrc.None {
 		_ = conn.Close()
 		return nil, mqconn.Info{}, refused(ctx, reason)
 	}
@@ -92,7 +92,7 @@ func refused(ctx context.Context, r mqrc.Reason) error {
 		return err
 	}
 	fault := &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r}
-	if r == protocolMismatch {
+	if r == mqrc.ChannelConfigError {
 		return fmt.Errorf("mqtest: the other side does not speak protocol version %d: %w", protocolVersion, fault)
 	}
 	return fault
@@ -135,7 +135,7 @@ type remote struct {
 // The arguments stand in r.frame behind the header's place, n bytes of them.
 func (r *remote) exchange(verb wireVerb, object int32, n int, body []byte, wait time.Duration) (header, mqrc.Reason) {
 	if r.broken {
-		return header{}, connectionBroken
+		return header{}, mqrc.ConnectionBroken
 	}
 	r.calls++
 	h := header{
@@ -152,7 +152,7 @@ func (r *remote) exchange(verb wireVerb, object int32, n int, body []byte, wait 
 	var unknown *frameError
 	if errors.As(err, &unknown) && answer.version != protocolVersion {
 		r.hangUp()
-		return header{}, protocolMismatch
+		return header{}, mqrc.ChannelConfigError
 	}
 	if err != nil || answer.call != h.call || answer.verb != verb {
 		return header{}, r.hangUp()
@@ -166,7 +166,7 @@ func (r *remote) hangUp() mqrc.Reason {
 		_ = r.conn.Close()
 		close(r.closed)
 	}
-	return connectionBroken
+	return mqrc.ConnectionBroken
 }
 
 // beat tells the queue manager in each heartbeat interval that this process runs. A frame of its own
@@ -195,31 +195,31 @@ func (r *remote) arguments(h header, parts ...[]byte) (left int, reason mqrc.Rea
 	if err != nil {
 		return 0, r.hangUp()
 	}
-	return left, none
+	return left, mqrc.None
 }
 
 func (r *remote) connect(request []byte) (mqconn.Info, mqrc.Reason) {
 	n := copy(r.frame[headerLength:], request)
 	h, reason := r.exchange(wireConnect, 0, n, nil, 0)
 	switch {
-	case r.broken && reason == connectionBroken:
-		return mqconn.Info{}, qMgrNotAvailable // closed before it was a connection
-	case reason != none:
+	case r.broken && reason == mqrc.ConnectionBroken:
+		return mqconn.Info{}, mqrc.QMgrNotAvailable // closed before it was a connection
+	case reason != mqrc.None:
 		return mqconn.Info{}, reason
 	}
 	var b [connectAnswerLength]byte
-	if _, reason := r.arguments(h, b[:]); reason != none {
-		return mqconn.Info{}, qMgrNotAvailable
+	if _, reason := r.arguments(h, b[:]); reason != mqrc.None {
+		return mqconn.Info{}, mqrc.QMgrNotAvailable
 	}
 	r.maxLength = int(getLong(b[:], queueNameLength))
 	r.silence = 2 * time.Duration(getLong(b[:], queueNameLength+4)) * time.Second
-	return mqconn.Info{QueueManager: getText(b[:], 0, queueNameLength), MaxMessage: r.maxLength}, none
+	return mqconn.Info{QueueManager: getText(b[:], 0, queueNameLength), MaxMessage: r.maxLength}, mqrc.None
 }
 
 // simple makes a call that answers no arguments.
 func (r *remote) simple(verb wireVerb, object int32, n int) mqrc.Reason {
 	h, reason := r.exchange(verb, object, n, nil, 0)
-	if reason == none && h.rest() != 0 {
+	if reason == mqrc.None && h.rest() != 0 {
 		return r.hangUp()
 	}
 	return reason
@@ -229,7 +229,7 @@ func (r *remote) open(d *od, options int32) (int32, mqrc.Reason) {
 	n := copy(r.frame[headerLength:], d[:])
 	putLong(r.frame[:], headerLength+n, options)
 	h, reason := r.exchange(wireOpen, 0, n+4, nil, 0)
-	if reason != none {
+	if reason != mqrc.None {
 		return 0, reason
 	}
 	_, reason = r.arguments(h, d[:])
@@ -245,7 +245,7 @@ func (r *remote) put(object int32, d *md, o *pmo, body []byte) mqrc.Reason {
 	n := copy(r.frame[headerLength:], d[:])
 	n += copy(r.frame[headerLength+n:], o[:])
 	h, reason := r.exchange(wirePut, object, n, body, 0)
-	if reason != none {
+	if reason != mqrc.None {
 		return reason
 	}
 	_, reason = r.arguments(h, d[:], o[:])
@@ -264,7 +264,7 @@ func (r *remote) get(object int32, d *md, o *gmo, body []byte) ([]byte, mqrc.Rea
 	}
 	var length [4]byte
 	left, failed := r.arguments(h, d[:], o[:], length[:])
-	if failed != none {
+	if failed != mqrc.None {
 		return body, failed
 	}
 	body = resize(body, left)
@@ -279,18 +279,18 @@ func (r *remote) inquire(object int32, selectors []int32) ([]int32, mqrc.Reason)
 		putLong(r.frame[:], headerLength+4*i, s)
 	}
 	h, reason := r.exchange(wireInquire, object, 4*len(selectors), nil, 0)
-	if reason != none {
+	if reason != mqrc.None {
 		return nil, reason
 	}
 	b := make([]byte, 4*len(selectors))
-	if _, reason = r.arguments(h, b); reason != none {
+	if _, reason = r.arguments(h, b); reason != mqrc.None {
 		return nil, reason
 	}
 	values := make([]int32, len(selectors))
 	for i := range values {
 		values[i] = getLong(b, 4*i)
 	}
-	return values, none
+	return values, mqrc.None
 }
 
 func (r *remote) commit() mqrc.Reason  { return r.simple(wireCommit, 0, 0) }

@@ -120,7 +120,6 @@ type command struct {
 	verb   string
 	object word
 	words  []word
-	used   map[string]bool
 }
 
 func (o *objects) run(s statement) error {
@@ -414,22 +413,22 @@ func (q *QueueManager) resolve(a mqconn.Address, options int32) (*queue, mqrc.Re
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if a.QueueManager != "" && a.QueueManager != q.name {
-		return nil, unknownRemoteQMgr
+		return nil, mqrc.UnknownRemoteQMgr
 	}
 	if local := q.objects.queues[a.Queue]; local != nil {
-		return local, none
+		return local, mqrc.None
 	}
 	if target, ok := q.objects.aliases[a.Queue]; ok {
 		if local := q.objects.queues[target]; local != nil {
-			return local, none
+			return local, mqrc.None
 		}
-		return nil, unknownAliasBaseQ
+		return nil, mqrc.UnknownAliasBaseQ
 	}
 	if remote, ok := q.objects.remotes[a.Queue]; ok && options&(ooInput|ooBrowse) == 0 {
 		if local := q.objects.queues[remote.queue]; local != nil && remote.queueManager == q.name {
-			return local, none
+			return local, mqrc.None
 		}
-		return nil, unknownRemoteQMgr
+		return nil, mqrc.UnknownRemoteQMgr
 	}
-	return nil, unknownObject
+	return nil, mqrc.UnknownObject
 }

@@ -18,13 +18,13 @@ func (s *session) get(number int32, d *md, o *gmo, limit int, beforeWait func())
 		h := s.handles[number]
 		switch {
 		case h == nil:
-			return hobjError
+			return mqrc.HObjError
 		case o.browses() && h.options&ooBrowse == 0:
 			return notOpenForBrowse
 		case !o.browses() && !h.input:
-			return notOpenForInput
+			return mqrc.NotOpenForInput
 		case o.options()&(gmoSyncpoint|gmoSyncpointIfPersistent) != 0 && s.unit.full():
-			return syncpointLimitReached
+			return mqrc.SyncpointLimitReached
 		}
 		g := retrieval{session: s, handle: h, options: o.options(), selection: o.selection(d), limit: limit}
 		m, r := g.run(o, beforeWait)
@@ -34,7 +34,7 @@ func (s *session) get(number int32, d *md, o *gmo, limit int, beforeWait func())
 		}
 		return r
 	})
-	if b != nil && r != none && r != truncatedMsgAccepted && r != truncatedMsgFailed {
+	if b != nil && r != mqrc.None && r != mqrc.TruncatedMsgAccepted && r != mqrc.TruncatedMsgFailed {
 		b.release()
 		b = nil
 	}
@@ -55,7 +55,7 @@ func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
 	q := g.handle.queue
 	q.mu.Lock()
 	m, r := g.look()
-	if r != noMsgAvailable || g.options&gmoWait == 0 {
+	if r != mqrc.NoMsgAvailable || g.options&gmoWait == 0 {
 		q.mu.Unlock()
 		return g.settle(m, r)
 	}
@@ -72,23 +72,23 @@ func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
 		select {
 		case <-w.signal:
 			if g.gone != nil && g.gone() {
-				over = connectionBroken
+				over = mqrc.ConnectionBroken
 			}
 		case <-timeout:
-			over = noMsgAvailable
+			over = mqrc.NoMsgAvailable
 		case <-g.done:
 			over = g.qm.endReason()
 		case <-g.qm.quiesced:
-			over = qMgrQuiescing
+			over = mqrc.QMgrQuiescing
 		case <-g.qm.stopping:
-			over = qMgrStopping
+			over = mqrc.QMgrStopping
 		}
 		q.mu.Lock()
 		m, r = nil, over
-		if over == none || over == noMsgAvailable {
+		if over == mqrc.None || over == mqrc.NoMsgAvailable {
 			m, r = g.look()
 		}
-		if over == none && r == noMsgAvailable {
+		if over == mqrc.None && r == mqrc.NoMsgAvailable {
 			w.woken = false
 			q.passOn()
 			q.mu.Unlock()
@@ -109,11 +109,11 @@ func (g *retrieval) look() (*message, mqrc.Reason) {
 	q := g.handle.queue
 	switch {
 	case !g.alive():
-		return nil, connectionBroken
+		return nil, mqrc.ConnectionBroken
 	case g.options&gmoFailQuiescing != 0 && g.qm.quiescing():
-		return nil, qMgrQuiescing
+		return nil, mqrc.QMgrQuiescing
 	case q.attrs.getInhibited:
-		return nil, getInhibited
+		return nil, mqrc.GetInhibited
 	}
 	now := time.Now()
 	var m *message
@@ -126,16 +126,16 @@ func (g *retrieval) look() (*message, mqrc.Reason) {
 		m = q.find(g.selection, now)
 	}
 	if m == nil {
-		return nil, noMsgAvailable
+		return nil, mqrc.NoMsgAvailable
 	}
 	m.body.retain()
-	r := none
+	r := mqrc.None
 	if len(m.body.data) > g.limit {
-		if r = truncatedMsgFailed; g.options&gmoAcceptTruncated != 0 {
-			r = truncatedMsgAccepted
+		if r = mqrc.TruncatedMsgFailed; g.options&gmoAcceptTruncated != 0 {
+			r = mqrc.TruncatedMsgAccepted
 		}
 	}
-	if g.options&gmoBrowse == 0 && r != truncatedMsgFailed {
+	if g.options&gmoBrowse == 0 && r != mqrc.TruncatedMsgFailed {
 		q.hold(m)
 	}
 	return m, r
@@ -144,14 +144,14 @@ func (g *retrieval) look() (*message, mqrc.Reason) {
 // settle decides what becomes of a message that look has held: part of the unit of work, or off the
 // queue for good, which for a persistent message must be durable before the client has it.
 func (g *retrieval) settle(m *message, r mqrc.Reason) (*message, mqrc.Reason) {
-	if m == nil || g.options&gmoBrowse != 0 || r == truncatedMsgFailed {
+	if m == nil || g.options&gmoBrowse != 0 || r == mqrc.TruncatedMsgFailed {
 		return m, r
 	}
 	if g.options&gmoSyncpoint != 0 || g.options&gmoSyncpointIfPersistent != 0 && m.persistent {
 		g.unit.gets = append(g.unit.gets, m)
 		return m, r
 	}
-	if failed := g.qm.log.write(nil, []*message{m}); failed != none {
+	if failed := g.qm.log.write(nil, []*message{m}); failed != mqrc.None {
 		m.queue.show(m)
 		m.body.release()
 		return nil, failed

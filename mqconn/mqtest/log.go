@@ -70,12 +70,12 @@ func newLog(dir string, live map[uint64]*message) (*messageLog, error) {
 // write makes puts and gets durable as one unit; messages that are not persistent are none of its business.
 func (l *messageLog) write(puts, gets []*message) mqrc.Reason {
 	if l == nil {
-		return none
+		return mqrc.None
 	}
 	var r record
 	puts, gets = persistent(puts), persistent(gets)
 	if len(puts)+len(gets) == 0 {
-		return none
+		return mqrc.None
 	}
 	for _, m := range puts {
 		m.logged = l.numbers.Add(1)
@@ -86,7 +86,7 @@ func (l *messageLog) write(puts, gets []*message) mqrc.Reason {
 	}
 	b, ok := l.add(r.seal(), puts, gets)
 	if !ok {
-		return connectionBroken
+		return mqrc.ConnectionBroken
 	}
 	<-b.done
 	return b.reason
@@ -147,7 +147,7 @@ func (l *messageLog) run() {
 func (l *messageLog) flush(b *batch) {
 	select {
 	case <-l.crashed:
-		b.reason = connectionBroken
+		b.reason = mqrc.ConnectionBroken
 		return
 	default:
 	}
@@ -155,7 +155,7 @@ func (l *messageLog) flush(b *batch) {
 		l.failed = l.writeBatch(b)
 	}
 	if l.failed != nil {
-		b.reason = resourceProblem
+		b.reason = mqrc.ResourceProblem
 		return
 	}
 	for _, m := range b.puts {

@@ -38,8 +38,6 @@ type selection struct {
 	id, correlation mqconn.ID // zero: any
 }
 
-func (s selection) any() bool { return s == selection{} }
-
 func (s selection) selects(m *message) bool {
 	return (s.id == mqconn.ID{} || s.id == m.md.id(mdMsgID)) &&
 		(s.correlation == mqconn.ID{} || s.correlation == m.md.id(mdCorrelID))

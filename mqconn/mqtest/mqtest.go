@@ -102,7 +102,7 @@ func New(tb testing.TB, o ...Options) *QueueManager {
 // Depth is CURDEPTH of a queue: uncommitted puts are counted, uncommitted gets are not.
 func (q *QueueManager) Depth(queue string) (int, error) {
 	local, r := q.resolve(mqconn.Address{Queue: queue}, ooInquire)
-	if r != none {
+	if r != mqrc.None {
 		return 0, &mqconn.Fault{Verb: mqconn.VerbInquire, CompletionCode: 2, Reason: r, Queue: queue}
 	}
 	local.mu.Lock()
@@ -149,9 +149,9 @@ func (q *QueueManager) quiescing() bool {
 // endReason is what a call answers whose connection ended under it.
 func (q *QueueManager) endReason() mqrc.Reason {
 	if q.stops() {
-		return qMgrStopping
+		return mqrc.QMgrStopping
 	}
-	return connectionBroken
+	return mqrc.ConnectionBroken
 }
 
 // stops says that the queue manager is stopping in order.
@@ -190,31 +190,31 @@ type connectRequest struct {
 
 func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 	if c.queueManager != "" && c.queueManager != "*" && c.queueManager != q.name {
-		return nil, qMgrNameError
+		return nil, mqrc.QMgrNameError
 	}
 	fault := q.faults.next(mqconn.VerbConnect, "")
 	switch {
 	case fault.Break != Intact:
-		return nil, connectionBroken
-	case fault.Reason != none:
+		return nil, mqrc.ConnectionBroken
+	case fault.Reason != mqrc.None:
 		return nil, fault.Reason
 	case q.quiescing():
-		return nil, qMgrQuiescing
+		return nil, mqrc.QMgrQuiescing
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
-		return nil, qMgrNotAvailable
+		return nil, mqrc.QMgrNotAvailable
 	}
 	limit := q.objects.maxMessageLength
 	if c.channel != "" {
 		channel := q.objects.channels[c.channel]
 		if channel == nil {
-			return nil, unknownChannelName
+			return nil, mqrc.UnknownChannelName
 		}
 		limit = min(limit, channel.maxLength)
 		if q.instances(c.channel) >= channel.maxInstances {
-			return nil, channelNotAvailable
+			return nil, mqrc.ChannelNotAvailable
 		}
 	}
 	q.last++
@@ -224,7 +224,7 @@ func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 		done: make(chan struct{}), handles: make(map[int32]*handle),
 	}
 	q.sessions[s] = true
-	return s, none
+	return s, mqrc.None
 }
 
 func (q *QueueManager) instances(channel string) (n int) {

@@ -15,12 +15,12 @@ func (s *session) put(number int32, d *md, o *pmo, b *body) mqrc.Reason {
 		h := s.handles[number]
 		switch {
 		case h == nil:
-			return hobjError
+			return mqrc.HObjError
 		case h.options&ooOutput == 0:
-			return notOpenForOutput
+			return mqrc.NotOpenForOutput
 		}
 		r := s.putTo(h.queue, d, o, b)
-		kept = r == none
+		kept = r == mqrc.None
 		return r
 	})
 	if !kept {
@@ -34,11 +34,11 @@ func (s *session) put1(target *od, d *md, o *pmo, b *body) mqrc.Reason {
 	kept := false
 	r := s.call(mqconn.VerbPut1, 0, target.address().Queue, func() mqrc.Reason {
 		q, r := s.resolve(target, ooOutput)
-		if r != none {
+		if r != mqrc.None {
 			return r
 		}
 		r = s.putTo(q, d, o, b)
-		kept = r == none
+		kept = r == mqrc.None
 		return r
 	})
 	if !kept {
@@ -52,18 +52,18 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	syncpoint := options&pmoSyncpoint != 0
 	switch {
 	case syncpoint && options&pmoNoSyncpoint != 0:
-		return optionsError
+		return mqrc.OptionsError
 	case options&pmoFailQuiescing != 0 && s.qm.quiescing():
-		return qMgrQuiescing
+		return mqrc.QMgrQuiescing
 	case len(b.data) > s.maxLength:
-		return dataLengthError
+		return mqrc.DataLengthError
 	case len(b.data) > s.qm.maxMessageLength():
-		return msgTooBigForQMgr
+		return mqrc.MsgTooBigForQMgr
 	case syncpoint && s.unit.full():
-		return syncpointLimitReached
+		return mqrc.SyncpointLimitReached
 	}
 	m, r := s.newMessage(d, options, b)
-	if r != none {
+	if r != mqrc.None {
 		return r
 	}
 	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
@@ -75,7 +75,7 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 func (s *session) place(q *queue, m *message, syncpoint bool) mqrc.Reason {
 	if syncpoint {
 		r := q.put(m, putting)
-		if r == none {
+		if r == mqrc.None {
 			s.unit.puts = append(s.unit.puts, m)
 		}
 		return r
@@ -83,33 +83,33 @@ func (s *session) place(q *queue, m *message, syncpoint bool) mqrc.Reason {
 	if s.qm.log == nil || getLong(m.md[:], mdPersistence) == 0 {
 		return q.put(m, visible)
 	}
-	if r := q.put(m, putting); r != none {
+	if r := q.put(m, putting); r != mqrc.None {
 		return r
 	}
-	if r := s.qm.log.write([]*message{m}, nil); r != none {
+	if r := s.qm.log.write([]*message{m}, nil); r != mqrc.None {
 		q.remove(m)
 		return r
 	}
 	q.show(m)
-	return none
+	return mqrc.None
 }
 
 // newMessage checks d, completes it with what the queue manager sets (identifiers, context), and
 // makes a message of it.
 func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reason) {
 	if string(d[:4]) != "MD  " {
-		return nil, mdError
+		return nil, mqrc.MDError
 	}
 	if p := getLong(d[:], mdPriority); p < priorityAsQDef || p > highestPriority {
-		return nil, priorityError
+		return nil, mqrc.PriorityError
 	}
 	persistence := getLong(d[:], mdPersistence)
 	if persistence < 0 || persistence > persistenceAsQDef {
-		return nil, persistenceError
+		return nil, mqrc.PersistenceError
 	}
 	expiry := getLong(d[:], mdExpiry)
 	if expiry == 0 || expiry < expiryUnlimited {
-		return nil, expiryError
+		return nil, mqrc.ExpiryError
 	}
 	now := time.Now()
 	if options&pmoNewMsgID != 0 || d.id(mdMsgID) == (mqconn.ID{}) {
@@ -133,7 +133,7 @@ func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reas
 	if expiry > 0 {
 		m.expires = now.Add(time.Duration(expiry) * expiryUnit)
 	}
-	return m, none
+	return m, mqrc.None
 }
 
 // expiryUnit is the unit of MQMD.Expiry.

@@ -54,16 +54,16 @@ func (q *queue) put(m *message, as state) mqrc.Reason {
 	defer q.mu.Unlock()
 	switch {
 	case q.attrs.putInhibited:
-		return putInhibited
+		return mqrc.PutInhibited
 	case len(m.body.data) > q.attrs.maxLength:
-		return msgTooBigForQ
+		return mqrc.MsgTooBigForQ
 	case q.depth >= q.attrs.maxDepth:
 		if q.sweep(time.Now()); q.depth >= q.attrs.maxDepth {
-			return qFull
+			return mqrc.QFull
 		}
 	}
 	q.link(m, as)
-	return none
+	return mqrc.None
 }
 
 // link appends m at the end of its priority. The caller holds the mutex.

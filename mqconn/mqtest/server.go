@@ -163,7 +163,7 @@ func (l *link) connect() bool {
 	h, err := readHeader(l.reader)
 	var unknown *frameError
 	if errors.As(err, &unknown) && h.version != protocolVersion {
-		l.refuse(h, protocolMismatch)
+		l.refuse(h, mqrc.ChannelConfigError)
 		return false
 	}
 	if err != nil || h.verb != wireConnect || h.rest() != connectLength {
@@ -182,10 +182,10 @@ func (l *link) connect() bool {
 		hangUp:       l.hangUp,
 		gone:         func() bool { return hungUp(l.conn) },
 	})
-	if r == connectionBroken {
+	if r == mqrc.ConnectionBroken {
 		return false
 	}
-	if r != none {
+	if r != mqrc.None {
 		l.refuse(h, r)
 		return false
 	}
@@ -196,7 +196,7 @@ func (l *link) connect() bool {
 	putText(answer, headerLength, queueNameLength, l.qm.name)
 	putLong(answer, headerLength+queueNameLength, int32(s.maxLength))
 	putLong(answer, headerLength+queueNameLength+4, int32(heartbeat))
-	return l.answer(h, none, answer, nil) == nil
+	return l.answer(h, mqrc.None, answer, nil) == nil
 }
 
 func (l *link) refuse(h header, r mqrc.Reason) {
@@ -315,7 +315,7 @@ func (c *callBuffer) next() error {
 // finish answers with n bytes of arguments, which already stand in the frame behind the header's place.
 // A connection that the queue manager itself has broken gets no answer.
 func (c *callBuffer) finish(h header, r mqrc.Reason, n int, body []byte) error {
-	if r == connectionBroken {
+	if r == mqrc.ConnectionBroken {
 		return net.ErrClosed
 	}
 	if completion(r) == 2 && h.verb != wireGet {
@@ -376,7 +376,7 @@ func (c *callBuffer) get(h header) error {
 	}
 	room := int(getLong(limit[:], 0))
 	if room < 0 {
-		return c.finish(h, bufferLengthError, 0, nil)
+		return c.finish(h, mqrc.BufferLengthError, 0, nil)
 	}
 	b, r := c.session.get(h.object, &c.md, &c.gmo, room, c.giveUpReading)
 	if b == nil {
@@ -387,7 +387,7 @@ func (c *callBuffer) get(h header) error {
 	n += copy(c.frame[n:], c.gmo[:])
 	putLong(c.frame[:], n, int32(len(b.data)))
 	data := b.data[:min(room, len(b.data))]
-	if r == truncatedMsgFailed {
+	if r == mqrc.TruncatedMsgFailed {
 		data = nil
 	}
 	return c.finish(h, r, getLength, data)

@@ -43,7 +43,7 @@ type handle struct {
 //
 // The call is on an open queue or names one, for the fault table.
 func (s *session) call(verb mqconn.Verb, object int32, queue string, work func() mqrc.Reason) mqrc.Reason {
-	if r := s.enter(); r != none {
+	if r := s.enter(); r != mqrc.None {
 		return r
 	}
 	defer s.leave()
@@ -54,14 +54,14 @@ func (s *session) call(verb mqconn.Verb, object int32, queue string, work func()
 	switch {
 	case fault.Break == BeforeWork:
 		s.end()
-		return connectionBroken
-	case fault.Break == Intact && fault.Reason != none:
+		return mqrc.ConnectionBroken
+	case fault.Break == Intact && fault.Reason != mqrc.None:
 		return fault.Reason
 	}
 	reason := work()
 	if fault.Break == AfterWork {
 		s.end()
-		return connectionBroken
+		return mqrc.ConnectionBroken
 	}
 	return reason
 }
@@ -71,12 +71,12 @@ func (s *session) enter() mqrc.Reason {
 	defer s.mu.Unlock()
 	switch {
 	case s.ended:
-		return connectionBroken
+		return mqrc.ConnectionBroken
 	case s.busy:
-		return callInProgress
+		return mqrc.CallInProgress
 	}
 	s.busy = true
-	return none
+	return mqrc.None
 }
 
 func (s *session) leave() {
@@ -131,23 +131,23 @@ func (s *session) open(d *od, options int32) (number int32, reason mqrc.Reason) 
 	name := d.address().Queue
 	reason = s.call(mqconn.VerbOpen, 0, name, func() mqrc.Reason {
 		if s.qm.quiescing() && options&ooFailQuiescing != 0 {
-			return qMgrQuiescing
+			return mqrc.QMgrQuiescing
 		}
 		if options&(ooInput|ooBrowse|ooOutput|ooInquire) == 0 {
-			return optionsError
+			return mqrc.OptionsError
 		}
 		q, r := s.resolve(d, options)
-		if r != none {
+		if r != mqrc.None {
 			return r
 		}
 		h := &handle{queue: q, options: options, input: options&ooInput != 0}
-		if r := q.admit(h); r != none {
+		if r := q.admit(h); r != mqrc.None {
 			return r
 		}
 		s.lastHandle++ // never used again, so that a stale handle is 2019 and not somebody else's queue
 		number = s.lastHandle
 		s.handles[number] = h
-		return none
+		return mqrc.None
 	})
 	return number, reason
 }
@@ -155,7 +155,7 @@ func (s *session) open(d *od, options int32) (number int32, reason mqrc.Reason) 
 // resolve finds the local queue behind d.
 func (s *session) resolve(d *od, options int32) (*queue, mqrc.Reason) {
 	if getLong(d[:], odObjectType) != objectQueue {
-		return nil, objectTypeError
+		return nil, mqrc.ObjectTypeError
 	}
 	return s.qm.resolve(d.address(), options)
 }
@@ -169,7 +169,7 @@ func (q *queue) admit(h *handle) mqrc.Reason {
 		exclusive := h.options&ooInputExclusive != 0 || q.attrs.noShare ||
 			h.options&ooInputAsQDef != 0 && q.attrs.exclusive
 		if q.exclusive || exclusive && q.inputs > 0 {
-			return objectInUse
+			return mqrc.ObjectInUse
 		}
 		q.inputs++
 		q.exclusive = exclusive
@@ -177,7 +177,7 @@ func (q *queue) admit(h *handle) mqrc.Reason {
 	if h.options&ooOutput != 0 {
 		q.outputs++
 	}
-	return none
+	return mqrc.None
 }
 
 func (s *session) release(number int32) {
@@ -197,10 +197,10 @@ func (s *session) release(number int32) {
 func (s *session) close(number int32) mqrc.Reason {
 	return s.call(mqconn.VerbClose, number, "", func() mqrc.Reason {
 		if s.handles[number] == nil {
-			return hobjError
+			return mqrc.HObjError
 		}
 		s.release(number)
-		return none
+		return mqrc.None
 	})
 }
 
@@ -211,7 +211,7 @@ func (s *session) commit() mqrc.Reason {
 func (s *session) backout() mqrc.Reason {
 	return s.call(mqconn.VerbBackout, 0, "", func() mqrc.Reason {
 		s.unit.backOut(s.qm)
-		return none
+		return mqrc.None
 	})
 }
 
@@ -228,9 +228,9 @@ func (s *session) inquire(number int32, selectors []int32) (values []int32, reas
 		h := s.handles[number]
 		switch {
 		case h == nil:
-			return hobjError
+			return mqrc.HObjError
 		case h.options&ooInquire == 0:
-			return notOpenForInquire
+			return mqrc.NotOpenForInquire
 		}
 		values = values[:0]
 		for _, selector := range selectors {
@@ -240,7 +240,7 @@ func (s *session) inquire(number int32, selectors []int32) (values []int32, reas
 			}
 			values = append(values, v)
 		}
-		return none
+		return mqrc.None
 	})
 	return values, reason
 }

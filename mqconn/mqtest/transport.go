@@ -46,9 +46,9 @@ func newTransport(v verbs, info mqconn.Info, transacted bool) *transport {
 // fault makes an error of a reason; ErrNoMessage for 2033.
 func (t *transport) fault(verb mqconn.Verb, queue string, r mqrc.Reason) error {
 	switch r {
-	case none:
+	case mqrc.None:
 		return nil
-	case noMsgAvailable:
+	case mqrc.NoMsgAvailable:
 		return mqconn.ErrNoMessage
 	}
 	return &mqconn.Fault{
@@ -65,7 +65,7 @@ func opened[K comparable](t *transport, open map[K]int32, key K, a mqconn.Addres
 	}
 	d := newOD(a)
 	object, r := t.open(&d, options|ooFailQuiescing)
-	if r != none {
+	if r != mqrc.None {
 		return 0, t.fault(mqconn.VerbOpen, a.Queue, r)
 	}
 	open[key] = object
@@ -91,7 +91,7 @@ func (t *transport) Put(to mqconn.Address, m *mqconn.Message) error {
 		options = pmoSyncpoint
 	}
 	o := newPMO(options | pmoNewMsgID | pmoFailQuiescing)
-	if r := t.put(object, &d, &o, m.Body); r != none {
+	if r := t.put(object, &d, &o, m.Body); r != mqrc.None {
 		return t.fault(mqconn.VerbPut, to.Queue, r)
 	}
 	m.ID = d.id(mdMsgID)
@@ -144,7 +144,7 @@ func (t *transport) Browse(queue string, m *mqconn.Message, next bool) error {
 func (t *transport) receive(object int32, queue string, m *mqconn.Message, d *md, o *gmo) error {
 	body, r := t.get(object, d, o, m.Body)
 	m.Body = body
-	if r != none {
+	if r != mqrc.None {
 		return t.fault(mqconn.VerbGet, queue, r)
 	}
 	m.ID = d.id(mdMsgID)
@@ -167,14 +167,14 @@ func (t *transport) receive(object int32, queue string, m *mqconn.Message, d *md
 // Hold gives up its own shared handle first, if an earlier Get left one open: it would stand in the way.
 func (t *transport) Hold(queue string) error {
 	if object, ok := t.inputs[queue]; ok && !t.held[queue] {
-		if r := t.close(object); r != none {
+		if r := t.close(object); r != mqrc.None {
 			return t.fault(mqconn.VerbClose, queue, r)
 		}
 		delete(t.inputs, queue)
 	}
 	d := newOD(mqconn.Address{Queue: queue})
 	object, r := t.open(&d, ooInputExclusive|ooFailQuiescing)
-	if r != none {
+	if r != mqrc.None {
 		return t.fault(mqconn.VerbOpen, queue, r)
 	}
 	t.inputs[queue] = object
@@ -205,7 +205,7 @@ func (d localDialer) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Tra
 		return nil, err
 	}
 	s, r := d.qm.connect(connectRequest{application: o.Role, user: defaultUser})
-	if r != none {
+	if r != mqrc.None {
 		return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r}
 	}
 	return newTransport(local{s}, mqconn.Info{
@@ -230,7 +230,7 @@ func (l local) get(object int32, d *md, o *gmo, into []byte) ([]byte, mqrc.Reaso
 		return into, r
 	}
 	defer b.release()
-	if r == none {
+	if r == mqrc.None {
 		into = resize(into, len(b.data))
 		copy(into, b.data)
 	}

@@ -15,7 +15,7 @@ func (u *unit) full() bool { return len(u.puts)+len(u.gets) >= maxUncommitted }
 
 // commit makes the persistent part durable first, as one log record, and only then shows any of it.
 func (u *unit) commit(qm *QueueManager) mqrc.Reason {
-	if r := qm.log.write(u.puts, u.gets); r != none {
+	if r := qm.log.write(u.puts, u.gets); r != mqrc.None {
 		u.backOut(qm)
 		return r
 	}
@@ -27,7 +27,7 @@ func (u *unit) commit(qm *QueueManager) mqrc.Reason {
 		m.queue.show(m)
 	}
 	u.reset()
-	return none
+	return mqrc.None
 }
 
 // backOut takes the puts away and gives the gets back, each with its backout count one higher.
