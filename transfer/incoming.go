@@ -52,7 +52,7 @@ func manifestPath(id ID) string { return "in." + id.String() + ".manifest" }
 func (e *Engine) receiveConfig() receive.Config {
 	return receive.Config{
 		CheckpointBytes: e.opt.CheckpointBytes, CheckpointInterval: e.opt.CheckpointInterval,
-		CheckpointFiles: 256, MaxUndurable: 32 << 20, MaxPending: 512,
+		CheckpointFiles: 256, MaxUndurable: 2 * e.opt.CheckpointBytes, MaxPending: 512,
 		AckFrames: 16, AckBytes: min(4<<20, e.opt.CreditBytes/2),
 	}
 }
