@@ -445,3 +445,65 @@ func TestNewGroupRefusesWhatCannotWork(t *testing.T) {
 		t.Errorf("SetWanted: %v", err)
 	}
 }
+
+func TestSlowListenerLosesTheOldestEventsAndIsToldHowMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		heard, dropped, online := 0, 0, false
+		c := newCluster(t)
+		g, err := resource.NewGroup(resource.Options{OnEvent: func(e resource.Event) {
+			<-release
+			heard++
+			dropped += e.Dropped
+		}}, resource.Spec{Name: "app", Resource: c.resource("app")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- g.Run(ctx, func() { online = true }) }()
+		synctest.Wait()
+		const wishes = 600
+		for k := range wishes {
+			if err := g.SetWanted("app", k%2 == 1); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		cancel()
+		synctest.Wait()
+		close(release)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if all := 2 + 2*wishes + 2; heard+dropped != all || dropped == 0 || !online {
+			t.Errorf("heard %d and dropped %d of %d events, told online: %v", heard, dropped, all, online)
+		}
+	})
+}
+
+func TestDefaultsAreThoseOfTheClusterService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.start(resource.Policy{}, "app")
+		for range 12 {
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		looks, is := 0, 0
+		for _, entry := range c.diary {
+			switch entry {
+			case "app LooksAlive":
+				looks++
+			case "app IsAlive":
+				is++
+			}
+		}
+		if looks != 11 || is != 1 {
+			t.Errorf("LooksAlive %d times and IsAlive %d times in a minute", looks, is)
+		}
+		c.stop()
+	})
+}

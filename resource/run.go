@@ -227,7 +227,7 @@ func (r *run) notify(n notice) {
 		for i, old := range r.backlog {
 			if old.event != nil {
 				r.backlog = append(r.backlog[:i], r.backlog[i+1:]...)
-				r.dropped++
+				r.dropped += 1 + old.event.Dropped
 				break
 			}
 		}
