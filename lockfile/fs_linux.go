@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// localFileSystems by the numbers in statfs(2) and linux/magic.h. Cluster file systems (gfs2, ocfs2,
+// isLocalFileSystem goes by the numbers in statfs(2) and linux/magic.h. Cluster file systems (gfs2, ocfs2,
 // ceph) and everything unknown count as network file systems.
 func isLocalFileSystem(magic uint32) bool {
 	switch magic {
