@@ -109,6 +109,18 @@ func TestEpochIsAboveTheFloorWhichIsAskedUnderTheLock(t *testing.T) {
 	mustTake(t, other, quick()) // the failed attempt left no lock behind
 }
 
+// TestNameMadeAfterTheListingIsSteppedOver is what a stale listing of a network file system looks like.
+func TestNameMadeAfterTheListingIsSteppedOver(t *testing.T) {
+	path := lockPath(t)
+	o := quick()
+	o.EpochFloor = func(context.Context) (uint64, error) { // asked between listing and creating
+		return 0, os.WriteFile(namePath(path, 1), nil, 0o644)
+	}
+	if l := mustTake(t, path, o); l.Epoch() != 2 {
+		t.Errorf("epoch %d", l.Epoch())
+	}
+}
+
 func TestEpochNamesArePrunedToTheNewest(t *testing.T) {
 	path := lockPath(t)
 	mustRelease(t, mustTake(t, path, quick()))

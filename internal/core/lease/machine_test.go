@@ -83,6 +83,20 @@ func TestEpochIsAboveNamesAndFloor(t *testing.T) {
 	}
 }
 
+func TestNameThatExistsIsSteppedOver(t *testing.T) {
+	s := newScript(t, false)
+	for s.got[0].Op != CreateName {
+		s.done(Event{Interval: testInterval, Deadline: testDeadline})
+	}
+	for n := uint64(1); n < 4; n++ {
+		s.expect(CreateName)
+		if s.got[0].Epoch != n {
+			t.Errorf("epoch %d, want %d", s.got[0].Epoch, n)
+		}
+		s.done(Event{Result: Busy})
+	}
+}
+
 func TestAttemptEndsWithoutALockWhateverFails(t *testing.T) {
 	failure := errors.New("failure")
 	for fail := range 15 {
