@@ -167,6 +167,7 @@ func TestOneOfAnOrGroupIsEnough(t *testing.T) {
 func TestFailedDiskIsRestartedAndOnlyTheDiskCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
+		c.slow["disk Terminate"] = time.Second // stands for the time in which the rest has to wait
 		c.start(resource.Policy{}, "disk", "app: disk", "web: app")
 		c.expect("disk Online", "app Online", "web Online", "all online")
 		gone := errors.New("gone")
@@ -174,7 +175,6 @@ func TestFailedDiskIsRestartedAndOnlyTheDiskCounts(t *testing.T) {
 			c.set(name+" LooksAlive", gone)
 			c.set(name+" IsAlive", gone)
 		}
-		c.slow["disk Terminate"] = time.Second // stands for the time in which the rest has to wait
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		for _, name := range []string{"disk", "app", "web"} {
@@ -308,6 +308,23 @@ func TestHangingCheckIsAFailureAndStopsARestart(t *testing.T) {
 		if want := "resource app: failed once within 15m0s: IsAlive has not returned within 1m0s: move"; !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got  %v\nwant %s...", err, want)
 		}
+		close(release)
+	})
+}
+
+func TestCheckThatHangsThroughAGoodStopIsTerminated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		release := make(chan struct{})
+		c.hang["app IsAlive"] = release
+		c.start(resource.Policy{}, "app")
+		time.Sleep(time.Minute)
+		c.expect("app Online", "all online")
+		c.stop()
+		if err := <-c.done; !errors.Is(err, resource.ErrHang) || errors.Is(err, resource.ErrFailover) {
+			t.Errorf("Run: %v", err)
+		}
+		c.expect("app Offline", "app Terminate")
 		close(release)
 	})
 }

@@ -1,0 +1,57 @@
+package group
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+var patient = Policy{LooksAlive: 5 * time.Second, IsAlive: time.Minute, Pending: 3 * time.Minute, Threshold: 3, Period: 15 * time.Minute}
+
+func ops(actions []Action) []Op {
+	var out []Op
+	for _, a := range actions {
+		if a.Op != Report && a.Op != SetTimer {
+			out = append(out, a.Op)
+		}
+	}
+	return out
+}
+
+func TestTimerThatFiredEarlyIsSetAgain(t *testing.T) {
+	c := New([]Member{{Policy: patient}})
+	now := time.Unix(0, 0)
+	c.Step(now, Event{Kind: Begin}, nil)
+	got := c.Step(now.Add(time.Second), Event{Kind: Wake}, nil)
+	if len(got) != 1 || got[0].Op != SetTimer || !got[0].At.Equal(now.Add(patient.Pending)) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// The start of member 1 is overdue while member 2, which names it, is still on its way down.
+func TestStartThatFailsLateCountsOnce(t *testing.T) {
+	c := New([]Member{{Policy: patient}, {Policy: patient}, {After: [][]int{{0, 1}}, Policy: patient}})
+	now := time.Unix(0, 0)
+	c.Step(now, Event{Kind: Begin}, nil)
+	c.Step(now, Event{Kind: Returned, Member: 0, Op: Online}, nil)
+	now = now.Add(2 * time.Minute)
+	c.Step(now, Event{Kind: Returned, Member: 2, Op: Online}, nil)
+	if got := ops(c.Step(now, Event{Kind: Want, Member: 2}, nil)); !slices.Equal(got, []Op{Offline}) {
+		t.Fatalf("got %v", got)
+	}
+	now = now.Add(time.Minute)
+	c.Step(now, Event{Kind: Wake}, nil) // the limit of the start
+	late := c.Step(now, Event{Kind: Returned, Member: 1, Op: Online, Err: errIll}, nil)
+	if got := ops(late); len(got) != 0 {
+		t.Errorf("late answer: got %v", got)
+	}
+	last := c.Step(now, Event{Kind: Returned, Member: 2, Op: Offline}, nil)
+	if got := ops(last); !slices.Equal(got, []Op{Terminate}) {
+		t.Errorf("got %v", got)
+	}
+	for _, a := range c.Step(now, Event{Kind: Returned, Member: 1, Op: Terminate}, nil) {
+		if a.Op == Report && a.Failures != 1 {
+			t.Errorf("%d failures", a.Failures)
+		}
+	}
+}
