@@ -147,7 +147,6 @@ type Machine struct {
 	waitingFor uint64 // epoch of the holder last reported, plus one
 	strangers  int    // tries in a row whose locked file was not the one at the path
 	overtaken  int    // times that a higher name turned up after ours was made
-	floor      uint64
 	known      uint64 // the highest epoch of record and names before ours
 	created    bool   // our name exists
 	prune      []uint64
@@ -271,12 +270,9 @@ func (m *Machine) answer(buf []Action, ticket uint64, err error) []Action {
 	return append(buf, Action{Op: Answer, Ticket: ticket, Err: err})
 }
 
-// above is the epoch after all that are known, or an error where numbers end.
-func above(known ...uint64) (uint64, error) {
-	var highest uint64
-	for _, n := range known {
-		highest = max(highest, n)
-	}
+// above is the epoch after both, or an error where numbers end.
+func above(a, b uint64) (uint64, error) {
+	highest := max(a, b)
 	if highest == math.MaxUint64 {
 		return 0, fmt.Errorf("no epoch is left above %d", highest)
 	}

@@ -221,6 +221,24 @@ func TestHigherNameInTheLastListingIsGoneAbove(t *testing.T) {
 	}
 }
 
+// TestTwoThatOvertakeEachOtherGiveUp: a lock that excludes nobody would keep both busy for ever.
+func TestTwoThatOvertakeEachOtherGiveUp(t *testing.T) {
+	s := newScript(t, false)
+	s.lookAt()
+	for epoch := uint64(7); epoch < 7+2*overtakenLimit; epoch += 2 {
+		s.done(Event{Epoch: epoch, Beat: 1, Mine: true})
+		s.expect(List)
+		s.done(Event{Names: []uint64{epoch + 1}})
+		if epoch == 7+2*(overtakenLimit-1) {
+			break
+		}
+		for s.got[0].Op != Look {
+			s.done(Event{})
+		}
+	}
+	s.expect(Unlock)
+}
+
 func TestHigherEpochUnderTheLockEndsTheAttempt(t *testing.T) {
 	s := newScript(t, false)
 	s.lookAt()

@@ -56,8 +56,7 @@ func (m *Machine) took(now Instant, e Event, buf []Action) []Action {
 	case List:
 		return m.listed(now, e, buf)
 	case Floor:
-		m.floor = e.Epoch
-		return m.create(buf, m.floor)
+		return m.create(buf, e.Epoch)
 	case CreateName:
 		if e.Result == Busy {
 			return m.create(buf, m.asked.Epoch)
@@ -183,7 +182,7 @@ func (m *Machine) goAbove(name uint64, buf []Action) []Action {
 
 // create asks for a name above everything known.
 func (m *Machine) create(buf []Action, taken uint64) []Action {
-	n, err := above(taken, m.known, m.floor)
+	n, err := above(taken, m.known)
 	if err != nil {
 		m.fail(err)
 		return buf
