@@ -12,17 +12,17 @@ import (
 	"testing"
 )
 
-// smallSource makes a tree of a few hundred small files and one link.
+// smallSource makes a tree of a hundred small files and one link.
 func smallSource(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for i := range 20 {
+	for i := range 10 {
 		sub := filepath.Join(dir, fmt.Sprintf("dir%d", i))
 		if err := os.Mkdir(sub, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		for j := range 15 {
-			content := bytes.Repeat([]byte{byte(i), byte(j)}, i*j*50)
+		for j := range 10 {
+			content := bytes.Repeat([]byte{byte(i), byte(j)}, i*j*150)
 			if err := os.WriteFile(filepath.Join(sub, fmt.Sprintf("file %d", j)), content, 0o640); err != nil {
 				t.Fatal(err)
 			}
@@ -35,10 +35,10 @@ func smallSource(t *testing.T) string {
 }
 
 // play runs the demo as processes and returns its exit code and its last line.
-func play(t *testing.T, args ...string) (int, report) {
+func play(t *testing.T, source string, args ...string) (int, report) {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], append([]string{"-source", smallSource(t), "-dir", dir, "-json"}, args...)...)
+	cmd := exec.Command(os.Args[0], append([]string{"-source", source, "-dir", dir, "-json"}, args...)...)
 	cmd.Env = append(os.Environ(), playDemo+"=1")
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
@@ -60,15 +60,16 @@ func play(t *testing.T, args ...string) (int, report) {
 }
 
 func TestTransferSurvivesTheEndOfEveryProcess(t *testing.T) {
-	code, r := play(t, "-big", "24MiB", "-pace", "2s", "-outage", "200ms")
-	if code != 0 || !r.Identical || r.Files != 301 {
+	t.Parallel()
+	code, r := play(t, smallSource(t), "-big", "24MiB", "-pace", "2s", "-outage", "200ms")
+	if code != 0 || !r.Identical || r.Files != 101 {
 		t.Fatalf("exit code %d, %+v", code, r)
 	}
 	if len(r.Kills) != 3 || r.TakeoverMS <= 0 || r.ReconnectMS <= 0 {
 		t.Errorf("kills: %+v", r.Kills)
 	}
 	for _, k := range r.Kills {
-		if k.AtPercent < earliest || k.AtPercent > latest || k.ResumedPercent <= 0 {
+		if k.AtPercent < earliest || k.AtPercent >= 100 || k.ResumedPercent <= 0 {
 			t.Errorf("kill: %+v", k)
 		}
 	}
@@ -78,27 +79,32 @@ func TestTransferSurvivesTheEndOfEveryProcess(t *testing.T) {
 }
 
 func TestNothingIsSentAgainWithoutFaults(t *testing.T) {
-	code, r := play(t, "-faults=false", "-big", "8MiB", "-pace", "-1s")
+	t.Parallel()
+	code, r := play(t, smallSource(t), "-faults=false", "-big", "8MiB", "-pace", "-1s")
 	if code != 0 || r.Resent != 0 || len(r.Kills) != 0 {
 		t.Errorf("exit code %d, %+v", code, r)
 	}
 }
 
+// The four messages of this transfer arrive together and become durable together.
 func TestKillOfAFinishedTransferIsNotTakenForSuccess(t *testing.T) {
-	code, r := play(t, "-big", "1MiB", "-pace", "-1s", "-outage", "1ms")
+	t.Parallel()
+	code, r := play(t, t.TempDir(), "-big", "1MiB", "-pace", "-1s", "-outage", "1ms")
 	if code != 1 || r.Identical || !strings.Contains(strings.Join(r.Problems, "\n"), "met a finished transfer") {
 		t.Errorf("exit code %d, %+v", code, r)
 	}
 }
 
 func TestSabotageIsFound(t *testing.T) {
+	t.Parallel()
 	for fault, want := range map[string]string{
 		"flip":  "SHA-256",
 		"drop":  "delivered 0 times",
 		"twice": "delivered 2 times",
 	} {
 		t.Run(fault, func(t *testing.T) {
-			code, r := play(t, "-faults=false", "-big", "1MiB", "-pace", "-1s", "-sabotage", fault)
+			t.Parallel()
+			code, r := play(t, smallSource(t), "-faults=false", "-big", "1MiB", "-pace", "-1s", "-sabotage", fault)
 			if code != 1 || r.Identical || !strings.Contains(strings.Join(r.Problems, "\n"), want) {
 				t.Errorf("exit code %d, %+v", code, r)
 			}
@@ -108,8 +114,9 @@ func TestSabotageIsFound(t *testing.T) {
 
 // The processes share the demo's standard error: it reaches its end when the last one has gone.
 func TestInterruptedDemoLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-source", smallSource(t), "-dir", dir, "-big", "8MiB", "-pace", "1h")
+	cmd := exec.Command(os.Args[0], "-source", smallSource(t), "-dir", dir, "-big", "8MiB", "-pace", "8s")
 	cmd.Env = append(os.Environ(), playDemo+"=1")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

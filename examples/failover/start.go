@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/mqha/mqha/ha"
@@ -105,17 +107,28 @@ func (d *demo) startDestination() (err error) {
 	return err
 }
 
-// stopAll ends the processes in order: agents first, because without a queue manager they could not
-// stop in order.
+// stopAll ends the processes in order: the standby first, so that it does not take over, and the queue
+// manager last, because without it agents could not stop in order.
 func (d *demo) stopAll(within time.Duration) error {
-	var all []error
-	for _, c := range append(d.sources, d.destination, d.queueManager) {
-		if c != nil {
-			all = append(all, c.stop(within))
-		}
+	agents := append(slices.Clone(d.sources), d.destination)
+	var standby []*child
+	if len(d.sources) > 1 {
+		standby, agents = d.sources[1:], []*child{d.sources[0], d.destination}
 	}
+	err := errors.Join(stopTogether(standby, within), stopTogether(agents, within), stopTogether([]*child{d.queueManager}, within))
 	d.sources, d.destination, d.queueManager = nil, nil, nil
-	return errors.Join(all...)
+	return err
+}
+
+func stopTogether(children []*child, within time.Duration) error {
+	children = slices.DeleteFunc(children, func(c *child) bool { return c == nil })
+	errs := make([]error, len(children))
+	var wg sync.WaitGroup
+	for i, c := range children {
+		wg.Go(func() { errs[i] = c.stop(within) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // tell shows those events of the children that a person wants to see.
