@@ -43,7 +43,6 @@ var contract = []struct {
 	{"inhibited gets and puts", inhibited},
 	{"a message longer than the channel allows", tooLongForTheChannel},
 	{"an unknown queue and an unknown queue manager", unknownNames},
-	{"an expired message is gone", expiredMessageIsGone},
 	{"a wait ends with the message", waitEndsWithTheMessage},
 	{"a wait for one identifier leaves the others asleep", waitForOneIdentifier},
 	{"a wait ends when gets are inhibited", waitEndsWhenInhibited},
@@ -92,9 +91,7 @@ func (r rig) waiting(c mqconn.Transport, o mqconn.GetOptions) <-chan getResult {
 		err := c.Get("A", &m, o)
 		result <- getResult{m, err}
 	}()
-	for r.qm.Waiting("A") == before {
-		time.Sleep(100 * time.Microsecond)
-	}
+	awaitWaiting(r.qm, "A", before+1)
 	return result
 }
 
@@ -426,19 +423,6 @@ func unknownNames(r rig) {
 	if err := c.Put(mqconn.Address{Queue: "A", QueueManager: "QM1"}, &mqconn.Message{}); err != nil {
 		r.Fatal(err)
 	}
-}
-
-func expiredMessageIsGone(r rig) {
-	c := r.dial(false)
-	m := mqconn.Message{Body: []byte("short-lived"), Expiry: time.Nanosecond} // rounded up to 100 ms
-	if err := c.Put(mqconn.Address{Queue: "A"}, &m); err != nil {
-		r.Fatal(err)
-	}
-	put(r, c, "A", "lasting", false)
-	<-time.After(110 * time.Millisecond)
-	wantDepth(r, r.qm, "A", 2)
-	get(r, c, "A", "lasting")
-	wantDepth(r, r.qm, "A", 0)
 }
 
 func waitEndsWithTheMessage(r rig) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -100,3 +101,13 @@ func wantDepth(tb testing.TB, qm *mqtest.QueueManager, queue string, want int) {
 
 // patience bounds waits that end by themselves when the code is right.
 const patience = 10 * time.Second
+
+// awaitWaiting returns when n gets wait on queue.
+func awaitWaiting(qm *mqtest.QueueManager, queue string, n int) {
+	for qm.Waiting(queue) != n {
+		yield()
+	}
+}
+
+// yield lets the others run: what is awaited here is work of theirs, not the clock.
+func yield() { runtime.Gosched() }
