@@ -1,124 +1,15 @@
 package resource_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/mqha/mqha/resource"
 )
-
-// cluster is a group of scripted resources and the diary of their calls.
-type cluster struct {
-	t     *testing.T
-	mu    sync.Mutex
-	diary []string
-	fail  map[string]error         // "app IsAlive": what the call returns
-	slow  map[string]time.Duration // how long the call takes, unless its context ends
-	hang  map[string]chan struct{} // the call ends with the channel only
-	group *resource.Group
-	done  chan error
-	stop  context.CancelFunc
-}
-
-func newCluster(t *testing.T) *cluster {
-	return &cluster{t: t, fail: map[string]error{}, slow: map[string]time.Duration{}, hang: map[string]chan struct{}{}}
-}
-
-func (c *cluster) note(entry string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.diary = append(c.diary, entry)
-}
-
-// calls returns the diary since the last call, without checks.
-func (c *cluster) calls() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out []string
-	for _, entry := range c.diary {
-		if !strings.HasSuffix(entry, "Alive") {
-			out = append(out, entry)
-		}
-	}
-	c.diary = nil
-	return out
-}
-
-func (c *cluster) set(call string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fail[call] = err
-}
-
-func (c *cluster) call(ctx context.Context, entry string) error {
-	c.note(entry)
-	c.mu.Lock()
-	err, slow, hang := c.fail[entry], c.slow[entry], c.hang[entry]
-	c.mu.Unlock()
-	if hang != nil {
-		<-hang
-	}
-	if slow > 0 {
-		select {
-		case <-time.After(slow):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return err
-}
-
-func (c *cluster) resource(name string) resource.Resource {
-	do := func(what string) func(context.Context) error {
-		return func(ctx context.Context) error { return c.call(ctx, name+" "+what) }
-	}
-	return resource.Funcs{OnOnline: do("Online"), OnOffline: do("Offline"), OnLooksAlive: do("LooksAlive"), OnIsAlive: do("IsAlive"),
-		OnTerminate: func() { _ = c.call(context.Background(), name+" Terminate") }}
-}
-
-// start runs a group of members written "app: disk, ip4|ip6".
-func (c *cluster) start(p resource.Policy, members ...string) {
-	c.t.Helper()
-	var specs []resource.Spec
-	for _, m := range members {
-		name, after, _ := strings.Cut(m, ":")
-		s := resource.Spec{Name: name, Resource: c.resource(name), Policy: p}
-		for _, or := range strings.Split(after, ",") {
-			if or = strings.TrimSpace(or); or != "" {
-				s.After = append(s.After, strings.Split(or, "|"))
-			}
-		}
-		specs = append(specs, s)
-	}
-	g, err := resource.NewGroup(resource.Options{}, specs...)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.group = g
-	c.run()
-}
-
-func (c *cluster) run() {
-	ctx, stop := context.WithCancel(c.t.Context())
-	c.stop, c.done = stop, make(chan error, 1)
-	go func() { c.done <- c.group.Run(ctx, func() { c.note("all online") }) }()
-	synctest.Wait()
-}
-
-func (c *cluster) expect(want ...string) {
-	c.t.Helper()
-	synctest.Wait()
-	if got := c.calls(); !slices.Equal(got, want) {
-		c.t.Errorf("got  %q\nwant %q", got, want)
-	}
-}
 
 func TestGroupComesOnlineInOrderAndGoesOfflineInReverse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -409,31 +300,6 @@ func TestOnlyOneRunAtATime(t *testing.T) {
 	})
 }
 
-func TestEventsTellTheWholeStoryInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var got []string
-		c := newCluster(t)
-		c.set("app Offline", errors.New("busy"))
-		g, err := resource.NewGroup(resource.Options{OnEvent: func(e resource.Event) {
-			time.Sleep(time.Second) // a slow listener delays nothing but the end of Run
-			got = append(got, fmt.Sprintf("%s %v %v %v", e.Resource, e.From, e.To, e.Err))
-		}}, resource.Spec{Name: "app", Resource: c.resource("app")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		if err := g.Run(ctx, func() { got = append(got, "all online"); cancel() }); err != nil {
-			t.Error(err)
-		}
-		want := []string{"app Offline OnlinePending <nil>", "app OnlinePending Online <nil>", "all online",
-			"app Online OfflinePending <nil>", "app OfflinePending OfflinePending busy", "app OfflinePending Offline busy"}
-		if !slices.Equal(got, want) {
-			t.Errorf("got  %q\nwant %q", got, want)
-		}
-	})
-}
-
 func TestNewGroupRefusesWhatCannotWork(t *testing.T) {
 	r := resource.Funcs{}
 	for _, row := range []struct {
@@ -461,42 +327,6 @@ func TestNewGroupRefusesWhatCannotWork(t *testing.T) {
 	if err := g.SetWanted("a", true); !errors.Is(err, resource.ErrUnknown) {
 		t.Errorf("SetWanted: %v", err)
 	}
-}
-
-func TestSlowListenerLosesTheOldestEventsAndIsToldHowMany(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
-		heard, dropped, online := 0, 0, false
-		c := newCluster(t)
-		g, err := resource.NewGroup(resource.Options{OnEvent: func(e resource.Event) {
-			<-release
-			heard++
-			dropped += e.Dropped
-		}}, resource.Spec{Name: "app", Resource: c.resource("app")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- g.Run(ctx, func() { online = true }) }()
-		synctest.Wait()
-		const wishes = 600
-		for k := range wishes {
-			if err := g.SetWanted("app", k%2 == 1); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-		}
-		cancel()
-		synctest.Wait()
-		close(release)
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if all := 2 + 2*wishes + 2; heard+dropped != all || dropped == 0 || !online {
-			t.Errorf("heard %d and dropped %d of %d events, told online: %v", heard, dropped, all, online)
-		}
-	})
 }
 
 func TestDefaultsAreThoseOfTheClusterService(t *testing.T) {
