@@ -561,6 +561,68 @@ func TestTransportThatBreaksItsContractIsNotTrusted(t *testing.T) {
 	})
 }
 
+// What is under way when another connection is lost, under a context that knows nothing of the
+// Session, ends with it all the same.
+func TestEndOfTheSessionEndsWhatIsUnderWay(t *testing.T) {
+	var release chan struct{} // belongs to the bubble
+	m := &manager{
+		dial: func(ctx context.Context, o DialOptions, n int) error {
+			if n == 4 {
+				<-ctx.Done()
+				return context.Cause(ctx)
+			}
+			return nil
+		},
+		call: func(tr *transport, v Verb, _ string) error {
+			switch {
+			case v == VerbPut && tr.number == 2:
+				<-release
+			case v == VerbPut:
+				return fault(v, mqrc.ConnectionBroken)
+			}
+			return nil
+		},
+	}
+	within(t, m, Config{CallLimit: -1, DialLimit: -1}, func(ctx context.Context, s *Session) error {
+		release = make(chan struct{})
+		stuck, breaks := open(t, ctx, s, false), open(t, ctx, s, false)
+		put, opened := make(chan error, 1), make(chan error, 1)
+		go func() { put <- stuck.Put(context.Background(), Address{Queue: "Q"}, &Message{}) }()
+		go func() {
+			_, err := s.Open(context.Background(), "hangs", false)
+			opened <- err
+		}()
+		synctest.Wait()
+		begun := time.Now()
+		_ = breaks.Put(ctx, Address{Queue: "Q"}, &Message{})
+		if err := <-opened; !errors.Is(err, ErrSessionEnded) || time.Since(begun) != 0 {
+			t.Errorf("Open: %v after %v", err, time.Since(begun))
+		}
+		if err := <-put; !errors.Is(err, ErrStuck) || time.Since(begun) != grace {
+			t.Errorf("Put: %v after %v", err, time.Since(begun))
+		}
+		close(release)
+		return nil
+	})
+}
+
+func TestConnectionInUseIsNotProbed(t *testing.T) {
+	m := &manager{}
+	within(t, m, Config{}, func(ctx context.Context, s *Session) error {
+		conn := open(t, ctx, s, false)
+		for range 20 {
+			time.Sleep(4 * time.Second)
+			if err := conn.Put(ctx, Address{Queue: "Q"}, &Message{}); err != nil {
+				return err
+			}
+		}
+		if n := m.calls(2); n != 20 {
+			t.Errorf("%d calls, 20 of them puts", n)
+		}
+		return nil
+	})
+}
+
 // null does nothing, so that only the hand-off is measured.
 type null struct{ Transport }
 

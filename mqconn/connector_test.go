@@ -470,6 +470,87 @@ func TestGenerationsGoOnInTheNextRunAndRunsDoNotOverlap(t *testing.T) {
 	})
 }
 
+func TestDelayStartsAnewAfterCommittedWork(t *testing.T) {
+	for _, commits := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &manager{call: func(_ *transport, v Verb, _ string) error {
+				if v == VerbGet {
+					return fault(v, mqrc.ConnectionBroken)
+				}
+				return nil
+			}}
+			_ = newConnector(t, Config{Dialer: m}).Run(t.Context(), func(ctx context.Context, s *Session) error {
+				if s.Generation() == 50 {
+					return nil
+				}
+				conn := open(t, ctx, s, true)
+				if commits {
+					_ = conn.Put(ctx, Address{Queue: "Q"}, &Message{})
+				}
+				_ = conn.Commit(ctx)
+				return conn.Get(ctx, "Q", &Message{}, GetOptions{})
+			})
+			// The first delay is at most twice the minimum; without commits it grows to a second.
+			took := m.dials[49].at.Sub(m.dials[0].at)
+			if small := took <= 49*2*defaultMin+time.Millisecond; small != commits {
+				t.Errorf("committed work %v: 49 reconnections took %v", commits, took)
+			}
+		})
+	}
+}
+
+func TestClassifyIsToldWhetherThereWasAGoodConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []bool
+		m := &manager{
+			dial: func(_ context.Context, _ DialOptions, n int) error {
+				if n == 1 || n == 3 {
+					return fault(VerbConnect, mqrc.QMgrNotAvailable)
+				}
+				return nil
+			},
+			call: func(_ *transport, v Verb, _ string) error {
+				if v == VerbPut {
+					return fault(v, mqrc.ConnectionBroken)
+				}
+				return nil
+			},
+		}
+		c := newConnector(t, Config{Dialer: m, Classify: func(f Fault) Class {
+			if f.Verb == VerbConnect {
+				told = append(told, f.Connected)
+			}
+			return 0
+		}})
+		_ = c.Run(t.Context(), func(ctx context.Context, s *Session) error {
+			if s.Generation() == 2 {
+				return nil
+			}
+			return open(t, ctx, s, true).Put(ctx, Address{}, &Message{})
+		})
+		if !slices.Equal(told, []bool{false, true}) {
+			t.Errorf("Fault.Connected: %v", told)
+		}
+	})
+}
+
+func TestDialThatTheProgramInterruptsIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &manager{dial: func(ctx context.Context, _ DialOptions, _ int) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		r := &recorder{}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c := newConnector(t, Config{Dialer: m, OnEvent: r.add})
+		err := c.Run(ctx, nil)
+		if err != context.DeadlineExceeded || len(r.all()) != 0 || c.Status().LastError != nil {
+			t.Errorf("%v, events %+v, status %+v", err, r.all(), c.Status())
+		}
+	})
+}
+
 func TestStatusTellsIdleFromDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken atomic.Bool

@@ -247,6 +247,9 @@ func (m *model) step(t *rapid.T, e Event) {
 			if a.Generation != m.open || ended {
 				t.Fatalf("%+v after %+v while generation %d is open", a, e, m.open)
 			}
+			if e.Kind == Lost && e.Generation != m.open {
+				t.Fatalf("generation %d ended by %+v", m.open, e)
+			}
 			ended = true
 			continue
 		}
