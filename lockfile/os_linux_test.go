@@ -35,6 +35,28 @@ func TestStoppedHolderKnowsWhenItGoesOn(t *testing.T) {
 	}
 }
 
+// TestReleaseFreesTheLockThoughACopyOfTheDescriptorIsOpen: a child has one between fork and exec, and
+// closing ours would leave the lock to it.
+func TestReleaseFreesTheLockThoughACopyOfTheDescriptorIsOpen(t *testing.T) {
+	path := lockPath(t)
+	self, err := identity("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &files{path: path, self: self, opts: quick()}
+	l, err := take(t.Context(), path, d, newClock(), false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	duplicate, err := syscall.Dup(int(d.f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(duplicate)
+	mustRelease(t, l)
+	mustTake(t, path, quick())
+}
+
 func TestDirectoryWithoutPermissionIsNamed(t *testing.T) {
 	const path = "/sys/agent.lck" // refused to root, too
 	_, err := TryAcquire(path, Options{})
