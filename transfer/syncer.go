@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/receive"
+	"golang.org/x/sync/errgroup"
 )
 
 // syncers is how many syncs and renames run at the same time: a disk takes several for the price
@@ -49,21 +48,20 @@ func (e *Engine) addSync(in *incoming, a receive.Action) {
 }
 
 func (e *Engine) runSyncs(ops []syncOp) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(syncers, len(ops)) {
-		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(ops)); i = next.Add(1) - 1 {
-				if e.failure() != nil {
-					return
-				}
-				if complete := e.runSync(&ops[i]); complete != nil {
-					e.done.put(complete)
-				}
+	var g errgroup.Group // for its limit: an operation reports to the loop, not here
+	g.SetLimit(syncers)
+	for i := range ops {
+		if e.failure() != nil {
+			break
+		}
+		g.Go(func() error {
+			if complete := e.runSync(&ops[i]); complete != nil {
+				e.done.put(complete)
 			}
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = g.Wait()
 }
 
 func (e *Engine) runSync(op *syncOp) completion {
