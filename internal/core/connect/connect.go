@@ -139,9 +139,6 @@ func (c *Core) Endpoint() int { return c.endpoint }
 // Attempt counts the dials since the last good connection.
 func (c *Core) Attempt() int { return c.attempt }
 
-// EverConnected says that there has been a good connection.
-func (c *Core) EverConnected() bool { return c.connected }
-
 // Step takes an event and appends what is to be done to buf. An event that does not fit the phase,
 // or belongs to an older generation, changes nothing.
 func (c *Core) Step(now time.Time, e Event, buf []Action) []Action {
