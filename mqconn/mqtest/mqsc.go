@@ -64,8 +64,8 @@ func (t text) line(offset int) int {
 }
 
 // join puts continuation lines together. A last character of "+" goes on with the first non-blank of the
-// next line, of "-" with its first character; a line with "*" in front is a comment, wherever it
-// stands (IBM MQ, "Rules for using MQSC commands").
+// next line, of "-" with its first character; blank lines, and lines with "*" in front, are
+// comments wherever they stand (IBM MQ, "Rules for using MQSC commands").
 func join(script string) ([]text, error) {
 	var texts []text
 	var open *text
@@ -73,13 +73,10 @@ func join(script string) ([]text, error) {
 	lines := strings.Split(script, "\n")
 	for i, line := range lines {
 		line = strings.TrimRight(line, " \t\r")
-		if strings.HasPrefix(line, "*") {
+		if line == "" || strings.HasPrefix(line, "*") {
 			continue
 		}
 		if open == nil {
-			if line == "" {
-				continue
-			}
 			open = &text{}
 		} else if stripNext {
 			line = strings.TrimLeft(line, " \t")
