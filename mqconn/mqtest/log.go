@@ -92,8 +92,9 @@ func (l *messageLog) write(puts, gets []*message) mqrc.Reason {
 	return b.reason
 }
 
-// noteBackouts writes backout counts behind what is written next, without waiting for the disk.
-func (l *messageLog) noteBackouts(gets []*message) {
+// backouts makes backout counts durable: a message that kills its getter again and again must be
+// found out by its count also where the queue manager goes down with it.
+func (l *messageLog) backouts(gets []*message) {
 	gets = persistent(gets)
 	if l == nil || len(gets) == 0 {
 		return
@@ -102,7 +103,9 @@ func (l *messageLog) noteBackouts(gets []*message) {
 	for _, m := range gets {
 		r.backout(m.logged)
 	}
-	l.add(r.seal(), nil, nil)
+	if b, ok := l.add(r.seal(), nil, nil); ok {
+		<-b.done // without it the count is lost at worst: the message is not
+	}
 }
 
 func persistent(all []*message) (some []*message) {

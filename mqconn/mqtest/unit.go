@@ -35,7 +35,7 @@ func (u *unit) backOut(qm *QueueManager) {
 	if len(u.puts)+len(u.gets) == 0 {
 		return
 	}
-	qm.log.noteBackouts(u.gets)
+	qm.log.backouts(u.gets)
 	for _, m := range u.puts {
 		m.queue.remove(m)
 		m.body.release()
