@@ -55,9 +55,6 @@ func (t *Transfer) maybeCheckpoint(now time.Time, buf []Action) []Action {
 // startCheckpoint takes all complete files and what has arrived of the unfinished one.
 func (t *Transfer) startCheckpoint(buf []Action) []Action {
 	t.check = checkpoint{stage: syncing, files: t.pending, bytes: t.undurable, durable: t.written}
-	if t.failed && t.check.durable.File == t.pos.File {
-		t.check.durable.Offset = 0
-	}
 	t.pending, t.undurable, t.since = nil, 0, time.Time{}
 	for _, f := range t.check.files {
 		t.check.left++

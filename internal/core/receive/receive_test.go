@@ -240,3 +240,28 @@ func TestNothingIsLeftBehindWhenAFileFailed(t *testing.T) {
 	s.step(Event{Kind: Listed, Parts: []Part{{File: 1}}}).wants(RemovePart, SyncDir) // it cannot be removed
 	s.step(Event{Kind: DirSynced}).wants(WriteEnd)
 }
+
+// A checkpoint that began while writes to a skipped file were outstanding synced the part that was
+// just removed, and called its bytes durable.
+func TestCheckpointLeavesTheSkippedFileOut(t *testing.T) {
+	s := taking(t, 2)
+	s.frame(1, 0, 60, false)
+	s.frame(1, 60, 60, false)
+	s.written(1, 0, 60, false).wants()
+	s.step(Event{Kind: Frame, Nonce: 1, Pos: stream.Pos{File: 1, Offset: 120}, Skip: true}).wants(Abandon, Drop)
+	s.now = s.now.Add(time.Hour)
+	s.step(Event{Kind: Tick}).wants(SyncDir)
+	s.step(Event{Kind: DirSynced}).wants(WriteCheckpoint)
+	if got := s.last[0].Checkpoint.Durable; got != (stream.Pos{File: 1}) {
+		t.Errorf("checkpoint at %v", got)
+	}
+}
+
+func TestQuestionLetsTheReceiverNudgeAgain(t *testing.T) {
+	s := taking(t, 1)
+	s.frame(1, 5, 5, false).wants(Drop, Nudge)
+	s.frame(1, 10, 5, false).wants(Drop)
+	s.step(Event{Kind: Asked, Nonce: 2}).wants(Reply)
+	s.frame(1, 5, 5, false).wants(Drop) // of the older session
+	s.step(Event{Kind: Frame, Nonce: 2, Pos: stream.Pos{File: 1, Offset: 5}, Length: 5}).wants(Drop, Nudge)
+}

@@ -339,6 +339,9 @@ func (t *Transfer) giveUp(file uint32, buf []Action) []Action {
 	}
 	t.bad[file] = true
 	t.removed = true
+	if t.written.File == file {
+		t.written.Offset = 0
+	}
 	return append(buf, Action{Kind: Abandon, File: file})
 }
 
