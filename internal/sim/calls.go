@@ -47,6 +47,7 @@ func (r *receiver) create(a receive.Action, epoch uint64, parts map[uint32]*open
 		return
 	}
 	if n := r.disk().create(a.File, epoch); n != nil { // else the name is taken, by the core's own fault
+		n.late = epoch != r.epoch
 		parts[a.File] = &openPart{node: n}
 	}
 }
@@ -130,7 +131,7 @@ func (r *receiver) call(a receive.Action, epoch uint64, parts map[uint32]*openPa
 	case receive.Rename:
 		e.Kind = receive.Renamed
 		if n == nil {
-			r.w.count("part gone, counts as delivered")
+			r.w.judge.counted(a.File, epoch)
 			break
 		}
 		if a.File > 0 && r.w.fault(r.w.plan.io, "name taken by a foreign file") {

@@ -28,6 +28,7 @@ type node struct {
 	size    int64
 	good    int64        // bytes from the beginning that are those of the source
 	synced  int64        // of the good ones
+	late    bool         // made by a stopped holder that woke; after the end nobody removes it
 	entries []entryState // the first one is durable, the last one is seen; nothing else survives
 }
 

@@ -143,6 +143,14 @@ func (j *judge) renaming(n *node) {
 	j.w.violated("rename of file %d before COMMIT is durable", n.file)
 }
 
+// counted: a committed file whose part is gone counts as delivered, and must be.
+func (j *judge) counted(file uint32, epoch uint64) {
+	j.w.count("part gone, counts as delivered")
+	if file > 0 && epoch == j.w.receiver.epoch && j.w.disk.delivered(file) == 0 {
+		j.w.violated("file %d counts as delivered, and is not", file)
+	}
+}
+
 func (j *judge) renamed(file uint32, failed bool) {
 	if failed {
 		if file > 0 && !j.w.disk.foreign[file] {
@@ -190,7 +198,7 @@ func (j *judge) verdict() error {
 		return fmt.Errorf("receiver says %d, sender %d", said.answer, end.answer)
 	}
 	for _, n := range j.w.disk.nodes {
-		if n.seen().where == asPart {
+		if n.seen().where == asPart && !n.late {
 			return fmt.Errorf("part of file %d of epoch %d left, durably: %v", n.file, n.seen().epoch, n.durablePart())
 		}
 		if n.file > 0 && n.seen().where >= asFinal && n.good != j.w.plan.sizes[n.file] {

@@ -1,5 +1,7 @@
 package sim
 
+import "time"
+
 // lane carries out the operations of one process in the order given, one at a time.
 type lane struct {
 	w     *world
@@ -36,7 +38,7 @@ func (l *lane) stop(wakes bool) {
 	l.dead = true
 	if wakes && len(l.queue) > 0 {
 		do := l.queue[0]
-		l.w.after(l.w.soon()+l.w.soon()+l.w.soon(), func() {
+		l.w.after(time.Duration(l.w.rng.Int64N(int64(200*time.Millisecond))), func() {
 			l.w.count("fault: late call of a stopped holder")
 			do(true)
 		})
