@@ -106,10 +106,10 @@ func TestProbeNeverCommitsAnOpenUnitOfWork(t *testing.T) {
 			func() error { return conn.Put(ctx, Address{Queue: "Q"}, &Message{}) },
 			func() error { return conn.Get(ctx, "Q", &Message{}, GetOptions{}) },
 		} {
-			commits.Store(0)
 			if err := work(); err != nil {
 				t.Fatal(err)
 			}
+			commits.Store(0)
 			time.Sleep(time.Minute)
 			if n := commits.Load(); n != 0 {
 				t.Errorf("%d commits that nobody asked for", n)
