@@ -64,7 +64,7 @@ func (b *byteCount) Set(s string) error {
 			continue
 		}
 		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n < 0 || n > (1<<62)/u.factor {
+		if err != nil || n < 0 || n > (1<<60)/u.factor {
 			return fmt.Errorf("%q is not a size such as 1GiB or 64MiB", s)
 		}
 		*b = byteCount(n * u.factor)

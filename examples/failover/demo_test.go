@@ -164,3 +164,18 @@ func readUntil(t *testing.T, from io.Reader, text string) bool {
 		}
 	}
 }
+
+func TestDiskWithoutRoomIsRefusedBeforeAnythingIsMade(t *testing.T) {
+	dir := t.TempDir()
+	d := &demo{options: options{source: t.TempDir(), dir: dir, big: 1 << 58}, show: newDisplay(os.Stderr)}
+	err := d.prepare(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "has room for") {
+		t.Error(err)
+	}
+	if err := d.cleanUp(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}

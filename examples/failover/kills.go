@@ -97,32 +97,25 @@ func (d *demo) carryOut(ctx context.Context, p plannedKill, last time.Time) (kil
 }
 
 // end kills c and notes how far the transfer was. What c had told by then is known afterwards.
-func (d *demo) end(k *kill, c *child) error {
+func (d *demo) end(k *kill, c *child) {
 	k.at = time.Now()
-	if err := c.kill(); err != nil {
-		return err
-	}
+	c.kill()
 	d.watch.look(func() { k.durable, k.finished = d.watch.durable, !d.watch.completed.IsZero() })
 	d.show.say("killed %s (process %d) at %.1f %%", c.name, c.cmd.Process.Pid, percent(k.durable, d.total))
-	return nil
 }
 
 // killSource kills the active instance; the other one has to take over.
 func (d *demo) killSource(ctx context.Context, k *kill) error {
 	active, standby := d.sources[0], d.sources[1]
-	if err := d.end(k, active); err != nil || k.finished {
-		return err
-	}
+	d.end(k, active)
 	d.sources = d.sources[1:]
 	k.successor = standby.name
 	return d.awaitActive(ctx, k, standby)
 }
 
 func (d *demo) killDestination(ctx context.Context, k *kill) error {
-	if err := d.end(k, d.destination); err != nil {
-		return err
-	}
-	if err := d.startDestination(); err != nil || k.finished {
+	d.end(k, d.destination)
+	if err := d.startDestination(); err != nil {
 		return err
 	}
 	return d.awaitActive(ctx, k, d.destination)
@@ -148,9 +141,7 @@ func (d *demo) awaitActive(ctx context.Context, k *kill, c *child) error {
 
 // killQueueManager starts it again at the same port after the outage.
 func (d *demo) killQueueManager(ctx context.Context, k *kill) error {
-	if err := d.end(k, d.queueManager); err != nil {
-		return err
-	}
+	d.end(k, d.queueManager)
 	select {
 	case <-time.After(d.options.outage):
 	case <-ctx.Done():

@@ -48,8 +48,9 @@ func runDemo(ctx context.Context, o options) (ok bool, err error) {
 		return false, errors.Join(err, d.cleanUp())
 	}
 	r, err := d.play(ctx)
+	d.abandon() // nothing is left to abandon unless play failed
 	d.show.finish()
-	if err = errors.Join(err, d.stopAll(giveUpLimit), d.cleanUp()); err != nil {
+	if err = errors.Join(err, d.cleanUp()); err != nil {
 		return false, err
 	}
 	return len(r.Problems) == 0, r.write(os.Stdout, o.json)
@@ -162,7 +163,7 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 	if err := errors.Join(d.checkAgents(ctx, r, id), d.checkQueues(ctx, r), consumed()); err != nil {
 		return nil, err
 	}
-	if err := d.stopAll(stopLimit); err != nil {
+	if err := d.stopAll(); err != nil {
 		r.problem("%v", err)
 	}
 	d.checkState(r)

@@ -12,11 +12,8 @@ import (
 	"github.com/mqha/mqha/transfer"
 )
 
-// How long a process may take to stop in order, at the end and when the demo is given up.
-const (
-	stopLimit   = 30 * time.Second
-	giveUpLimit = 5 * time.Second
-)
+// stopLimit is how long a process may take to stop in order.
+const stopLimit = 30 * time.Second
 
 func (d *demo) sourceSettings(instance string) agentSettings {
 	s := agentSettings{
@@ -109,26 +106,31 @@ func (d *demo) startDestination() (err error) {
 
 // stopAll ends the processes in order: the standby first, so that it does not take over, and the queue
 // manager last, because without it agents could not stop in order.
-func (d *demo) stopAll(within time.Duration) error {
-	agents := append(slices.Clone(d.sources), d.destination)
-	var standby []*child
-	if len(d.sources) > 1 {
-		standby, agents = d.sources[1:], []*child{d.sources[0], d.destination}
-	}
-	err := errors.Join(stopTogether(standby, within), stopTogether(agents, within), stopTogether([]*child{d.queueManager}, within))
-	d.sources, d.destination, d.queueManager = nil, nil, nil
-	return err
+func (d *demo) stopAll() error {
+	active, standby := d.sources[:1], d.sources[1:]
+	return errors.Join(
+		stopTogether(standby...),
+		stopTogether(append(slices.Clone(active), d.destination)...),
+		stopTogether(d.queueManager))
 }
 
-func stopTogether(children []*child, within time.Duration) error {
-	children = slices.DeleteFunc(children, func(c *child) bool { return c == nil })
+func stopTogether(children ...*child) error {
 	errs := make([]error, len(children))
 	var wg sync.WaitGroup
 	for i, c := range children {
-		wg.Go(func() { errs[i] = c.stop(within) })
+		wg.Go(func() { errs[i] = c.stop(stopLimit) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// abandon ends whatever still runs, in no order.
+func (d *demo) abandon() {
+	for _, c := range append(slices.Clone(d.sources), d.destination, d.queueManager) {
+		if c != nil {
+			c.kill()
+		}
+	}
 }
 
 // tell shows those events of the children that a person wants to see.

@@ -146,7 +146,10 @@ func TestConsumerTakesWhatAppearsWhileItRuns(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
 	s.write("delivered/.0.0.1.part", "half", 0o644, modified)
-	s.write("delivered/later", "whole", 0o644, modified)
+	s.write("later", "whole", 0o644, modified)
+	if err := os.Rename(s.path("later"), s.path("delivered", "later")); err != nil {
+		t.Fatal(err)
+	}
 	end() // the last round takes it if no round before has
 	if err := <-ended; err != nil {
 		t.Fatal(err)
