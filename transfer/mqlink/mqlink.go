@@ -113,17 +113,13 @@ func (l *Link) wait() time.Duration {
 	return max(0, commitAfter-time.Since(l.since))
 }
 
-// Commit settles what was received. When the queue manager has backed the unit of work out instead,
-// its messages come again, which every frame allows for.
+// Commit settles what was received. After an error it is open whether that has happened; what is not
+// settled comes again on the next Link, and every frame allows for that.
 func (l *Link) Commit(ctx context.Context) error {
 	if l.unsettled == 0 {
 		return nil
 	}
 	err := l.in.Commit(ctx)
-	var e *mqconn.Error
-	if errors.As(err, &e) && e.Class == mqconn.BackedOut && !e.EndsSession() {
-		err = nil
-	}
 	if err == nil {
 		l.unsettled = 0
 	}
