@@ -11,6 +11,9 @@
 // directories that were not synced survive a loss of power or do not, each file on its own. The
 // order of operations on one file is kept, and a rename is atomic.
 //
+// One thing is excused: a stopped holder that wakes when all is over may leave an empty part, which
+// nobody looks for any more.
+//
 // What is not modelled: the bytes themselves (a part knows how many good ones it begins with), file
 // systems that return stale data, a disk that lies about a sync, a directory that cannot be synced,
 // a journal that cannot be written.

@@ -14,18 +14,17 @@ type judge struct {
 	w        *world
 	sessions map[uint64]*session
 	excused  map[uint32]bool // a fault was injected for the file
-	clashed  map[uint32]bool
 	asks     int
 	asksFrom int64 // the second they are counted in
 }
 
 // session is what happened under one nonce.
 type session struct {
-	answers      map[stream.Pos]bool // given
-	frames       uint64              // handed to the link
-	bytes        int64
-	frozenFrames uint64 // acknowledged
-	frozenBytes  int64
+	answers     map[stream.Pos]bool // given
+	frames      uint64              // handed to the link
+	bytes       int64
+	ackedFrames uint64 // acknowledged
+	ackedBytes  int64
 }
 
 func (j *judge) session(nonce uint64) *session {
@@ -75,14 +74,14 @@ func (j *judge) sent(m message) {
 		j.w.violated("frame %v sent before the manifest was accepted", m.pos)
 	}
 	cfg := j.w.plan.send
-	if s.frames-s.frozenFrames > uint64(cfg.CreditFrames) || s.bytes-s.frozenBytes >= cfg.CreditBytes+int64(j.w.plan.frame) {
-		j.w.violated("credit exceeded: %d frames, %d bytes", s.frames-s.frozenFrames, s.bytes-s.frozenBytes)
+	if s.frames-s.ackedFrames > uint64(cfg.CreditFrames) || s.bytes-s.ackedBytes >= cfg.CreditBytes+int64(j.w.plan.frame) {
+		j.w.violated("credit exceeded: %d frames, %d bytes", s.frames-s.ackedFrames, s.bytes-s.ackedBytes)
 	}
 }
 
 func (j *judge) acknowledged(m message) {
 	s := j.session(m.nonce)
-	s.frozenFrames, s.frozenBytes = max(s.frozenFrames, m.frames), max(s.frozenBytes, m.bytes)
+	s.ackedFrames, s.ackedBytes = max(s.ackedFrames, m.frames), max(s.ackedBytes, m.bytes)
 }
 
 func (j *judge) answered(a receive.Action) {

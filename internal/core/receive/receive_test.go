@@ -265,3 +265,14 @@ func TestQuestionLetsTheReceiverNudgeAgain(t *testing.T) {
 	s.frame(1, 5, 5, false).wants(Drop) // of the older session
 	s.step(Event{Kind: Frame, Nonce: 2, Pos: stream.Pos{File: 1, Offset: 5}, Length: 5}).wants(Drop, Nudge)
 }
+
+// A part that is gone after COMMIT counts as delivered, so one whose name is taken must stay until
+// the journal says that it failed.
+func TestPartWhoseNameIsTakenStaysUntilTheJournalSaysSo(t *testing.T) {
+	s := restored(t, stream.Pos{File: 2}, File{Index: 1})
+	s.step(Event{Kind: Listed, Parts: []Part{{File: 1}}}).wants(TakeOver)
+	s.step(Event{Kind: TakenOver, File: 1}).wants(Rename)
+	s.step(Event{Kind: Renamed, File: 1, Failed: true}).wants(WriteDone)
+	s.step(Event{Kind: RecordWritten}).wants(SyncRecord)
+	s.step(Event{Kind: RecordSynced}).wants(Remove)
+}
