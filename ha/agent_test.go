@@ -2,7 +2,6 @@ package ha
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -15,79 +14,7 @@ import (
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/resource"
-	"github.com/mqha/mqha/transfer"
 )
-
-func TestAgentAnswersPingAndStopsAsAsked(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "SRC")
-	a := start(t, s.config("SRC"))
-	a.event(CodeActive, 1)
-	client := s.client("SRC")
-	pong, err := client.Ping(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if pong.Agent != "SRC" || pong.Instance != a.agent.Instance() || pong.Epoch != 1 || pong.Took <= 0 {
-		t.Errorf("pong: %+v", pong)
-	}
-	if err := client.Stop(within(t), pong.Instance, Controlled); err != nil {
-		t.Fatal(err)
-	}
-	if err := a.ends(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	if _, held := s.qm.Handles(); held != 0 {
-		t.Errorf("%d queues are still held", held)
-	}
-	l, err := lockfile.TryAcquire(filepath.Join(s.dir, "SRC", "agent.lck"), lockfile.Options{})
-	if err != nil {
-		t.Fatalf("the lock is still held: %v", err)
-	}
-	if err := l.Release(within(t)); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestTransferBetweenTwoAgents(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "SRC", "DST")
-	from, to := t.TempDir(), t.TempDir()
-	if err := os.WriteFile(filepath.Join(from, "a.txt"), []byte(strings.Repeat("mq", 300_000)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	src, dst := s.config("SRC"), s.config("DST")
-	src.Work, dst.Work = nil, nil
-	src.Transfer.ReadRoots, dst.Transfer.WriteRoot = []string{from}, to
-	a, b := start(t, src), start(t, dst)
-	client := s.client("SRC")
-	request := transfer.Request{ID: transfer.NewID(), To: "DST", Items: []transfer.Item{{Source: from, Destination: "in"}}}
-	for range 2 { // the second is the same transfer
-		if id, err := client.Submit(within(t), request); err != nil || id != request.ID {
-			t.Fatalf("submit: %v, %v", id, err)
-		}
-	}
-	for {
-		ev := a.event(CodeTransfer, a.count(CodeTransfer)+1)
-		if d, ok := ev.Detail.(transfer.Event); ok && d.Kind == transfer.EventCompleted {
-			break
-		}
-	}
-	status, err := client.Status(within(t), request.ID)
-	if err != nil || status.State != transfer.Completed || status.Failed != 0 {
-		t.Errorf("status: %+v, %v", status, err)
-	}
-	got, err := os.ReadFile(filepath.Join(to, "in", "a.txt"))
-	if err != nil || len(got) != 600_000 {
-		t.Errorf("delivered %d bytes, %v", len(got), err)
-	}
-	if _, err := client.Status(within(t), transfer.NewID()); !errors.Is(err, transfer.ErrUnknown) {
-		t.Errorf("status of an unknown transfer: %v", err)
-	}
-	if err := errors.Join(a.stop(), b.stop()); err != nil {
-		t.Error(err)
-	}
-}
 
 func TestStandbyTakesOverWhenActiveStops(t *testing.T) {
 	t.Parallel()
@@ -116,141 +43,84 @@ func TestStandbyTakesOverWhenActiveStops(t *testing.T) {
 }
 
 // The stop for the first instance is delivered when its successor is active.
-func TestLateStopCommandDoesNotStopTheSuccessor(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "SRC")
-	c := s.config("SRC")
-	first := start(t, c)
-	first.event(CodeActive, 1)
-	if err := first.stop(); err != nil {
-		t.Fatal(err)
-	}
-	body, err := json.Marshal(command{Version: 1, Command: stopCommand, Agent: "SRC", Instance: first.agent.Instance(), Mode: Immediate})
-	if err != nil {
-		t.Fatal(err)
-	}
-	put(t, s.qm.Dialer(), CommandQueue("SRC"), &mqconn.Message{Body: body, Persistent: true})
-	second := start(t, c)
-	ev := second.event(CodeCommand, 1)
-	if !strings.Contains(ev.Text, first.agent.Instance()+" is not active any more") {
-		t.Errorf("the late stop was answered: %s", ev.Text)
-	}
-	client := s.client("SRC")
-	if pong, err := client.Ping(within(t)); err != nil || pong.Instance != second.agent.Instance() {
-		t.Errorf("the successor does not go on: %+v, %v", pong, err)
-	}
-	if err := client.Stop(within(t), first.agent.Instance(), Controlled); !errors.Is(err, ErrRefused) {
-		t.Errorf("a stop for an old instance was not refused: %v", err)
-	}
-	if depth, err := s.qm.Depth(CommandQueue("SRC")); err != nil || depth != 0 {
-		t.Errorf("%d commands left, %v", depth, err)
-	}
-}
-
-func put(t *testing.T, d mqconn.Dialer, queue string, m *mqconn.Message) {
-	t.Helper()
-	conn, err := d.Dial(within(t), mqconn.DialOptions{Role: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.Put(mqconn.Address{Queue: queue}, m); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestUnknownVersionIsAnsweredAndSettled(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "SRC")
-	a := start(t, s.config("SRC"))
-	a.event(CodeActive, 1)
-	put(t, s.qm.Dialer(), CommandQueue("SRC"), &mqconn.Message{Body: []byte(`{"version":99}`), Persistent: true,
-		ReplyTo: mqconn.Address{Queue: ReplyQueue("QM1")}, CorrelationID: newCorrelationID()})
-	put(t, s.qm.Dialer(), CommandQueue("SRC"), &mqconn.Message{Body: []byte(`{"version":99}`), Persistent: true,
-		ReplyTo: mqconn.Address{Queue: InputQueue("SRC")}, CorrelationID: newCorrelationID()})
-	a.event(CodeCommand, 3) // two refusals, and one answer that was not sent
-	if _, err := s.client("SRC").Ping(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	if depth, err := s.qm.Depth(CommandQueue("SRC")); err != nil || depth != 0 {
-		t.Errorf("%d commands left, %v", depth, err)
-	}
-	if depth, err := s.qm.Depth(ReplyQueue("QM1")); err != nil || depth != 1 {
-		t.Errorf("%d answers, %v; want one, for the reply queue", depth, err)
-	}
-	if depth, err := s.qm.Depth(InputQueue("SRC")); err != nil || depth != 0 {
-		t.Errorf("%d answers were put to a queue of somebody's choice, %v", depth, err)
-	}
-}
-
-func TestNobodyAnswersWithoutAnAgent(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "SRC")
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	_, err := s.client("SRC").Ping(ctx)
-	var no *NoAnswerError
-	if !errors.As(err, &no) || !errors.Is(err, ErrNoAnswer) || !no.Put || ExitCode(err) != 75 {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestClientCloseEndsItsCalls(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "SRC")
-	put := make(chan struct{}, 1)
-	m := s.mq()
-	m.Dialer = &gate{inner: m.Dialer, before: func(_ string, verb mqconn.Verb, _ string) *mqconn.Fault {
-		if verb == mqconn.VerbGet {
-			select {
-			case put <- struct{}{}:
-			default:
-			}
-		}
-		return nil
-	}}
-	c, err := NewClient(m, "SRC")
-	if err != nil {
-		t.Fatal(err)
-	}
-	result := make(chan error, 1)
-	go func() {
-		_, err := c.Ping(context.Background())
-		result <- err
-	}()
-	<-put
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-result; err == nil || errors.Is(err, ErrNoAnswer) {
-		t.Errorf("got %v", err)
-	}
-	if _, err := c.Ping(context.Background()); err == nil {
-		t.Error("a closed client answers")
-	}
-}
-
 func TestWorkRunsOnceAGenerationWithTheSameEpoch(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "SRC")
 	type call struct{ epoch, generation uint64 }
 	calls := make(chan call, 8)
+	// What Work returns after its context has ended means nothing: neither done nor failed.
+	for _, late := range []error{nil, errors.New("late news of an old generation")} {
+		c := s.config("SRC")
+		c.Work = func(ctx context.Context, a *Active) error {
+			calls <- call{a.Lease.Epoch(), a.Session.Generation()}
+			<-ctx.Done()
+			return late
+		}
+		a := start(t, c)
+		first := <-calls
+		s.qm.Cut()
+		second := <-calls
+		if first.epoch != second.epoch || first.generation >= second.generation {
+			t.Errorf("first %+v, then %+v", first, second)
+		}
+		a.event(CodeDisconnected, 1)
+		if err := a.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+}
+
+// Two generations never overlap: the next connection is dialled when the old Work has returned.
+func TestNextGenerationWaitsForTheWorkOfTheOldOne(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	var working atomic.Bool
+	started := make(chan struct{}, 8)
 	c := s.config("SRC")
-	c.Work = func(ctx context.Context, a *Active) error {
-		calls <- call{a.Lease.Epoch(), a.Session.Generation()}
+	c.Work = func(ctx context.Context, _ *Active) error {
+		working.Store(true)
+		defer working.Store(false)
+		started <- struct{}{}
 		<-ctx.Done()
-		return errors.New("late news of an old generation")
+		<-time.After(200 * time.Millisecond) // work that takes its time to end
+		return ctx.Err()
 	}
+	var early atomic.Bool
+	c.MQ.Dialer = &gate{inner: s.qm.Dialer(), before: func(role string, verb mqconn.Verb, _ string) *mqconn.Fault {
+		if verb == mqconn.VerbConnect && working.Load() {
+			early.Store(true)
+		}
+		return nil
+	}}
 	a := start(t, c)
-	first := <-calls
+	<-started
 	s.qm.Cut()
-	second := <-calls
-	if first.epoch != second.epoch || first.generation >= second.generation {
-		t.Errorf("first %+v, then %+v", first, second)
+	<-started
+	if early.Load() {
+		t.Error("dialled while the work of the old generation went on")
 	}
-	a.event(CodeDisconnected, 1)
 	if err := a.stop(); err != nil {
-		t.Errorf("Run: %v", err)
+		t.Error(err)
+	}
+}
+
+// The lock directory was made anew, for example after a restore; the journals know better.
+func TestEpochIsAboveTheJournalsWhenTheLockIsNew(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	c := s.config("SRC")
+	c.Transfer.ReadRoots = []string{t.TempDir()}
+	a := start(t, c)
+	a.event(CodeActive, 1)
+	if err := a.stop(); err != nil {
+		t.Fatal(err)
+	}
+	lock := filepath.Join(c.StateDir, "agent.lck")
+	if err := errors.Join(os.Remove(lock), os.RemoveAll(lock+".epochs")); err != nil {
+		t.Fatal(err)
+	}
+	if ev := start(t, c).event(CodeElected, 1); ev.Epoch != 2 {
+		t.Errorf("epoch %d", ev.Epoch)
 	}
 }
 

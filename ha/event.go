@@ -24,7 +24,8 @@ const (
 	CodeActive       Code = "MQHA0059I" // connected, lease proven, all queues held: work begins (BFGAG0057I, BFGAG0059I)
 	CodeDisconnected Code = "MQHA0183W" // the session ended, work stops until the next CodeActive (BFGAG0183I)
 	CodeLeaseLost    Code = "MQHA0170E" // the lease ended by itself
-	CodeSteppingDown Code = "MQHA0070I" // the way down begins because it was asked for (BFGAG0071I)
+	CodeSteppingDown Code = "MQHA0070I" // the way down begins because it was asked for
+	CodeDrained      Code = "MQHA0072I" // transfers are at a checkpoint, or DrainTimeout ended first (BFGAG0071I)
 	CodeFailover     Code = "MQHA0061E" // the way down begins because of an error (BFGAG0061E)
 	CodeStandsBack   Code = "MQHA0195W" // does not campaign for a while after a failure
 	CodeOverrun      Code = "MQHA0171E" // something did not end in time

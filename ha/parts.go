@@ -269,7 +269,9 @@ func (r *run) drain() {
 		}
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		return nil, engine.Drain(ctx)
+		err := engine.Drain(ctx)
+		r.a.say(CodeDrained, r.a.drainedText(err), nil)
+		return nil, err
 	})
 }
 

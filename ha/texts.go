@@ -97,6 +97,13 @@ func (a *Agent) steppingDownText(err error) string {
 	return fmt.Sprintf("agent %s cannot go on here: %v", a.config.Name, err)
 }
 
+func (a *Agent) drainedText(err error) string {
+	if err == nil {
+		return fmt.Sprintf("agent %s has brought its transfers to a checkpoint", a.config.Name)
+	}
+	return fmt.Sprintf("agent %s suspends its transfers at their last checkpoint: %v", a.config.Name, err)
+}
+
 func (a *Agent) standsBackText(period time.Duration, err error) string {
 	until := fmt.Sprintf("for %v", period)
 	switch {
