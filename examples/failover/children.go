@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -51,13 +52,13 @@ func startChild(name string, handle func([]byte), died func(error), role string,
 
 func (c *child) follow(stdout io.Reader, handle func([]byte), died func(error)) {
 	defer close(c.ended)
-	lines := bufio.NewScanner(stdout)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		handle(lines.Bytes())
+	for lines := bufio.NewReader(stdout); ; {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			break // a line without its end is what a kill left of it
+		}
+		handle(bytes.TrimSpace(line))
 	}
-	// A line that is too long must not leave the process waiting for somebody to read.
-	_, _ = io.Copy(io.Discard, stdout)
 	c.err = c.cmd.Wait()
 	c.mu.Lock()
 	expected := c.expected

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -234,6 +233,11 @@ func (d *demo) judge(r *report, kills []kill) error {
 	if n := d.watch.dropped; n > 0 {
 		r.problem("%d events of the agents are missing", n)
 	}
+	if d.watch.total != d.total {
+		r.problem("the source agent counted %d bytes, the source has %d", d.watch.total, d.total)
+	}
+	// Those of a killed process may have been read after the first ones of its successor.
+	slices.SortStableFunc(d.watch.resumes, func(a, b resume) int { return a.at.Compare(b.at) })
 	r.judgeKills(kills, planned, d.watch.resumes, frames, d.total)
 	d.show.say("comparing")
 	result, err := outside.Compare(outside.Comparison{
@@ -253,7 +257,7 @@ func inOrder(frames map[string][]sentFrame) (all []sentFrame) {
 	for _, f := range frames {
 		all = append(all, f...)
 	}
-	slices.SortStableFunc(all, func(a, b sentFrame) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
+	slices.SortStableFunc(all, func(a, b sentFrame) int { return a.at.Compare(b.at) })
 	return all
 }
 

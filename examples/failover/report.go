@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"time"
 )
 
@@ -41,6 +42,8 @@ const successorShare = 0.10
 
 func percent(n, of int64) float64 { return 100 * float64(n) / float64(max(of, 1)) }
 
+func hundredths(x float64) float64 { return math.Round(100*x) / 100 }
+
 func (r *report) problem(format string, args ...any) {
 	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 }
@@ -48,6 +51,7 @@ func (r *report) problem(format string, args ...any) {
 // judgeKills adds what became of the kills, and what is wrong with it. frames are those of each source
 // process by name.
 func (r *report) judgeKills(kills []kill, planned int, resumes []resume, frames map[string][]sentFrame, total int64) {
+	r.Kills = []killReport{}
 	if len(kills) != planned {
 		r.problem("%d of %d kills were carried out", len(kills), planned)
 	}
@@ -63,7 +67,7 @@ func (r *report) judgeKills(kills []kill, planned int, resumes []resume, frames 
 			until = kills[i+1].at
 		}
 		kr := killReport{
-			What: k.what, AtPercent: percent(k.durable, total), ResumedPercent: percent(k.resumed.offset, total),
+			What: k.what, AtPercent: hundredths(percent(k.durable, total)), ResumedPercent: hundredths(percent(k.resumed.offset, total)),
 			Resent: resentFor(k, until, resumes, a), Epoch: k.epoch,
 		}
 		switch k.what {
