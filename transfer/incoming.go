@@ -228,7 +228,7 @@ func (e *Engine) recordOf(in *incoming, a receive.Action) record {
 		if pt.Pos.Offset > 0 {
 			pt.State, pt.Sum = in.points.at(pt.Pos)
 		}
-		return record{Commit: &checkRecord{ID: id, Point: pt, Files: a.Checkpoint.Files, Failures: in.failuresBefore(pt.Pos)}}
+		return record{Commit: &checkRecord{ID: id, Epoch: e.epoch, Point: pt, Files: a.Checkpoint.Files, Failures: in.failuresBefore(pt.Pos)}}
 	case receive.WriteDone:
 		return record{Done: &doneRecord{ID: id, Failures: in.failuresBefore(in.core.Durable())}}
 	case receive.WriteEnd:

@@ -50,6 +50,7 @@ type inRecord struct {
 	Manifest    int64          `json:"manifest"`
 	Files       int            `json:"files"`
 	Bytes       int64          `json:"bytes"`
+	Epoch       uint64         `json:"epoch,omitempty"` // in which Point was written
 	Point       point          `json:"point"`
 	Committed   []receive.File `json:"committed,omitempty"`
 	Answer      stream.Answer  `json:"answer,omitempty"`
@@ -69,6 +70,7 @@ type markRecord struct {
 
 type checkRecord struct {
 	ID       ID             `json:"id"`
+	Epoch    uint64         `json:"epoch"`
 	Point    point          `json:"point"`
 	Files    []receive.File `json:"files,omitempty"`
 	Failures []FileFailure  `json:"failures,omitempty"`
@@ -132,7 +134,7 @@ func (s *state) applyIn(r record) {
 	switch {
 	case r.Commit != nil:
 		if in := s.in[r.Commit.ID]; in != nil {
-			in.Point, in.Committed = r.Commit.Point, r.Commit.Files
+			in.Epoch, in.Point, in.Committed = r.Commit.Epoch, r.Commit.Point, r.Commit.Files
 			in.fail(r.Commit.Failures)
 		}
 	case r.Done != nil:

@@ -123,14 +123,14 @@ func (e *Engine) runWrite(op *writeOp) completion {
 }
 
 // takenOver stops the engine when a part could not be given this epoch's name: a part that is not
-// found under it would count as delivered. That the part is gone meanwhile is no error: a stopped
-// holder has delivered it after the listing.
+// found under it would count as delivered. One that is gone meanwhile is looked for again.
 func (e *Engine) takenOver(now time.Time, in *incoming, file uint32, err error) {
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	gone := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !gone {
 		e.fail(fmt.Errorf("transfer: cannot take a part of %s over: %w", in.rec.ID, err))
 		return
 	}
-	e.stepIn(now, in, receive.Event{Kind: receive.TakenOver, File: file})
+	e.stepIn(now, in, receive.Event{Kind: receive.TakenOver, File: file, Failed: gone})
 }
 
 // tolerate stops the engine only when the fence is lost: a part that cannot be removed costs room.
@@ -232,9 +232,10 @@ func (e *Engine) list(in *incoming) completion {
 			return
 		}
 		parts := make([]receive.Part, len(all))
+		in.found = make([]foundPart, len(all))
 		for i, l := range all {
-			in.found = append(in.found, foundPart{file: l.name.file, dir: l.path, name: l.name.String()})
-			parts[i] = receive.Part{File: l.name.file, Dir: l.dir, Name: uint32(i)}
+			in.found[i] = foundPart{file: l.name.file, dir: l.path, name: l.name.String()}
+			parts[i] = receive.Part{File: l.name.file, Dir: l.dir, Name: uint32(i), Stale: l.name.epoch < in.rec.Epoch}
 		}
 		e.stepIn(now, in, receive.Event{Kind: receive.Listed, Parts: parts})
 	}
@@ -266,7 +267,6 @@ func (e *Engine) reopen(op *writeOp) completion {
 			p.file.Close()
 		}
 		e.tolerate(err)
-		e.tolerate(op.made.tree.remove(op.made.part))
 	} else {
 		in.setPart(pos.File, p)
 	}

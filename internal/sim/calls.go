@@ -19,10 +19,12 @@ func (r *receiver) write(a receive.Action) {
 			r.disk().remove(r.disk().part(a.File, epoch))
 		case receive.TakeOver:
 			// A late one fails: what it would rename has another name by now, or none.
-			if n := r.disk().nodes[a.Name]; n.seen().where == asPart && epoch == r.epoch {
+			n := r.disk().nodes[a.Name]
+			gone := n.seen().where != asPart || epoch != r.epoch
+			if !gone {
 				n.move(entryState{asPart, epoch})
 			}
-			return receive.Event{Kind: receive.TakenOver, File: a.File}
+			return receive.Event{Kind: receive.TakenOver, File: a.File, Failed: gone}
 		case receive.RemovePart:
 			if n := r.disk().nodes[a.Name]; n.seen().where == asPart && n.seen().epoch <= epoch {
 				r.disk().remove(n)

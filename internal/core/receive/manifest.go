@@ -1,6 +1,7 @@
 package receive
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
@@ -100,10 +101,13 @@ func (t *Transfer) listed(now time.Time, parts []Part, buf []Action) []Action {
 	if t.phase != Repairing {
 		return buf
 	}
+	if !t.looked && t.misses(parts) {
+		t.looked = true
+		return append(buf, Action{Kind: List})
+	}
 	kept := make(map[uint32]bool)
 	for _, p := range parts {
-		wanted := t.isCommitted(p.File) || p.File == t.durable.File && t.durable.Offset > 0
-		if wanted && !p.Stale && !kept[p.File] {
+		if t.wanted(p) && !kept[p.File] {
 			kept[p.File] = true
 			t.left++
 			t.enter(p.Dir)
@@ -115,11 +119,34 @@ func (t *Transfer) listed(now time.Time, parts []Part, buf []Action) []Action {
 	return t.takenOver(now, buf)
 }
 
+// wanted says that a part is that of a committed file, or of the unfinished one.
+func (t *Transfer) wanted(p Part) bool {
+	return !p.Stale && (t.isCommitted(p.File) || p.File == t.durable.File && t.durable.Offset > 0)
+}
+
+// misses says that a committed file has no part in the list. It may have been delivered. Or a stopped
+// holder woke and gave the part its own epoch's name while the directory was read, which may then
+// have shown neither name (readdir(3)); it makes one late call, so a second look finds the part.
+func (t *Transfer) misses(parts []Part) bool {
+	for _, f := range t.check.files {
+		if !slices.ContainsFunc(parts, func(p Part) bool { return p.File == f.Index && t.wanted(p) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // takenOver goes on once every part has this epoch's name. No file may be given its own name
-// before: its part would be missed under the new name, and count as delivered.
+// before: its part would be missed under the new name, and count as delivered. For the same reason
+// a part that was gone when its turn came is looked for again: a stopped holder that woke may have
+// given it the name of its own epoch, or have delivered it.
 func (t *Transfer) takenOver(now time.Time, buf []Action) []Action {
 	if t.phase != Repairing || t.left > 0 {
 		return buf
+	}
+	if t.slipped {
+		t.slipped = false
+		return append(buf, Action{Kind: List})
 	}
 	if len(t.check.files) == 0 {
 		return t.resume(buf)

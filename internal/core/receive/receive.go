@@ -63,7 +63,7 @@ const (
 	RecordWritten                      // a journal record is written
 	RecordSynced                       // and durable
 	Listed                             // Parts: what lies in the directories of this transfer
-	TakenOver                          // File: its part has this epoch's name
+	TakenOver                          // File, Failed: its part has this epoch's name, or was gone
 	Reopened                           // Failed: the part of the unfinished file is not there
 	DrainStarted                       // make durable what is there
 )

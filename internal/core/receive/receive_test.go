@@ -169,6 +169,7 @@ func TestJournalSaysThatAFileBeginsAnew(t *testing.T) {
 // successor. Given the name, an empty file was delivered a second time.
 func TestStalePartIsNeverTakenForACommittedFile(t *testing.T) {
 	s := restored(t, stream.Pos{File: 2}, File{Index: 1})
+	s.step(Event{Kind: Listed, Parts: []Part{{File: 1, Stale: true}}}).wants(List)
 	s.step(Event{Kind: Listed, Parts: []Part{{File: 1, Stale: true}}}).wants(RemovePart, Rename)
 }
 
@@ -275,4 +276,26 @@ func TestPartWhoseNameIsTakenStaysUntilTheJournalSaysSo(t *testing.T) {
 	s.step(Event{Kind: Renamed, File: 1, Failed: true}).wants(WriteDone)
 	s.step(Event{Kind: RecordWritten}).wants(SyncRecord)
 	s.step(Event{Kind: RecordSynced}).wants(Remove)
+}
+
+// A stopped holder that wakes may give a part the name of its own epoch after the successor has
+// listed it. The successor found nothing under the old name, took the file for delivered, and removed
+// the part in the end.
+func TestPartThatSlippedAwayIsLookedForAgain(t *testing.T) {
+	s := restored(t, stream.Pos{File: 2}, File{Index: 1})
+	s.step(Event{Kind: Listed, Parts: []Part{{File: 1, Name: 0}}}).wants(TakeOver)
+	s.step(Event{Kind: TakenOver, File: 1, Failed: true}).wants(List)
+	s.step(Event{Kind: Listed, Parts: []Part{{File: 1, Name: 1}}}).wants(TakeOver)
+	s.step(Event{Kind: TakenOver, File: 1}).wants(Rename)
+}
+
+// A part that is renamed while the directory is read may be missing from the list under both names.
+func TestCommittedFileCountsAsDeliveredAfterASecondLook(t *testing.T) {
+	s := restored(t, stream.Pos{File: 2}, File{Index: 1})
+	s.step(Event{Kind: Listed}).wants(List)
+	s.step(Event{Kind: Listed, Parts: []Part{{File: 1}}}).wants(TakeOver)
+
+	s = restored(t, stream.Pos{File: 2}, File{Index: 1})
+	s.step(Event{Kind: Listed}).wants(List)
+	s.step(Event{Kind: Listed}).wants(Rename)
 }

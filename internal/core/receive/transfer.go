@@ -69,6 +69,9 @@ type Transfer struct {
 	check  checkpoint
 	record record
 	left   int // parts to be taken over, directories of the manifest to be made or synced
+
+	looked  bool // a list without the part of a committed file was asked for again
+	slipped bool // a part was gone when it was to be taken over
 }
 
 // NewOpened makes a transfer that was just announced.
@@ -151,6 +154,7 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		buf = t.listed(now, e.Parts, buf)
 	case TakenOver:
 		t.left--
+		t.slipped = t.slipped || e.Failed
 		buf = t.takenOver(now, buf)
 	case Reopened:
 		buf = t.reopened(e, buf)
