@@ -46,7 +46,6 @@ type watch struct {
 	durable    int64
 	progressed time.Time // when durable last grew
 	completed  time.Time
-	delivered  bool // the destination has completed it
 	resumes    []resume
 	actives    []activation
 	standing   map[string]bool // children that wait for the lock
@@ -85,8 +84,6 @@ func (w *watch) note(who string, e event) {
 		w.actives = append(w.actives, activation{at: e.Time, who: who, epoch: e.Epoch})
 	case e.Transfer != nil && e.Transfer.Sending:
 		w.sending(e.Transfer)
-	case e.Transfer != nil && e.Transfer.Kind == transfer.EventCompleted:
-		w.delivered = true
 	}
 }
 
