@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,9 +28,10 @@ type Engine struct {
 
 	// owned by the loop
 	state    *state
-	journal  *journal // once started, used by the journal lane alone
-	rotating bool     // of the journal lane: a rotation is on its way
-	out      map[ID]*outgoing
+	journal  *journal         // once started, used by the journal lane alone
+	rotating bool             // of the journal lane: a rotation is on its way
+	out      map[ID]*outgoing // all, also ended ones
+	live     map[ID]*outgoing // those that have not ended
 	in       map[ID]*incoming
 	run      *run
 	control  *inFrame // the control frame that waits to be settled
@@ -43,6 +45,7 @@ type Engine struct {
 	writer  *lane[writeOp]
 	syncer  *lane[syncOp]
 	scribe  *lane[journalOp]
+	readers sync.WaitGroup // of ended transfers, on their way out
 	buffers chan *outFrame
 
 	once    sync.Once
@@ -72,7 +75,7 @@ func Open(ctx context.Context, dir string, f Fence, o Options) (*Engine, error) 
 	}
 	e := &Engine{
 		opt: o, fence: f, epoch: f.Epoch(),
-		out: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{},
+		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{},
 		calls: make(chan func()), frames: make(chan *inFrame), done: newMailbox[completion](),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
 		running: make(chan struct{}, 1),
@@ -104,7 +107,36 @@ func (e *Engine) openFiles(dir string) (err error) {
 	if e.journal, e.state, err = openJournal(e.dir, e.epoch); err != nil {
 		return err
 	}
-	return e.loadTransfers()
+	if err := e.loadTransfers(); err != nil {
+		return err
+	}
+	return e.sweepState()
+}
+
+// sweepState removes what no transfer needs from the state directory: lists of a Submit that did not
+// come to its end, temporary files, lists of ended transfers.
+func (e *Engine) sweepState() error {
+	needed := map[string]bool{}
+	for _, o := range e.live {
+		needed[o.rec.manifestName()], needed[o.rec.sourcesName()] = true, true
+	}
+	for id := range e.in {
+		needed[manifestPath(id)] = true
+	}
+	names, err := e.dir.names(".")
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		ours := strings.HasSuffix(n, ".manifest") || strings.HasSuffix(n, ".sources") || strings.HasSuffix(n, tempSuffix)
+		if !ours || needed[n] {
+			continue
+		}
+		if err := e.dir.remove(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const incarnationFile = "incarnation"
@@ -220,7 +252,7 @@ func (e *Engine) armTimer(timer *time.Timer) {
 			next = t
 		}
 	}
-	for _, o := range e.out {
+	for _, o := range e.live {
 		earlier(o.core.Deadline())
 	}
 	for _, in := range e.in {
@@ -234,7 +266,7 @@ func (e *Engine) armTimer(timer *time.Timer) {
 }
 
 func (e *Engine) tick(now time.Time) {
-	for _, o := range e.out {
+	for _, o := range e.live {
 		if d := o.core.Deadline(); !d.IsZero() && !now.Before(d) {
 			e.stepOut(now, o, tickOut)
 		}
@@ -254,9 +286,10 @@ func (e *Engine) tick(now time.Time) {
 // shutdown ends the lanes. What they report no longer counts.
 func (e *Engine) shutdown() {
 	e.fail(ErrClosed)
-	for _, o := range e.out {
-		o.close()
+	for _, o := range e.live {
+		e.closeReader(o)
 	}
+	e.readers.Wait()
 	e.writer.close()
 	e.syncer.close()
 	e.scribe.close()

@@ -62,9 +62,12 @@ func (e *Engine) loadTransfers() error {
 	for id, rec := range e.state.out {
 		o, err := e.loadOutgoing(rec)
 		if err != nil {
-			return &JournalError{Path: manifestName(id), Reason: err.Error()}
+			return &JournalError{Path: rec.manifestName(), Reason: err.Error()}
 		}
 		e.out[id] = o
+		if rec.Answer == stream.Unknown {
+			e.live[id] = o
+		}
 	}
 	for id, rec := range e.state.in {
 		in := &incoming{rec: rec, parts: map[uint32]*part{}}
@@ -274,7 +277,7 @@ func (e *Engine) forget(in *incoming) {
 	id := in.rec.ID
 	delete(e.in, id)
 	e.syncer.add(syncOp{fn: func() completion {
-		e.dir.remove(manifestPath(id))
+		e.tolerate(e.dir.remove(manifestPath(id)))
 		return nil
 	}})
 }

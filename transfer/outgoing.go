@@ -41,8 +41,10 @@ type outFrame struct {
 	sum  [32]byte
 }
 
-func manifestName(id ID) string { return "out." + id.String() + ".manifest" }
-func sourcesName(id ID) string  { return "out." + id.String() + ".sources" }
+// The two lists of an outgoing transfer carry the epoch of the Submit that wrote them, so that a
+// stopped holder that wakes does not write over those of its successor.
+func (o *outRecord) manifestName() string { return fmt.Sprintf("out.%s.%d.manifest", o.ID, o.Lists) }
+func (o *outRecord) sourcesName() string  { return fmt.Sprintf("out.%s.%d.sources", o.ID, o.Lists) }
 
 func (e *Engine) sendConfig(o *outRecord) send.Config {
 	return send.Config{
@@ -58,7 +60,7 @@ func (e *Engine) loadOutgoing(rec *outRecord) (*outgoing, error) {
 	if rec.Answer != stream.Unknown {
 		return &outgoing{rec: rec, core: send.NewEnded(e.sendConfig(rec), rec.Answer)}, nil
 	}
-	b, err := e.dir.root.ReadFile(manifestName(rec.ID))
+	b, err := e.dir.root.ReadFile(rec.manifestName())
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +75,17 @@ func (e *Engine) newOutgoing(rec *outRecord, m *manifest) *outgoing {
 	return &outgoing{rec: rec, core: send.New(e.sendConfig(rec), rec.Point.Pos), layout: newLayout(m), opened: rec.Point.Pos != stream.Pos{}}
 }
 
-func (o *outgoing) close() {
-	if o.reader != nil {
-		o.reader.lane.close()
-		o.reader.closeFile()
+// closeReader ends the reader without waiting for it: a disk that hangs must not hold up the loop.
+func (e *Engine) closeReader(o *outgoing) {
+	r := o.reader
+	o.reader = nil
+	if r == nil {
+		return
 	}
+	e.readers.Go(func() {
+		r.lane.close()
+		r.closeFile()
+	})
 }
 
 // nextTurns gives the oldest transfers that have not ended their turn on the link.
@@ -86,15 +94,15 @@ func (e *Engine) nextTurns(now time.Time) {
 		return
 	}
 	active := 0
-	for _, o := range e.out {
-		if o.begun && o.core.Phase() != send.Ended {
+	for _, o := range e.live {
+		if o.begun {
 			active++
 		}
 	}
 	for active < maxSources {
 		var first *outgoing
-		for _, o := range e.out {
-			if !o.begun && o.core.Phase() != send.Ended && (first == nil || o.rec.Number < first.rec.Number) {
+		for _, o := range e.live {
+			if !o.begun && (first == nil || o.rec.Number < first.rec.Number) {
 				first = o
 			}
 		}
@@ -120,7 +128,7 @@ func (e *Engine) stepOut(now time.Time, o *outgoing, ev send.Event) {
 func (e *Engine) doOut(o *outgoing, a send.Action) {
 	switch a.Kind {
 	case send.Ask:
-		e.post(o.rec.To, &header{Kind: kindAsk, Transfer: o.rec.ID, Nonce: a.Nonce, Frames: o.rec.Number, Bytes: int64(e.state.lowest(o.rec.To))}, nil, nil)
+		e.post(o.rec.To, &header{Kind: kindAsk, Transfer: o.rec.ID, Nonce: a.Nonce, Frames: o.rec.Number, Bytes: int64(e.lowest(o.rec.To))}, nil, nil)
 	case send.Announce:
 		e.announce(o, a.Nonce)
 	case send.Seek:
@@ -147,7 +155,7 @@ func (e *Engine) announce(o *outgoing, nonce uint64) {
 		e.fail(err)
 		return
 	}
-	e.post(o.rec.To, &header{Kind: kindOpen, Transfer: o.rec.ID, Nonce: nonce, Frames: o.rec.Number, Bytes: int64(e.state.lowest(o.rec.To))}, body, nil)
+	e.post(o.rec.To, &header{Kind: kindOpen, Transfer: o.rec.ID, Nonce: nonce, Frames: o.rec.Number, Bytes: int64(e.lowest(o.rec.To))}, body, nil)
 }
 
 // sendData hands the frame that was just read to the link.
@@ -218,9 +226,10 @@ func (e *Engine) tellOut(o *outgoing, before send.Phase) {
 	case before == send.Sending && after < send.Ending:
 		o.lost = true
 	case after == send.Ended:
-		o.close()
-		o.reader, o.layout = nil, nil
-		e.removeSources(o.rec.ID)
+		e.closeReader(o)
+		o.layout = nil
+		delete(e.live, o.rec.ID)
+		e.removeLists(o.rec)
 		kind := EventCompleted
 		if o.rec.Answer == stream.Refused {
 			kind = EventRefused
@@ -231,12 +240,14 @@ func (e *Engine) tellOut(o *outgoing, before send.Phase) {
 	}
 }
 
-// removeSources removes the two lists of an ended transfer; an error leaves them behind, which
-// costs room and nothing else.
-func (e *Engine) removeSources(id ID) {
+// removeLists removes the two lists of an ended transfer; what an error leaves behind is removed by
+// the next Open.
+func (e *Engine) removeLists(rec *outRecord) {
+	names := []string{rec.manifestName(), rec.sourcesName()}
 	e.syncer.add(syncOp{fn: func() completion {
-		e.dir.remove(manifestName(id))
-		e.dir.remove(sourcesName(id))
+		for _, n := range names {
+			e.tolerate(e.dir.remove(n))
+		}
 		return nil
 	}})
 }
@@ -278,7 +289,7 @@ func (e *Engine) emitAt(o *outgoing, k EventKind, offset int64) {
 }
 
 // writeLists makes manifest and sources durable before the journal speaks of the transfer.
-func (e *Engine) writeLists(id ID, l *listing) (int64, error) {
+func (e *Engine) writeLists(rec *outRecord, l *listing) (int64, error) {
 	m, err := l.manifest.encode()
 	if err != nil {
 		return 0, err
@@ -293,7 +304,7 @@ func (e *Engine) writeLists(id ID, l *listing) (int64, error) {
 	for _, f := range []struct {
 		name string
 		body []byte
-	}{{sourcesName(id), s}, {manifestName(id), m}} {
+	}{{rec.sourcesName(), s}, {rec.manifestName(), m}} {
 		err := e.dir.write(f.name, func(w io.Writer) error {
 			_, err := io.Copy(w, bytes.NewReader(f.body))
 			return err
@@ -303,4 +314,15 @@ func (e *Engine) writeLists(id ID, l *listing) (int64, error) {
 		}
 	}
 	return int64(len(m)), nil
+}
+
+// lowest is the lowest number of an outgoing transfer to that agent that has not ended.
+func (e *Engine) lowest(to string) uint64 {
+	low := e.state.next
+	for _, o := range e.live {
+		if o.rec.To == to && o.rec.Number < low {
+			low = o.rec.Number
+		}
+	}
+	return low
 }

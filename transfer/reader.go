@@ -148,7 +148,7 @@ func (r *reader) stand(pos stream.Pos) {
 
 func (r *reader) open(file uint32) (err error) {
 	if file == 0 {
-		r.file, err = r.e.dir.root.Open(manifestName(r.rec.ID))
+		r.file, err = r.e.dir.root.Open(r.rec.manifestName())
 		return plainError(err)
 	}
 	if r.sources == nil {
@@ -173,7 +173,7 @@ func (r *reader) open(file uint32) (err error) {
 }
 
 func (r *reader) loadSources() error {
-	b, err := r.e.dir.root.ReadFile(sourcesName(r.rec.ID))
+	b, err := r.e.dir.root.ReadFile(r.rec.sourcesName())
 	if err != nil {
 		return plainError(err)
 	}

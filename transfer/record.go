@@ -32,6 +32,7 @@ type outRecord struct {
 	ID       ID            `json:"id"`
 	Number   uint64        `json:"number"` // in this agent's sequence
 	To       string        `json:"to"`
+	Lists    uint64        `json:"lists"`    // epoch in the names of its lists
 	Manifest int64         `json:"manifest"` // bytes
 	Files    int           `json:"files"`
 	Bytes    int64         `json:"bytes"`
@@ -187,15 +188,4 @@ func (s *state) snapshot() []record {
 		rs = append(rs, record{In: in})
 	}
 	return rs
-}
-
-// lowest is the lowest number of an outgoing transfer to that agent whose end is not durable here.
-func (s *state) lowest(to string) uint64 {
-	low := s.next
-	for _, o := range s.out {
-		if o.To == to && o.Answer == stream.Unknown && o.Number < low {
-			low = o.Number
-		}
-	}
-	return low
 }

@@ -162,17 +162,12 @@ func (e *Engine) linkUp(now time.Time, r *run) {
 	for _, in := range e.in {
 		e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})
 	}
-	for _, o := range e.out {
-		if o.core.Phase() == send.Ended {
-			e.stepOut(now, o, send.Event{Kind: send.LinkUp})
-		}
-	}
 	e.nextTurns(now)
 }
 
 func (e *Engine) linkDown(now time.Time) {
 	e.run, e.control = nil, nil
-	for _, o := range e.out {
+	for _, o := range e.live {
 		o.begun = false
 		e.stepOut(now, o, send.Event{Kind: send.LinkDown})
 	}

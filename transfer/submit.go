@@ -28,13 +28,12 @@ func (e *Engine) Submit(ctx context.Context, r Request) (ID, error) {
 	if err != nil {
 		return ID{}, err
 	}
-	size, err := e.writeLists(r.ID, l)
-	if err != nil {
-		return ID{}, err
-	}
 	rec := &outRecord{
-		ID: r.ID, To: r.To, Manifest: size, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
+		ID: r.ID, To: r.To, Lists: e.epoch, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
 		Failed: len(l.failures), Failures: addFailures(nil, l.failures),
+	}
+	if rec.Manifest, err = e.writeLists(rec, l); err != nil {
+		return ID{}, err
 	}
 	durable := make(chan struct{})
 	if err := e.call(ctx, func() { e.admit(rec, &l.manifest, durable) }); err != nil {
@@ -58,7 +57,7 @@ func (e *Engine) admit(rec *outRecord, m *manifest, durable chan struct{}) {
 	}
 	rec.Number = e.state.next
 	o := e.newOutgoing(rec, m)
-	e.out[rec.ID] = o
+	e.out[rec.ID], e.live[rec.ID] = o, o
 	e.record(record{Out: rec}, nil)
 	e.syncJournal(func(now time.Time) {
 		close(durable)
@@ -165,7 +164,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 
 func (e *Engine) startDrain(now time.Time) {
 	e.draining = true
-	for _, o := range e.out {
+	for _, o := range e.live {
 		e.stepOut(now, o, send.Event{Kind: send.DrainStarted})
 	}
 	for _, in := range e.in {
@@ -174,7 +173,7 @@ func (e *Engine) startDrain(now time.Time) {
 }
 
 func (e *Engine) quiet() bool {
-	for _, o := range e.out {
+	for _, o := range e.live {
 		if o.core.Phase() == send.Ending || e.run != nil && !o.core.Quiet() {
 			return false
 		}

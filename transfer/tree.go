@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -150,10 +151,12 @@ func sameFile(root *os.Root, a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(fa, fb)
 }
 
-// write makes a file durable under name by way of a temporary one: written, synced, renamed,
-// directory synced. Each step asks the fence.
+const tempSuffix = ".tmp"
+
+// write makes a file durable under name by way of a temporary one, whose name carries the epoch:
+// written, synced, renamed, directory synced. Each step asks the fence.
 func (t *tree) write(name string, content func(w io.Writer) error) error {
-	temp := name + ".tmp"
+	temp := fmt.Sprintf("%s.%d%s", name, t.fence.Epoch(), tempSuffix)
 	if err := t.remove(temp); err != nil {
 		return err
 	}

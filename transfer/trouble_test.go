@@ -294,24 +294,31 @@ func TestDamagedJournalIsNeverReadAsShorter(t *testing.T) {
 		}
 	}
 	closeEngines(t, e)
-	name := filepath.Join(a.state, "journal.1.1")
-	whole, err := os.ReadFile(name)
+	pristine := t.TempDir()
+	if err := os.CopyFS(pristine, os.DirFS(a.state)); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(filepath.Join(pristine, "journal.1.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	last := strings.LastIndex(string(whole), `{"out"`) - 8 // where the last record begins
 	open := func(content []byte) error {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(pristine)); err != nil {
 			t.Fatal(err)
 		}
-		e, err := transfer.Open(t.Context(), a.state, newLease(1), transfer.Options{Name: "A"})
+		if err := os.WriteFile(filepath.Join(dir, "journal.1.1"), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e, err := transfer.Open(t.Context(), dir, newLease(1), transfer.Options{Name: "A"})
 		if err != nil {
 			return err
 		}
 		closeEngines(t, e)
-		return os.Remove(filepath.Join(a.state, "journal.1.2"))
+		return nil
 	}
-	for n := range whole {
+	for n := 0; n < len(whole); n += 3 {
 		flipped := append([]byte(nil), whole...)
 		flipped[n] ^= 0x40
 		_ = open(flipped[:n]) // torn there: accepted or refused, never a panic
