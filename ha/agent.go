@@ -36,6 +36,9 @@ func New(c Config) (*Agent, error) {
 	}
 	wrong := []error{c.check()}
 	c.setDefaults()
+	if err := c.Transfer.Validate(); c.transfers() && checkName(c.Name) == nil && err != nil {
+		wrong = append(wrong, &ConfigError{Text: "Config.Transfer", Err: err})
+	}
 	a.config = c
 	for _, g := range []struct {
 		field string

@@ -54,6 +54,14 @@ func TestNewReportsEverythingThatIsWrongAtOnce(t *testing.T) {
 	}
 }
 
+func TestNewRefusesTransferOptionsThatCannotWork(t *testing.T) {
+	_, err := New(Config{Name: "SRC", StateDir: "state", MQ: mqconn.Config{Dialer: noDialer{}, Endpoints: []string{"x"}},
+		Transfer: transfer.Options{ReadRoots: []string{"not/absolute"}, CreditFrames: 1}})
+	if ExitCode(err) != 78 || !strings.Contains(err.Error(), "not/absolute") || !strings.Contains(err.Error(), "CreditFrames") {
+		t.Errorf("got %v (exit %d)", err, ExitCode(err))
+	}
+}
+
 func TestNewFillsInDefaults(t *testing.T) {
 	a, err := New(Config{Name: "SRC", StateDir: "state", MQ: mqconn.Config{Dialer: noDialer{}, Endpoints: []string{"x"}},
 		Transfer: transfer.Options{ReadRoots: []string{"/"}}})

@@ -120,8 +120,8 @@ func (e *Engine) sweepState() error {
 	for _, o := range e.live {
 		needed[o.rec.manifestName()], needed[o.rec.sourcesName()] = true, true
 	}
-	for id := range e.in {
-		needed[manifestPath(id)] = true
+	for id, in := range e.in {
+		needed[manifestPath(id)] = in.layout != nil
 	}
 	names, err := e.dir.names(".")
 	if err != nil {

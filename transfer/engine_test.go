@@ -203,3 +203,24 @@ func TestDirectoryArrivesIdentical(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestNothingIsLeftBehind: after a transfer has ended, and after one that was never recorded.
+func TestNothingIsLeftBehind(t *testing.T) {
+	a, b := newAgent(t, "A"), newAgent(t, "B")
+	writeFile(t, a.read, "x", 1000, 0o600)
+	s := submitAndWait(t, a, b, nil)
+	if s.State != transfer.Completed {
+		t.Fatalf("status %+v", s)
+	}
+	for _, name := range []string{"out.00.1.manifest", "out.00.1.sources", "journal.1.1.1.tmp"} {
+		writeFile(t, a.state, name, 10, 0o600)
+	}
+	for _, ag := range []*agent{a, b} {
+		closeEngines(t, ag.open(t, 2, nil))
+		for name := range facts(t, ag.state) {
+			if name != "./" && name != "incarnation" && name != "journal.2.1" {
+				t.Errorf("agent %s: %s is left", ag.name, name)
+			}
+		}
+	}
+}
