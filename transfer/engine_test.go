@@ -95,10 +95,8 @@ func writeFile(t *testing.T, dir, name string, size int, mode fs.FileMode) {
 		t.Fatal(err)
 	}
 	b := make([]byte, size)
-	rnd := rand.New(rand.NewPCG(uint64(size), uint64(len(name))))
-	for i := range b {
-		b[i] = byte(rnd.Uint32())
-	}
+	seed := sha256.Sum256([]byte(name))
+	rand.NewChaCha8(seed).Read(b)
 	if err := os.WriteFile(p, b, mode); err != nil {
 		t.Fatal(err)
 	}
