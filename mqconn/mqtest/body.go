@@ -27,8 +27,12 @@ func (b *body) retain() *body {
 	return b
 }
 
+// release gives a reference back. One too many would hand the memory of a message to another one.
 func (b *body) release() {
-	if b.refs.Add(-1) == 0 && b.pool != nil {
+	switch n := b.refs.Add(-1); {
+	case n < 0:
+		panic("mqtest: the body of a message was released twice")
+	case n == 0 && b.pool != nil:
 		b.pool.Put(b)
 	}
 }

@@ -82,7 +82,7 @@ func TestContractOverTCP(t *testing.T) {
 func (r rig) waiting(c mqconn.Transport, o mqconn.GetOptions) <-chan getResult {
 	r.Helper()
 	if o.Wait == 0 {
-		o.Wait = patience
+		o.Wait = time.Hour // so that a waiter that is not woken hangs the test
 	}
 	result := make(chan getResult, 1)
 	before := r.qm.Waiting("A")

@@ -24,7 +24,6 @@ type messageLog struct {
 	ended   bool
 	wake    chan struct{} // capacity 1
 	stopped chan struct{} // closed when the goroutine has ended
-	crashed chan struct{} // closed by kill
 
 	// The rest belongs to the goroutine.
 	file      *os.File
@@ -54,7 +53,7 @@ const logName = "messages.log"
 func newLog(dir string, live map[uint64]*message) (*messageLog, error) {
 	l := &messageLog{
 		dir: dir, live: live, pending: newBatch(),
-		wake: make(chan struct{}, 1), stopped: make(chan struct{}), crashed: make(chan struct{}),
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	for number, m := range live {
 		l.numbers.Store(max(l.numbers.Load(), number))
@@ -146,14 +145,8 @@ func (l *messageLog) run() {
 	}
 }
 
-// flush writes one batch, unless the queue manager was killed before it came to that.
+// flush writes one batch.
 func (l *messageLog) flush(b *batch) {
-	select {
-	case <-l.crashed:
-		b.reason = mqrc.ConnectionBroken
-		return
-	default:
-	}
 	if l.failed == nil {
 		l.failed = l.writeBatch(b)
 	}
@@ -254,9 +247,9 @@ func (l *messageLog) close() error {
 	return nil
 }
 
-// kill ends it as a crash does: what is not durable yet never becomes so, and nobody is told that it is.
+// kill ends it as a crash does, for everybody whose call has not been answered yet: from now on nothing
+// is written any more. What was under way may have become durable or not.
 func (l *messageLog) kill() {
-	close(l.crashed)
 	l.end()
 	_ = l.file.Close()
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -98,9 +97,6 @@ func wantDepth(tb testing.TB, qm *mqtest.QueueManager, queue string, want int) {
 		tb.Fatalf("depth of %s: %d, %v, want %d", queue, n, err, want)
 	}
 }
-
-// patience bounds waits that end by themselves when the code is right.
-const patience = 10 * time.Second
 
 // awaitWaiting returns when n gets wait on queue.
 func awaitWaiting(qm *mqtest.QueueManager, queue string, n int) {

@@ -273,7 +273,7 @@ func (q *QueueManager) stop(killed bool) error {
 	if !killed {
 		close(q.stopping)
 	} else if q.log != nil {
-		q.log.kill() // first, so that nothing becomes durable of what the ends below back out
+		q.log.kill() // first: the ends below back out, and a crash does not count that
 	}
 	for _, s := range q.connected() {
 		s.end()

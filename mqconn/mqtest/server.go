@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
 )
 
@@ -100,6 +100,7 @@ type link struct {
 	reader  *bufio.Reader
 	session *session
 	silence time.Duration // after which the client counts as gone; zero: never
+	leaving atomic.Bool   // in MQDISC, which is still to be answered
 
 	reading chan struct{} // capacity 1: the right to read
 }
@@ -128,6 +129,9 @@ const lastWords = time.Second
 // hangUp makes both goroutines end. While the queue manager stops in order a get that waits still
 // answers 2162, so that only reading ends then.
 func (l *link) hangUp() {
+	if l.leaving.Load() {
+		return
+	}
 	select {
 	case <-l.qm.stopping:
 		_ = l.conn.SetReadDeadline(time.Unix(1, 0))
@@ -324,10 +328,10 @@ func (c *callBuffer) finish(h header, r mqrc.Reason, n int, body []byte) error {
 	return c.answer(h, r, c.frame[:headerLength+n], body)
 }
 
-// disconnect answers before it ends the session, which closes the socket.
+// disconnect answers when the handles are released: a client that has disconnected may count on that.
 func (c *callBuffer) disconnect(h header) error {
-	r := c.session.call(mqconn.VerbDisconnect, 0, "", func() mqrc.Reason { return c.session.unit.commit(c.qm) })
-	if err := c.finish(h, r, 0, nil); err != nil {
+	c.leaving.Store(true)
+	if err := c.finish(h, c.session.disconnect(), 0, nil); err != nil {
 		return err
 	}
 	return errDisconnected
