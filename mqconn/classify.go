@@ -1,6 +1,7 @@
 package mqconn
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/mqha/mqha/mqconn/mqrc"
@@ -152,6 +153,12 @@ var rules = []rule{
 // that it does not know is taken for a broken connection, since a connection that is made again
 // costs little and one that is trusted wrongly costs messages.
 func Classify(f Fault) Class {
+	switch { // what the transport knows better than the reason tells
+	case errors.Is(f.Err, ErrNotExclusive):
+		return Fatal
+	case errors.Is(f.Err, ErrReopen):
+		return Retry
+	}
 	for _, r := range rules {
 		if r.fits(f) {
 			if f.Syncpoint && r.class == Retry && isPut(f.Verb) {

@@ -2,6 +2,7 @@ package mqconn
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,6 +49,9 @@ func TestClassify(t *testing.T) {
 		{"stopping under a commit", Fault{Verb: VerbCommit, Reason: mqrc.QMgrStopping}, OutcomeUnknown},
 		{"unknown reason under a put", Fault{Verb: VerbPut, Reason: 9999, CompletionCode: 2}, OutcomeUnknown},
 		{"unknown reason under an open", Fault{Verb: VerbOpen, Reason: 9999, CompletionCode: 2}, Retry},
+		{"a queue that others can open too", Fault{Verb: VerbOpen, CompletionCode: 2, Err: ErrNotExclusive}, Fatal},
+		{"a buffer that is fixed with the connection", Fault{Verb: VerbGet, Reason: mqrc.TruncatedMsgFailed, Syncpoint: true,
+			Err: fmt.Errorf("5 bytes: %w", ErrReopen)}, Retry},
 		{"unknown warning", Fault{Verb: VerbGet, Reason: 9999, CompletionCode: 1}, MessageFault},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -117,10 +121,18 @@ func TestErrorSaysWhatAPersonNeeds(t *testing.T) {
 			"mqconn: MQCONNX at qma(1414): completion code 2, reason 2035 MQRC_NOT_AUTHORIZED: check user, authorities, channel authentication, TLS and queue definitions"},
 		{c.classify(ErrStuck, VerbCommit, "qma(1414)", "", true),
 			"mqconn: MQCMIT at qma(1414): mqconn: the call did not return from the MQ client: it is not known whether the call took effect"},
+		{c.classify(&Fault{Verb: VerbOpen, CompletionCode: 2, Err: ErrNotExclusive}, VerbOpen, "qma(1414)", "MQHA.B.IN", true),
+			"mqconn: MQOPEN queue MQHA.B.IN at qma(1414): mqconn: the queue can be shared, define it with DEFSOPT(EXCL) NOSHARE: " +
+				"check user, authorities, channel authentication, TLS and queue definitions"},
+		{c.classify(&Fault{Verb: VerbGet, CompletionCode: 2, Reason: mqrc.TruncatedMsgFailed, Err: ErrReopen}, VerbGet, "qma(1414)", "A", true),
+			"mqconn: MQGET queue A at qma(1414): completion code 2, reason 2080 MQRC_TRUNCATED_MSG_FAILED: mqconn: the connection has to be made again"},
 	} {
 		if got := x.err.Error(); got != x.want {
 			t.Errorf("\n got %s\nwant %s", got, x.want)
 		}
+	}
+	if e := c.classify(&Fault{Verb: VerbOpen, Err: ErrNotExclusive}, VerbOpen, "a", "Q", true); !errors.Is(e, ErrNotExclusive) {
+		t.Errorf("%v has lost what the transport said", e)
 	}
 	var f *Fault
 	if e := c.classify(fault(VerbPut, mqrc.QFull), VerbPut, "a", "Q", true); !errors.As(e, &f) || f.Queue != "Q" || !f.Syncpoint {

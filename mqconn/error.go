@@ -48,6 +48,9 @@ func (e *Error) Error() string {
 	switch {
 	case errors.Is(e.cause, ErrSessionEnded), e.cause != nil && !errors.As(e.cause, &f):
 		fmt.Fprintf(&b, ": %v", e.cause)
+	case f != nil:
+		b.WriteString(": ")
+		b.WriteString(f.what())
 	default:
 		fmt.Fprintf(&b, ": completion code %d, reason %s", e.CompletionCode, e.Reason)
 	}

@@ -131,11 +131,40 @@ type Fault struct {
 	Bindings       bool // local bindings: 2058 means something else there
 	Syncpoint      bool // the call was inside a unit of work
 	Connected      bool // this Connector has had a good connection before; set by the Connector
+
+	// Err is what the transport has to say beyond the reason, such as ErrNotExclusive; mostly nil.
+	Err error
 }
 
 func (f *Fault) Error() string {
 	if f.Queue == "" {
-		return fmt.Sprintf("%s: completion code %d, reason %s", f.Verb, f.CompletionCode, f.Reason)
+		return fmt.Sprintf("%s: %s", f.Verb, f.what())
 	}
-	return fmt.Sprintf("%s %s: completion code %d, reason %s", f.Verb, f.Queue, f.CompletionCode, f.Reason)
+	return fmt.Sprintf("%s %s: %s", f.Verb, f.Queue, f.what())
 }
+
+// what tells the reason, and what the transport adds. A transport that refuses something itself has
+// no reason of the queue manager to tell.
+func (f *Fault) what() string {
+	if f.Err != nil && f.Reason == mqrc.None {
+		return f.Err.Error()
+	}
+	text := fmt.Sprintf("completion code %d, reason %s", f.CompletionCode, f.Reason)
+	if f.Err != nil {
+		text += ": " + f.Err.Error()
+	}
+	return text
+}
+
+// Unwrap gives Err.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// ErrNotExclusive is in the Fault of a Hold whose Transport cannot ask for exclusive input
+// (Info.ExclusiveOpen is false) on a queue that others could open too. It is of class Fatal: the
+// queue has to be defined with DEFSOPT(EXCL) or NOSHARE.
+var ErrNotExclusive = errors.New("mqconn: the queue can be shared, define it with DEFSOPT(EXCL) NOSHARE")
+
+// ErrReopen is in the Fault of a call that will succeed on a new connection only, such as a get of
+// a message that is longer than a buffer which is fixed for the life of a connection. Whatever its
+// reason, it is of class Retry: the Session ends, and the next one can make the call.
+var ErrReopen = errors.New("mqconn: the connection has to be made again")
