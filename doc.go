@@ -1,24 +1,23 @@
 // Package mqha is the map of a library for highly available file-transfer agents on IBM MQ. It has no
 // code of its own; each package below answers one question and can be used alone.
 //
-//	                   your program:  ha.Main(ha.Config{...})
-//	                             |
-//	+----------------------------v----------------------------+
-//	|  ha       how one instance becomes the active one,      |
-//	|           works, and gives way to the next              |
-//	+----+--------------+---------------+----------------+----+
-//	     |              |               |                |
-//	 lockfile       resource        transfer          mqconn
-//	 who is         what must       files that        a connection
-//	 active:        be online,      arrive once,      that follows
-//	 a lock, a      in which        whole, and go     the queue
-//	 lease, an      order, and      on where they     manager
-//	 epoch          when to move    were                 |
-//	                                    |                |
-//	                          transfer/mqlink -----------+
-//	                          frames over queues         |
-//	                                                     |
-//	      mqconn/jms20, for IBM MQ        mqconn/mqtest, a queue manager for tests
+//	                 your program: ha.Main(ha.Config{...})
+//	                                   |
+//	+----------------------------------v-----------------------------------+
+//	|  ha         how one instance becomes the active one, works, and      |
+//	|             gives way to the next                                    |
+//	+-----+----------------+-----------------+-----------------+-----------+
+//	      |                |                 |                 |
+//	  lockfile         resource          transfer           mqconn
+//	  who is           what must be      files that         a connection
+//	  active: a lock,  online, in which  arrive once and    that follows
+//	  a lease,         order, and when   whole, and go on   the queue
+//	  an epoch         to move           where they were    manager
+//	                                         |                 |
+//	                                   transfer/mqlink --------+
+//	                                   frames over queues      |
+//	                                                           |
+//	              mqconn/jms20: IBM MQ     mqconn/mqtest: a queue manager for tests
 //
 // Imports run downward only. Packages lockfile, resource, transfer and mqconn know nothing of each
 // other; transfer/mqlink joins two of them and ha joins all. What decides in them are state machines
