@@ -178,7 +178,7 @@ func TestStalePartIsNeverTakenForACommittedFile(t *testing.T) {
 func TestConfirmationIsSettledWhenItIsDurable(t *testing.T) {
 	s := &story{t: t, core: NewOver(testConfig, stream.Completed), now: time.Unix(1, 0)}
 	s.step(Event{Kind: Confirmed}).wants(WriteForget)
-	s.step(Event{Kind: LinkUp}).wants()
+	s.step(Event{Kind: LinkUp}).wants(Nudge)
 	s.step(Event{Kind: Confirmed}).wants() // again, by the new link
 	s.step(Event{Kind: RecordWritten}).wants(SyncRecord)
 	s.step(Event{Kind: RecordSynced}).wants(Forgotten, Settle)
@@ -298,4 +298,12 @@ func TestCommittedFileCountsAsDeliveredAfterASecondLook(t *testing.T) {
 	s = restored(t, stream.Pos{File: 2}, File{Index: 1})
 	s.step(Event{Kind: Listed}).wants(List)
 	s.step(Event{Kind: Listed}).wants(Rename)
+}
+
+// A receiver that came to its end without a link had said its last word to nobody. The sender found
+// out only when it asked about data that stayed unacknowledged, after five seconds.
+func TestReceiverThatEndedWithoutALinkAsksToBeAsked(t *testing.T) {
+	s := &story{t: t, core: NewOver(testConfig, stream.Completed), now: time.Unix(1, 0)}
+	s.step(Event{Kind: LinkUp}).wants(Nudge)
+	s.step(Event{Kind: Asked, Nonce: 1}).wants(SendEnd)
 }

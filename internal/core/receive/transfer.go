@@ -139,7 +139,7 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		buf = t.confirmed(buf)
 	case LinkUp:
 		t.up, t.nudged, t.settle = true, false, false
-		if t.phase == Taking || t.phase == Loading {
+		if t.phase == Taking || t.phase == Loading || t.phase == Over {
 			buf = t.nudge(buf)
 		}
 	case Written:
