@@ -1,6 +1,7 @@
 package transfer_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,10 +9,14 @@ import (
 	"github.com/mqha/mqha/transfer"
 )
 
-// BenchmarkTransfer moves one file between two engines in one process, durably, with SHA-256 on
-// both sides.
+// BenchmarkTransfer moves files between two engines in one process, durably, with SHA-256 on both
+// sides.
 func BenchmarkTransfer(b *testing.B) {
-	const size = 256 << 20
+	b.Run("256MiB", func(b *testing.B) { benchmark(b, 1, 256<<20) })
+	b.Run("2000x16KiB", func(b *testing.B) { benchmark(b, 2000, 16<<10) })
+}
+
+func benchmark(b *testing.B, files, size int) {
 	dir := b.TempDir()
 	var engines [2]*transfer.Engine
 	for i, name := range []string{"A", "B"} {
@@ -31,12 +36,17 @@ func BenchmarkTransfer(b *testing.B) {
 		engines[i] = e
 	}
 	source := filepath.Join(dir, "source")
-	if err := os.WriteFile(source, make([]byte, size), 0o600); err != nil {
+	if err := os.Mkdir(source, 0o700); err != nil {
 		b.Fatal(err)
+	}
+	for i := range files {
+		if err := os.WriteFile(filepath.Join(source, fmt.Sprint(i)), make([]byte, size), 0o600); err != nil {
+			b.Fatal(err)
+		}
 	}
 	la, lb := transfer.Pipe()
 	defer runOver(b, engines[0], engines[1], la, lb)()
-	b.SetBytes(size)
+	b.SetBytes(int64(files * size))
 	b.ReportAllocs()
 	for b.Loop() {
 		id, err := engines[0].Submit(b.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: source, Destination: "got"}}})
@@ -46,8 +56,10 @@ func BenchmarkTransfer(b *testing.B) {
 		if s, err := engines[0].Wait(b.Context(), id); err != nil || s.Failed > 0 {
 			b.Fatalf("%+v, %v", s, err)
 		}
-		if err := os.Remove(filepath.Join(dir, "B.files", "got")); err != nil {
+		b.StopTimer()
+		if err := os.RemoveAll(filepath.Join(dir, "B.files", "got")); err != nil {
 			b.Fatal(err)
 		}
+		b.StartTimer()
 	}
 }
