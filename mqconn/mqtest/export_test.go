@@ -2,16 +2,6 @@ package mqtest
 
 import "github.com/mqha/mqha/mqconn"
 
-// Waiting counts the gets that wait on a queue.
-func (q *QueueManager) Waiting(queue string) int {
-	q.mu.Lock()
-	local := q.objects.queues[queue]
-	q.mu.Unlock()
-	local.mu.Lock()
-	defer local.mu.Unlock()
-	return len(local.waiters)
-}
-
 // ConnectFrame is the first frame of a client.
 func ConnectFrame() []byte {
 	b := TCP{}.request(mqconn.DialOptions{})

@@ -1,0 +1,140 @@
+package conformance
+
+import (
+	"bytes"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// rig is a row's test and what it tests.
+type rig struct {
+	*testing.T
+	Target
+}
+
+// patience bounds waits that end by themselves when the transport is right.
+const patience = 10 * time.Second
+
+func (r rig) dial(transacted bool) mqconn.Transport {
+	r.Helper()
+	c, err := r.Dialer.Dial(r.Context(), mqconn.DialOptions{Endpoint: r.Endpoint, Role: "test", Transacted: transacted})
+	if err != nil {
+		r.Fatal(err)
+	}
+	closed := &closeOnce{Transport: c}
+	r.Cleanup(func() { _ = closed.Close() }) // the connection may be broken on purpose
+	return closed
+}
+
+// closeOnce keeps a row that closes its connection itself within the contract.
+type closeOnce struct {
+	mqconn.Transport
+	closed bool
+}
+
+func (c *closeOnce) Close() error {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	return c.Transport.Close()
+}
+
+func (r rig) put(c mqconn.Transport, queue, text string, persistent bool) mqconn.ID {
+	r.Helper()
+	m := mqconn.Message{Body: []byte(text), Persistent: persistent}
+	if err := c.Put(mqconn.Address{Queue: queue}, &m); err != nil {
+		r.Fatal(err)
+	}
+	return m.ID
+}
+
+// get expects text as the next message, or none for "".
+func (r rig) get(c mqconn.Transport, queue, text string) mqconn.Message {
+	r.Helper()
+	var m mqconn.Message
+	err := c.Get(queue, &m, mqconn.GetOptions{})
+	r.judge("got", m, err, text)
+	return m
+}
+
+func (r rig) browse(c mqconn.Transport, queue string, next bool, text string) {
+	r.Helper()
+	var m mqconn.Message
+	err := c.Browse(queue, &m, next)
+	r.judge("browsed", m, err, text)
+}
+
+func (r rig) judge(did string, m mqconn.Message, err error, want string) {
+	r.Helper()
+	switch {
+	case want == "" && errors.Is(err, mqconn.ErrNoMessage):
+	case want == "" && err == nil:
+		r.Fatalf("%s %q, want nothing", did, m.Body)
+	case err != nil:
+		r.Fatalf("%s %v, want %q", did, err, want)
+	case !bytes.Equal(m.Body, []byte(want)):
+		r.Fatalf("%s %d bytes %.40q, want %.40q", did, len(m.Body), m.Body, want)
+	}
+}
+
+func (r rig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r rig) mqsc(script string) {
+	r.Helper()
+	r.must(r.QueueManager.MQSC(script))
+}
+
+func (r rig) wantReason(err error, want mqrc.Reason) {
+	r.Helper()
+	var f *mqconn.Fault
+	if !errors.As(err, &f) || f.Reason != want {
+		r.Fatalf("got %v, want reason %s", err, want)
+	}
+	if f.CompletionCode != 2 {
+		r.Fatalf("completion code %d of %v", f.CompletionCode, err)
+	}
+}
+
+func (r rig) wantDepth(queue string, want int) {
+	r.Helper()
+	if n, err := r.QueueManager.Depth(queue); err != nil || n != want {
+		r.Fatalf("depth of %s: %d, %v, want %d", queue, n, err, want)
+	}
+}
+
+type getResult struct {
+	mqconn.Message
+	err error
+}
+
+// waiting starts a get from queue A that has to wait, in slices as the contract has it, and returns
+// when the queue manager sees n of them.
+func (r rig) waiting(n int, c mqconn.Transport, o mqconn.GetOptions) <-chan getResult {
+	r.Helper()
+	o.Wait = mqconn.MaxSlice
+	result := make(chan getResult, 1)
+	go func() {
+		var m mqconn.Message
+		begun := time.Now()
+		err := mqconn.ErrNoMessage
+		for errors.Is(err, mqconn.ErrNoMessage) && time.Since(begun) < patience {
+			err = c.Get("A", &m, o)
+		}
+		result <- getResult{m, err}
+	}()
+	for r.QueueManager.Waiting("A") < n {
+		runtime.Gosched() // what is awaited is work of others, not the clock
+	}
+	return result
+}
