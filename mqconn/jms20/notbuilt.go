@@ -8,8 +8,7 @@ import (
 	"github.com/mqha/mqha/mqconn"
 )
 
-// New returns an error that wraps mqconn.ErrNotBuilt and tells how a transport would be built in.
+// New returns an error that wraps mqconn.ErrNotBuilt and tells how the transport is built in.
 func New(o Options) (mqconn.Dialer, error) {
-	return nil, fmt.Errorf("mqconn/jms20: %w: it needs CGO_ENABLED=1, the IBM MQ client and -tags ibmmq; "+
-		"and this version does not contain the adapter yet", mqconn.ErrNotBuilt)
+	return nil, fmt.Errorf("mqconn/jms20: %w: build with CGO_ENABLED=1, the IBM MQ client and -tags ibmmq", mqconn.ErrNotBuilt)
 }

@@ -1,3 +1,5 @@
+//go:build !ibmmq || !cgo
+
 package jms20_test
 
 import (
@@ -9,7 +11,7 @@ import (
 	"github.com/mqha/mqha/mqconn/jms20"
 )
 
-func TestNewSaysHowToBuildAndThatTheAdapterIsMissing(t *testing.T) {
+func TestNewSaysHowToBuild(t *testing.T) {
 	d, err := jms20.New(jms20.Options{QueueManager: "QMA"})
 	if d != nil {
 		t.Errorf("dialer %v: a program would wait for a connection that cannot come", d)
@@ -17,9 +19,7 @@ func TestNewSaysHowToBuildAndThatTheAdapterIsMissing(t *testing.T) {
 	if !errors.Is(err, mqconn.ErrNotBuilt) {
 		t.Fatalf("error %v does not wrap ErrNotBuilt", err)
 	}
-	for _, want := range []string{"-tags ibmmq", "does not contain the adapter yet"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("error %q does not say %q", err, want)
-		}
+	if !strings.Contains(err.Error(), "-tags ibmmq") {
+		t.Errorf("error %q does not say how to build", err)
 	}
 }

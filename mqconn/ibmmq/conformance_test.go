@@ -1,0 +1,51 @@
+//go:build ibmmq && cgo
+
+package ibmmq_test
+
+import (
+	"net"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/ibmmq"
+	"github.com/mqha/mqha/mqconn/mqtest"
+	"github.com/mqha/mqha/mqconn/mqtest/conformance"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start starts a queue manager and gives a Dialer and the endpoint to it.
+func start(tb testing.TB, mqsc string, o ibmmq.Options) (*mqtest.QueueManager, mqconn.Dialer, string) {
+	tb.Helper()
+	qm := mqtest.New(tb, mqtest.Options{MQSC: conformance.Definitions + mqsc})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := qm.Serve(l); err != nil {
+		tb.Fatal(err)
+	}
+	if o.Channel == "" {
+		o.Channel = mqtest.DefaultChannel
+	}
+	if o.User == "" {
+		o.User, o.Password = "mqha", "secret"
+	}
+	d, err := ibmmq.New(o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return qm, d, l.Addr().String()
+}
+
+func TestConformance(t *testing.T) {
+	skipped := conformance.Run(t, func(t *testing.T) conformance.Target {
+		qm, d, endpoint := start(t, "", ibmmq.Options{QueueManager: "QM1"})
+		return conformance.Target{QueueManager: qm, Dialer: d, Endpoint: endpoint}
+	})
+	if len(skipped) != 0 {
+		t.Errorf("skipped %q: this transport does everything", skipped)
+	}
+}

@@ -1,0 +1,157 @@
+//go:build ibmmq && cgo
+
+package jms20
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ibm-messaging/mq-golang-jms20/jms20subset"
+	mqi "github.com/ibm-messaging/mq-golang/v5/ibmmq"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+func (t *transport) Get(queue string, m *mqconn.Message, o mqconn.GetOptions) error {
+	return t.growing(queue, func() (int, error) {
+		length, err := t.get(queue, m, o)
+		o.Wait = 0 // for a second time: the message is there, or was
+		return length, err
+	})
+}
+
+// get opens another handle for a message chosen by identifier: the library ties the choice to the
+// consumer. The length is that of a message that did not fit (2080).
+func (t *transport) get(queue string, m *mqconn.Message, o mqconn.GetOptions) (int, error) {
+	selector, known := "", o.CorrelationID
+	switch none := (mqconn.ID{}); {
+	case o.ID != none && o.CorrelationID != none:
+		return 0, refuse(mqconn.VerbGet, queue, mqrc.MatchOptionsError,
+			errors.New("mq-golang-jms20 gets by message or by correlation identifier, not by both"))
+	case o.ID != none:
+		selector = fmt.Sprintf("JMSMessageID = '%x'", o.ID[:])
+	case o.CorrelationID != none:
+		selector = fmt.Sprintf("JMSCorrelationID = '%x'", o.CorrelationID[:])
+	}
+	if selector == "" {
+		c, err := t.consumer(queue)
+		if err != nil {
+			return 0, err
+		}
+		return t.receive(c, queue, m, o.Wait, known)
+	}
+	c, err := t.open(queue, selector)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	return t.receive(c, queue, m, o.Wait, known)
+}
+
+func (t *transport) receive(c jms20subset.JMSConsumer, queue string, m *mqconn.Message, wait time.Duration, known mqconn.ID) (int, error) {
+	at := mqconn.Fault{Verb: mqconn.VerbGet, Queue: queue, Syncpoint: t.dialed.Transacted}
+	if err := t.gone(at); err != nil {
+		return 0, err
+	}
+	var got jms20subset.Message
+	var ex jms20subset.JMSException
+	if wait > 0 {
+		// Rounded up: Receive takes 0 for "without end".
+		got, ex = c.Receive(int32((min(wait, mqconn.MaxSlice) + time.Millisecond - 1) / time.Millisecond))
+	} else {
+		got, ex = c.ReceiveNoWait()
+	}
+	if ex == nil && got != nil {
+		t.unit = t.dialed.Transacted
+	}
+	return t.received(got, ex, at, m, known)
+}
+
+// received judges what a get or a browse gave.
+func (t *transport) received(got jms20subset.Message, ex jms20subset.JMSException, at mqconn.Fault, m *mqconn.Message, known mqconn.ID) (int, error) {
+	err := t.fault(ex, at)
+	switch {
+	case err == nil && got == nil:
+		return 0, mqconn.ErrNoMessage
+	case err == nil:
+		if err := fill(m, got, known); err != nil {
+			at.CompletionCode, at.Reason, at.Err = mqi.MQCC_FAILED, mqrc.UnexpectedError, err
+			return 0, &at
+		}
+		return 0, nil
+	case reason(err) == mqrc.TruncatedMsgFailed:
+		if l, ok := ex.(interface{ GetMessageLength() int }); ok {
+			return l.GetMessageLength(), err
+		}
+		return 0, err
+	case warning(err) && t.dialed.Transacted:
+		// The queue manager gave the message with a warning, and the library drops it then.
+		// The end of the Session backs it out.
+		at.CompletionCode, at.Reason, at.Err = mqi.MQCC_WARNING, reason(err), mqconn.ErrReopen
+		t.unit = true
+		return 0, &at
+	}
+	return 0, err
+}
+
+// Browse begins anew, for the first message, with another browser: the library's goes forward only.
+func (t *transport) Browse(queue string, m *mqconn.Message, next bool) error {
+	if b := t.browsers[queue]; b != nil && !next {
+		b.Close()
+		delete(t.browsers, queue)
+	}
+	return t.growing(queue, func() (int, error) { return t.browse(queue, m) })
+}
+
+func (t *transport) browse(queue string, m *mqconn.Message) (int, error) {
+	at := mqconn.Fault{Verb: mqconn.VerbOpen, Queue: queue}
+	if err := t.gone(at); err != nil {
+		return 0, err
+	}
+	b := t.browsers[queue]
+	if b == nil {
+		var ex jms20subset.JMSException
+		if b, ex = t.context.CreateBrowser(t.context.CreateQueue(queue)); ex != nil {
+			return 0, t.fault(ex, at)
+		}
+		t.browsers[queue] = b
+	}
+	all, ex := b.GetEnumeration()
+	if ex != nil {
+		return 0, t.fault(ex, at)
+	}
+	at.Verb = mqconn.VerbGet
+	got, ex := all.GetNext()
+	return t.received(got, ex, at, m, mqconn.ID{})
+}
+
+// growing makes a call whose message may not fit the receive buffer, whose size the library fixes
+// with the connection. Then the buffer of the Dialer's next connections becomes large enough, and
+// this connection is made again, if it holds nothing that would be lost by that: no unit of work, no
+// queue, no place in a queue that is browsed. If it does, ErrReopen lets the Session do it.
+func (t *transport) growing(queue string, call func() (length int, err error)) error {
+	length, err := call()
+	if reason(err) != mqrc.TruncatedMsgFailed || length == 0 {
+		return err
+	}
+	at := mqconn.Fault{Verb: mqconn.VerbGet, CompletionCode: mqi.MQCC_FAILED, Reason: mqrc.TruncatedMsgFailed, Queue: queue,
+		Bindings: t.info.Bindings, Syncpoint: t.dialed.Transacted}
+	if length > t.info.MaxMessage {
+		at.Err = fmt.Errorf("the message has %d bytes, Options.MaxMessage is %d", length, t.info.MaxMessage)
+		return &at
+	}
+	t.dialer.grow(length)
+	if t.unit || len(t.held) > 0 || len(t.browsers) > 0 {
+		at.Err = fmt.Errorf("the message has %d bytes, for which the receive buffer will be large enough: %w", length, mqconn.ErrReopen)
+		return &at
+	}
+	t.context.Close()
+	if err := t.connect(); err != nil {
+		t.broken = mqrc.HConnError
+		return err
+	}
+	_, err = call()
+	return err
+}
