@@ -28,8 +28,8 @@ var rooms = []room{
 	{path: "mqconn/mqrc"},
 	{path: "mqconn/mqtest", may: []string{"mqconn", "mqconn/mqrc"}},
 	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest"}},
-	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc"}},
-	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}, optional: true},
+	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc", "mqconn/ibmmq"}}, // the MQCNO is the same
+	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}},
 	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream"}},
 	{path: "transfer/mqlink", may: []string{"transfer", "mqconn"}},
 	{path: "ha", may: []string{
