@@ -13,6 +13,8 @@ type body struct {
 	refs atomic.Int32
 	pool *sync.Pool // nil: too large to be kept
 	data []byte
+	// properties of the message, which its length does not count
+	properties []byte
 }
 
 // newBody makes a body of data, with one reference and no pool.
@@ -63,7 +65,7 @@ func (p *bodies) take(n int) *body {
 	if !ok {
 		b = &body{pool: pool, data: make([]byte, 1<<bit+bodyHeadroom)}
 	}
-	b.data = b.data[:n]
+	b.data, b.properties = b.data[:n], nil
 	b.refs.Store(1)
 	return b
 }

@@ -29,10 +29,21 @@ type channel struct {
 	maxLength    int
 	heartbeat    int // seconds; zero: none
 	maxInstances int
+	cipher       string // SSLCIPH; empty: no TLS
+	certificate  bool   // SSLCAUTH(REQUIRED): the client must show one
+}
+
+// admits plays TLS by names alone: nothing is encrypted here. A client without a cipher on a channel
+// that has one, or without the certificate that it asks for, sees what IBM MQ's client would (2393).
+func (c *channel) admits(r connectRequest) mqrc.Reason {
+	if c.cipher != "" && (r.cipher == "" || c.certificate && r.label == "") {
+		return mqrc.SSLInitializationError
+	}
+	return mqrc.None
 }
 
 // Attributes of SYSTEM.DEF.SVRCONN as IBM MQ ships it.
-var defaultChannel = channel{maxLength: 4 << 20, heartbeat: 300, maxInstances: 999999999}
+var defaultChannel = channel{maxLength: 4 << 20, heartbeat: 300, maxInstances: 999999999, certificate: true}
 
 const channelNameLength = 20 // MQ_CHANNEL_NAME_LENGTH
 
@@ -91,7 +102,7 @@ var (
 	queueIgnored = names("DESCR USAGE TRIGGER NOTRIGGER TRIGTYPE TRIGDATA TRIGDPTH TRIGMPRI PROCESS INITQ BOTHRESH BOQNAME " +
 		"HARDENBO NOHARDENBO RETINTVL DISTL QDEPTHHI QDEPTHLO QDPHIEV QDPLOEV QDPMAXEV QSVCIEV QSVCINT NPMCLASS SCOPE " +
 		"PROPCTL DEFREADA DEFPRESP DEFBIND CLUSTER CLUSNL STATQ MONQ ACCTQ CUSTOM")
-	channelIgnored = names("DESCR TRPTYPE SHARECNV MAXINSTC MCAUSER SSLCIPH SSLCAUTH SSLPEER CERTLABL KAINT DISCINT SCYEXIT " +
+	channelIgnored = names("DESCR TRPTYPE SHARECNV MAXINSTC MCAUSER SSLPEER CERTLABL KAINT DISCINT SCYEXIT " +
 		"SENDEXIT RCVEXIT COMPHDR COMPMSG MONCHL CONNAME XMITQ LOCLADDR SHORTRTY SHORTTMR LONGRTY LONGTMR NPMSPEED BATCHSZ " +
 		"BATCHINT BATCHHB SEQWRAP CONVERT MRRTY MRTMR PUTAUT USEDLQ QMNAME USERID PASSWORD")
 	qmgrIgnored = names("DESCR DEADQ CHLAUTH CONNAUTH MAXUMSGS MAXHANDS PSMODE CHAD AUTHOREV STRSTPEV CONFIGEV CHLEV SSLKEYR " +
@@ -374,6 +385,10 @@ func (o *objects) defineChannel(c command) error {
 			ch.heartbeat, err = w.number(0, 999999)
 		case "MAXINST":
 			ch.maxInstances, err = w.number(0, 999999999)
+		case "SSLCIPH":
+			ch.cipher = w.value
+		case "SSLCAUTH":
+			ch.certificate, err = w.choice("REQUIRED", "OPTIONAL")
 		default:
 			err = o.rest(c, w, channelIgnored)
 		}

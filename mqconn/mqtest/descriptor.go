@@ -33,8 +33,10 @@ type (
 // Offsets of the fields in use.
 const (
 	mdVersion      = 4
+	mdReport       = 8
 	mdMsgType      = 12
 	mdExpiry       = 16
+	mdFeedback     = 20
 	mdEncoding     = 24
 	mdCodedCharSet = 28
 	mdFormat       = 32
@@ -46,6 +48,7 @@ const (
 	mdReplyToQ     = 100
 	mdReplyToQMgr  = 148
 	mdUserID       = 196
+	mdPutApplType  = 272
 	mdPutApplName  = 276
 	mdPutDate      = 304
 	mdPutTime      = 312

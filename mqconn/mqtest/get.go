@@ -130,6 +130,10 @@ func (g *retrieval) look() (*message, mqrc.Reason) {
 	}
 	m.body.retain()
 	r := mqrc.None
+	if len(m.body.data) > g.maxLength { // the channel cannot carry it, whatever the buffer
+		m.body.release()
+		return nil, mqrc.DataLengthError
+	}
 	if len(m.body.data) > g.limit {
 		if r = mqrc.TruncatedMsgFailed; g.options&gmoAcceptTruncated != 0 {
 			r = mqrc.TruncatedMsgAccepted
@@ -149,6 +153,7 @@ func (g *retrieval) settle(m *message, r mqrc.Reason) (*message, mqrc.Reason) {
 	}
 	if g.options&gmoSyncpoint != 0 || g.options&gmoSyncpointIfPersistent != 0 && m.persistent {
 		g.unit.gets = append(g.unit.gets, m)
+		g.report(m, confirmDelivery, true)
 		return m, r
 	}
 	if failed := g.qm.log.write(nil, []*message{m}); failed != mqrc.None {
@@ -157,6 +162,7 @@ func (g *retrieval) settle(m *message, r mqrc.Reason) (*message, mqrc.Reason) {
 		return nil, failed
 	}
 	m.queue.remove(m)
+	g.report(m, confirmDelivery, false)
 	m.body.release() // the queue's own reference; the caller has another
 	return m, r
 }

@@ -1,6 +1,9 @@
 package mqtest
 
-import "github.com/mqha/mqha/mqconn/mqrc"
+import (
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
 
 // Values of the public MQI (cmqc.h), as IBM documents them under "IBM MQ constants".
 const (
@@ -10,6 +13,7 @@ const (
 	ooBrowse         = 0x00000008
 	ooOutput         = 0x00000010
 	ooInquire        = 0x00000020
+	ooSet            = 0x00000040
 	ooFailQuiescing  = 0x00002000
 
 	ooInput = ooInputAsQDef | ooInputShared | ooInputExclusive
@@ -20,6 +24,7 @@ const (
 	pmoNewCorrelID   = 0x00000080
 	pmoSetAllContext = 0x00000800
 	pmoFailQuiescing = 0x00002000
+	pmoAsyncResponse = 0x00010000
 
 	gmoWait                  = 0x00000001
 	gmoSyncpoint             = 0x00000002
@@ -44,20 +49,24 @@ const (
 	waitUnlimited     = -1
 	typeDatagram      = 8
 	highestPriority   = 9
-
-	inquireDepth           = 3
-	inquireInhibitGet      = 9
-	inquireInhibitPut      = 10
-	inquireMaxMsgLength    = 13
-	inquireMaxDepth        = 15
-	inquireOpenInputCount  = 17
-	inquireOpenOutputCount = 18
+	applicationUnix   = 6 // MQAT_UNIX
+	typeReport        = 4 // MQMT_REPORT
 )
 
 // Reason codes that package mqrc does not name, because a program that uses this library never meets them.
 const (
 	notOpenForBrowse mqrc.Reason = 2036
+	notOpenForSet    mqrc.Reason = 2040
+	wrongOption      mqrc.Reason = 2045 // MQRC_OPTION_NOT_VALID_FOR_TYPE
 	selectorError    mqrc.Reason = 2067
+
+	inhibitValueError mqrc.Reason = 2020
+)
+
+// Verbs that package mqconn does not name for the same reason.
+const (
+	verbSet    mqconn.Verb = "MQSET"
+	verbStatus mqconn.Verb = "MQSTAT"
 )
 
 // completion is the MQCC that goes with a reason: truncated-but-accepted is the one warning that

@@ -24,17 +24,24 @@ type Options struct {
 	Dir string
 	// MQSC is loaded at the start, after what Dir holds: use REPLACE.
 	MQSC string
+	// Users and their passwords. A client that gives a password must give one of these pairs, or is
+	// refused with 2035; one that gives none is not checked (CHCKCLNT(OPTIONAL)). Nil: nobody is checked.
+	Users map[string]string
+	// Latency is waited before each answer over TCP, as a network would; default none.
+	Latency time.Duration
 }
 
 // QueueManager is a running queue manager.
 type QueueManager struct {
-	name   string
-	ids    atomic.Uint64
-	faults faults
-	bodies bodies
-	dir    string
-	lock   *os.File    // of dir
-	log    *messageLog // nil: no Dir
+	name    string
+	users   map[string]string
+	latency time.Duration
+	ids     atomic.Uint64
+	faults  faults
+	bodies  bodies
+	dir     string
+	lock    *os.File    // of dir
+	log     *messageLog // nil: no Dir
 
 	quiesced    chan struct{}
 	stopping    chan struct{}
@@ -61,6 +68,8 @@ func Start(o Options) (*QueueManager, error) {
 	}
 	q := &QueueManager{
 		name:     o.Name,
+		users:    o.Users,
+		latency:  o.Latency,
 		quiesced: make(chan struct{}),
 		stopping: make(chan struct{}),
 		ended:    make(chan struct{}),
@@ -183,7 +192,11 @@ type connectRequest struct {
 	queueManager string // empty: any
 	application  string
 	user         string
-	channel      string // empty: in process
+	password     string // empty: none given
+	channel      string // empty: in process, or local bindings
+	cipher       string // empty: no TLS
+	label        string // of the client's certificate; empty: none
+	longest      int    // message that the client takes; zero: as the channel
 	hangUp       func()
 	gone         func() bool
 }
@@ -212,10 +225,19 @@ func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 		if channel == nil {
 			return nil, mqrc.UnknownChannelName
 		}
+		if r := channel.admits(c); r != mqrc.None {
+			return nil, r
+		}
 		limit = min(limit, channel.maxLength)
 		if q.instances(c.channel) >= channel.maxInstances {
 			return nil, mqrc.ChannelNotAvailable
 		}
+	}
+	if password, known := q.users[c.user]; c.password != "" && q.users != nil && (!known || password != c.password) {
+		return nil, mqrc.NotAuthorized
+	}
+	if c.longest > 0 {
+		limit = min(limit, c.longest)
 	}
 	q.last++
 	s := &session{
@@ -242,10 +264,18 @@ func (q *QueueManager) forget(s *session) {
 	delete(q.sessions, s)
 }
 
+// bindingsHeartbeat stands in for what local bindings do not have: a process that ends is noticed at
+// once there, and so it is here, because its socket closes.
+const bindingsHeartbeat = 5
+
+// heartbeat is that of a channel, in seconds.
 func (q *QueueManager) heartbeat(channel string) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.objects.channels[channel].heartbeat
+	if ch := q.objects.channels[channel]; ch != nil {
+		return ch.heartbeat
+	}
+	return bindingsHeartbeat
 }
 
 func (q *QueueManager) maxMessageLength() int {

@@ -68,7 +68,11 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	}
 	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
 	putText(o[:], pmoResolvedQM, queueNameLength, s.qm.name)
-	return s.place(q, m, syncpoint)
+	if r := s.place(q, m, syncpoint); r != mqrc.None {
+		return r
+	}
+	s.report(m, confirmArrival, syncpoint)
+	return mqrc.None
 }
 
 // place puts m on q. A persistent message outside syncpoint is hidden until it is durable.
@@ -119,22 +123,36 @@ func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reas
 		d.setID(mdCorrelID, s.qm.newID())
 	}
 	if options&pmoSetAllContext == 0 {
-		utc := now.UTC()
-		putText(d[:], mdUserID, userIDLength, s.user)
-		putText(d[:], mdPutApplName, applNameLength, s.application)
-		putText(d[:], mdPutDate, 8, utc.Format("20060102"))
-		putText(d[:], mdPutTime, 8, utc.Format("150405")+hundredths(utc))
+		s.setContext(d)
 	}
 	if getText(d[:], mdReplyToQ, queueNameLength) != "" && getText(d[:], mdReplyToQMgr, queueNameLength) == "" {
 		putText(d[:], mdReplyToQMgr, queueNameLength, s.qm.name)
 	}
 	putLong(d[:], mdBackoutCount, 0)
+	if getLong(d[:], mdCodedCharSet) == charSetOfQueueManager {
+		putLong(d[:], mdCodedCharSet, utf8CharSet)
+	}
 	m := &message{md: *d, body: b, persistent: persistence == 1}
 	if expiry > 0 {
 		m.expires = now.Add(time.Duration(expiry) * expiryUnit)
 	}
 	return m, mqrc.None
 }
+
+// setContext says who put a message, and when.
+func (s *session) setContext(d *md) {
+	utc := time.Now().UTC()
+	putText(d[:], mdUserID, userIDLength, s.user)
+	putLong(d[:], mdPutApplType, applicationUnix)
+	putText(d[:], mdPutApplName, applNameLength, s.application)
+	putText(d[:], mdPutDate, 8, utc.Format("20060102"))
+	putText(d[:], mdPutTime, 8, utc.Format("150405")+hundredths(utc))
+}
+
+const (
+	charSetOfQueueManager = 0    // MQCCSI_Q_MGR
+	utf8CharSet           = 1208 // the coded character set of this queue manager
+)
 
 // expiryUnit is the unit of MQMD.Expiry.
 const expiryUnit = 100 * time.Millisecond

@@ -12,13 +12,13 @@ import (
 // The file begins with logMagic. A record is the length and the CRC32C of its contents, 32 bits each, little-endian, and
 // its contents: operations, one after the other.
 const (
-	logMagic     = "MQTLOG1\n"
+	logMagic     = "MQTLOG2\n"
 	recordHeader = 8
-	putHeader    = 1 + 8 + 8 + 8 + queueNameLength + mdLength + 4
+	putHeader    = 1 + 8 + 8 + 8 + queueNameLength + mdLength + 4 + 4
 )
 
 const (
-	opPut     = 1 // number, sequence, expiry, queue, MQMD, length, body
+	opPut     = 1 // number, sequence, expiry, queue, MQMD, length of properties, length, properties, body
 	opGet     = 2 // number
 	opBackout = 3 // number
 )
@@ -36,7 +36,7 @@ func (r *record) begin(extra int) {
 }
 
 func (r *record) put(m *message) {
-	r.begin(putHeader + len(m.body.data))
+	r.begin(putHeader + len(m.body.properties) + len(m.body.data))
 	b := append(r.data, opPut)
 	b = binary.LittleEndian.AppendUint64(b, m.logged)
 	b = binary.LittleEndian.AppendUint64(b, m.sequence)
@@ -49,12 +49,14 @@ func (r *record) put(m *message) {
 	putText(name[:], 0, queueNameLength, m.queue.name)
 	b = append(b, name[:]...)
 	b = append(b, m.md[:]...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(m.body.properties)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(m.body.data)))
+	b = append(b, m.body.properties...)
 	r.data = append(b, m.body.data...)
 }
 
 func (m *message) logLength() int64 {
-	return int64(recordHeader + putHeader + len(m.body.data))
+	return int64(recordHeader + putHeader + len(m.body.properties) + len(m.body.data))
 }
 
 func (r *record) get(number uint64)     { r.number(opGet, number) }
@@ -127,11 +129,12 @@ func apply(live map[uint64]recovered, b []byte) error {
 			if len(b) < putHeader {
 				return errRecord
 			}
-			m, n := decodePut(number, b)
+			m, body, n := decodePut(number, b)
 			if n > len(b) {
 				return errRecord
 			}
-			m.body = newBody(slices.Clone(b[putHeader:n]))
+			m.body = newBody(slices.Clone(b[body:n]))
+			m.body.properties = slices.Clone(b[putHeader:body])
 			live[number] = m
 			b = b[n:]
 			continue
@@ -149,13 +152,14 @@ func apply(live map[uint64]recovered, b []byte) error {
 	return nil
 }
 
-// decodePut reads everything but the body, and says where that ends.
-func decodePut(number uint64, b []byte) (recovered, int) {
-	m := &message{logged: number, persistent: true, sequence: binary.LittleEndian.Uint64(b[9:])}
+// decodePut reads everything but properties and body, and says where the body begins and ends.
+func decodePut(number uint64, b []byte) (m recovered, body, end int) {
+	m.message = &message{logged: number, persistent: true, sequence: binary.LittleEndian.Uint64(b[9:])}
 	if expires := int64(binary.LittleEndian.Uint64(b[17:])); expires != 0 {
 		m.expires = time.Unix(0, expires)
 	}
 	copy(m.md[:], b[25+queueNameLength:])
-	n := putHeader + int(binary.LittleEndian.Uint32(b[putHeader-4:]))
-	return recovered{message: m, queueName: getText(b, 25, queueNameLength)}, n
+	m.queueName = getText(b, 25, queueNameLength)
+	body = putHeader + int(binary.LittleEndian.Uint32(b[putHeader-8:]))
+	return m, body, body + int(binary.LittleEndian.Uint32(b[putHeader-4:]))
 }

@@ -117,19 +117,20 @@ func (o *objects) script() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.channels)) {
 		c := o.channels[name]
-		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) REPLACE\n",
-			name, c.maxLength, c.heartbeat, c.maxInstances)
+		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) SSLCIPH('%s') SSLCAUTH(%s) REPLACE\n",
+			name, c.maxLength, c.heartbeat, c.maxInstances, c.cipher, pick(c.certificate, "REQUIRED", "OPTIONAL"))
 	}
 	return b.String()
 }
 
-func (a attributes) String() string {
-	pick := func(yes bool, ifYes, ifNo string) string {
-		if yes {
-			return ifYes
-		}
-		return ifNo
+func pick(yes bool, ifYes, ifNo string) string {
+	if yes {
+		return ifYes
 	}
+	return ifNo
+}
+
+func (a attributes) String() string {
 	return fmt.Sprintf("MAXDEPTH(%d) MAXMSGL(%d) DEFPRTY(%d) PUT(%s) GET(%s) %s DEFSOPT(%s) DEFPSIST(%s) MSGDLVSQ(%s)",
 		a.maxDepth, a.maxLength, a.defPriority,
 		pick(a.putInhibited, "DISABLED", "ENABLED"), pick(a.getInhibited, "DISABLED", "ENABLED"),

@@ -2,6 +2,7 @@ package mqtest
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync"
@@ -177,12 +178,22 @@ func (l *link) connect() bool {
 	if _, err := readInto(l.reader, h.rest(), b); err != nil {
 		return false
 	}
-	channel := getText(b, queueNameLength+cnoLength, channelNameLength)
+	next := queueNameLength + cnoLength
+	take := func(length int) string {
+		next += length
+		return getText(b, next-length, length)
+	}
+	channel, user, password := take(channelNameLength), take(userLength), take(userLength)
+	cipher, label := take(cipherLength), take(labelLength)
 	s, r := l.qm.connect(connectRequest{
 		queueManager: getText(b, 0, queueNameLength),
 		application:  getText(b, queueNameLength+cnoApplName, applNameLength),
 		channel:      channel,
-		user:         getText(b, queueNameLength+cnoLength+channelNameLength, userLength),
+		user:         user,
+		password:     password,
+		cipher:       cipher,
+		label:        label,
+		longest:      int(getLong(b, next)),
 		hangUp:       l.hangUp,
 		gone:         func() bool { return hungUp(l.conn) },
 	})
@@ -293,6 +304,8 @@ func (c *callBuffer) next() error {
 		return c.open(h)
 	case wireInquire:
 		return c.inquire(h)
+	case wireSet:
+		return c.set(h)
 	case wireClose:
 		if _, err := readInto(c.reader, h.rest(), c.frame[:4]); err != nil {
 			return err
@@ -309,6 +322,10 @@ func (c *callBuffer) next() error {
 		return c.finish(h, c.session.commit(), 0, nil)
 	case wireBackout:
 		return c.finish(h, c.session.backout(), 0, nil)
+	case wireStatus:
+		sts, r := c.session.status()
+		copy(c.frame[headerLength:], sts[:])
+		return c.finish(h, r, stsLength, nil)
 	case wireDisconnect:
 		return c.disconnect(h)
 	default:
@@ -323,9 +340,32 @@ func (c *callBuffer) finish(h header, r mqrc.Reason, n int, body []byte) error {
 		return net.ErrClosed
 	}
 	if completion(r) == 2 && h.verb != wireGet {
-		n = 0
+		n, body = 0, nil
 	}
+	c.delay()
+	h.flags = 0
 	return c.answer(h, r, c.frame[:headerLength+n], body)
+}
+
+// delay waits before an answer, as a network would.
+func (l *link) delay() {
+	if l.qm.latency == 0 {
+		return
+	}
+	timer := time.NewTimer(l.qm.latency)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.qm.ended:
+	}
+}
+
+// finishWithProperties answers an MQGET whose message has properties, for a client that asked for them.
+func (c *callBuffer) finishWithProperties(h header, r mqrc.Reason, properties, body []byte) error {
+	c.delay()
+	frame := append([]byte(nil), c.frame[:headerLength+getLength]...)
+	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(properties)))
+	return c.answer(h, r, append(frame, properties...), body)
 }
 
 // disconnect answers when the handles are released: a client that has disconnected may count on that.
@@ -357,9 +397,8 @@ func (c *callBuffer) put(h header) error {
 	if err != nil {
 		return err
 	}
-	b := c.qm.bodies.take(left)
-	if _, err := readInto(c.reader, left, b.data); err != nil {
-		b.release()
+	b, err := c.receive(h, left)
+	if err != nil {
 		return err
 	}
 	var r mqrc.Reason
@@ -368,9 +407,51 @@ func (c *callBuffer) put(h header) error {
 	} else {
 		r = c.session.put(h.object, &c.md, &c.pmo, b)
 	}
+	if c.pmo.options()&pmoAsyncResponse != 0 && r != mqrc.ConnectionBroken {
+		c.session.noteAsync(r, c.putQueue(h), &c.md, &c.pmo)
+		return nil
+	}
 	n := headerLength + copy(c.frame[headerLength:], c.md[:])
 	copy(c.frame[n:], c.pmo[:])
 	return c.finish(h, r, putLength, nil)
+}
+
+// receive reads the properties and the body of a message.
+func (c *callBuffer) receive(h header, left int) (*body, error) {
+	var properties []byte
+	if h.flags&flagProperties != 0 {
+		var length [4]byte
+		var err error
+		if left, err = readInto(c.reader, left, length[:]); err != nil {
+			return nil, err
+		}
+		n := int(binary.LittleEndian.Uint32(length[:]))
+		if n > left {
+			return nil, &frameError{"properties longer than their frame"}
+		}
+		properties = make([]byte, n)
+		if left, err = readInto(c.reader, left, properties); err != nil {
+			return nil, err
+		}
+	}
+	b := c.qm.bodies.take(left)
+	if _, err := readInto(c.reader, left, b.data); err != nil {
+		b.release()
+		return nil, err
+	}
+	b.properties = properties
+	return b, nil
+}
+
+// putQueue names the queue that a put was for.
+func (c *callBuffer) putQueue(h header) string {
+	if h.verb == wirePut1 {
+		return c.od.address().Queue
+	}
+	if open := c.session.handles[h.object]; open != nil && open.queue != nil {
+		return open.queue.name
+	}
+	return ""
 }
 
 func (c *callBuffer) get(h header) error {
@@ -392,26 +473,54 @@ func (c *callBuffer) get(h header) error {
 	putLong(c.frame[:], n, int32(len(b.data)))
 	data := b.data[:min(room, len(b.data))]
 	if r == mqrc.TruncatedMsgFailed {
-		data = nil
+		return c.finish(h, r, getLength, nil)
+	}
+	if h.flags&flagProperties != 0 && len(b.properties) > 0 {
+		return c.finishWithProperties(h, r, b.properties, data)
 	}
 	return c.finish(h, r, getLength, data)
 }
 
-func (c *callBuffer) inquire(h header) error {
+// selectors reads the arguments of MQINQ and MQSET.
+func (c *callBuffer) selectors(h header) ([]int32, error) {
 	if h.rest() > 4*mostSelectors || h.rest()%4 != 0 {
-		return &frameError{"selectors out of range"}
+		return nil, &frameError{"selectors out of range"}
 	}
 	b := c.frame[headerLength : headerLength+h.rest()]
 	if _, err := readInto(c.reader, h.rest(), b); err != nil {
-		return err
+		return nil, err
 	}
 	selectors := make([]int32, len(b)/4)
 	for i := range selectors {
 		selectors[i] = getLong(b, 4*i)
 	}
-	values, r := c.session.inquire(h.object, selectors)
-	for i, v := range values {
-		putLong(b, 4*i, v)
+	return selectors, nil
+}
+
+func (c *callBuffer) inquire(h header) error {
+	selectors, err := c.selectors(h)
+	if err != nil {
+		return err
 	}
-	return c.finish(h, r, 4*len(values), nil)
+	values, texts, r := c.session.inquire(h.object, selectors)
+	for i, v := range values {
+		putLong(c.frame[headerLength:], 4*i, v)
+	}
+	b := make([]byte, len(texts)*queueNameLength)
+	for i, text := range texts {
+		putText(b, i*queueNameLength, queueNameLength, text)
+	}
+	return c.finish(h, r, 4*len(values), b)
+}
+
+func (c *callBuffer) set(h header) error {
+	arguments, err := c.selectors(h)
+	if err != nil {
+		return err
+	}
+	half := len(arguments) / 2
+	if 2*half != len(arguments) {
+		return &frameError{"a value for each selector"}
+	}
+	return c.finish(h, c.session.set(h.object, arguments[:half], arguments[half:]), 0, nil)
 }

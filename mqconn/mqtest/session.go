@@ -28,11 +28,12 @@ type session struct {
 	handles    map[int32]*handle
 	lastHandle int32
 	unit       unit
+	async      asyncPuts
 }
 
-// A handle is an open queue.
+// A handle is an open object.
 type handle struct {
-	queue   *queue
+	queue   *queue // nil: the queue manager itself
 	options int32
 	input   bool
 	cursor  cursor
@@ -47,7 +48,7 @@ func (s *session) call(verb mqconn.Verb, object int32, queue string, work func()
 		return r
 	}
 	defer s.leave()
-	if h := s.handles[object]; h != nil {
+	if h := s.handles[object]; h != nil && h.queue != nil {
 		queue = h.queue.name
 	}
 	fault := s.qm.faults.next(verb, queue)
@@ -133,15 +134,11 @@ func (s *session) open(d *od, options int32) (number int32, reason mqrc.Reason) 
 		if s.qm.quiescing() && options&ooFailQuiescing != 0 {
 			return mqrc.QMgrQuiescing
 		}
-		if options&(ooInput|ooBrowse|ooOutput|ooInquire) == 0 {
+		if options&(ooInput|ooBrowse|ooOutput|ooInquire|ooSet) == 0 {
 			return mqrc.OptionsError
 		}
-		q, r := s.resolve(d, options)
-		if r != mqrc.None {
-			return r
-		}
-		h := &handle{queue: q, options: options, input: options&ooInput != 0}
-		if r := q.admit(h); r != mqrc.None {
+		h := &handle{options: options, input: options&ooInput != 0}
+		if r := s.openObject(h, d); r != mqrc.None {
 			return r
 		}
 		s.lastHandle++ // never used again, so that a stale handle is 2019 and not somebody else's queue
@@ -150,6 +147,20 @@ func (s *session) open(d *od, options int32) (number int32, reason mqrc.Reason) 
 		return mqrc.None
 	})
 	return number, reason
+}
+
+// openObject finds what d names and lets h in.
+func (s *session) openObject(h *handle, d *od) (r mqrc.Reason) {
+	if getLong(d[:], odObjectType) == objectQueueManager {
+		if h.options&^ooFailQuiescing != ooInquire {
+			return wrongOption
+		}
+		return mqrc.None
+	}
+	if h.queue, r = s.resolve(d, h.options); r != mqrc.None {
+		return r
+	}
+	return h.queue.admit(h)
 }
 
 // resolve finds the local queue behind d.
@@ -183,6 +194,9 @@ func (q *queue) admit(h *handle) mqrc.Reason {
 func (s *session) release(number int32) {
 	h := s.handles[number]
 	delete(s.handles, number)
+	if h.queue == nil {
+		return
+	}
 	h.queue.mu.Lock()
 	defer h.queue.mu.Unlock()
 	if h.input {
@@ -220,50 +234,4 @@ func (s *session) disconnect() mqrc.Reason {
 	r := s.call(mqconn.VerbDisconnect, 0, "", func() mqrc.Reason { return s.unit.commit(s.qm) })
 	s.end()
 	return r
-}
-
-// inquire answers integer attributes of a queue.
-func (s *session) inquire(number int32, selectors []int32) (values []int32, reason mqrc.Reason) {
-	reason = s.call(mqconn.VerbInquire, number, "", func() mqrc.Reason {
-		h := s.handles[number]
-		switch {
-		case h == nil:
-			return mqrc.HObjError
-		case h.options&ooInquire == 0:
-			return mqrc.NotOpenForInquire
-		}
-		values = values[:0]
-		for _, selector := range selectors {
-			v, ok := h.queue.attribute(selector)
-			if !ok {
-				return selectorError
-			}
-			values = append(values, v)
-		}
-		return mqrc.None
-	})
-	return values, reason
-}
-
-func (q *queue) attribute(selector int32) (int32, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch selector {
-	case inquireDepth:
-		return int32(q.depth), true
-	case inquireMaxDepth:
-		return int32(q.attrs.maxDepth), true
-	case inquireMaxMsgLength:
-		return int32(q.attrs.maxLength), true
-	case inquireInhibitGet:
-		return boolLong(q.attrs.getInhibited), true
-	case inquireInhibitPut:
-		return boolLong(q.attrs.putInhibited), true
-	case inquireOpenInputCount:
-		return int32(q.inputs), true
-	case inquireOpenOutputCount:
-		return int32(q.outputs), true
-	default:
-		return 0, false
-	}
 }

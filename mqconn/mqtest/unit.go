@@ -6,6 +6,8 @@ import "github.com/mqha/mqha/mqconn/mqrc"
 type unit struct {
 	puts []*message
 	gets []*message
+	// spoiled: an asynchronous put of a persistent message has failed, so that a commit must not succeed
+	spoiled bool
 }
 
 // maxUncommitted is MAXUMSGS of the queue manager as IBM MQ ships it.
@@ -15,6 +17,10 @@ func (u *unit) full() bool { return len(u.puts)+len(u.gets) >= maxUncommitted }
 
 // commit makes the persistent part durable first, as one log record, and only then shows any of it.
 func (u *unit) commit(qm *QueueManager) mqrc.Reason {
+	if u.spoiled {
+		u.backOut(qm)
+		return mqrc.BackedOut
+	}
 	if r := qm.log.write(u.puts, u.gets); r != mqrc.None {
 		u.backOut(qm)
 		return r
@@ -32,6 +38,7 @@ func (u *unit) commit(qm *QueueManager) mqrc.Reason {
 
 // backOut takes the puts away and gives the gets back, each with its backout count one higher.
 func (u *unit) backOut(qm *QueueManager) {
+	u.spoiled = false
 	if len(u.puts)+len(u.gets) == 0 {
 		return
 	}

@@ -12,25 +12,36 @@ import (
 // The protocol between a client library and the queue manager carries the MQI's own calls. A frame
 // is a header of eight little-endian 32-bit words and the arguments of the call:
 //
-//	MQCONNX  name of the queue manager [48], MQCNO, channel [20], user [64]
+//	MQCONNX  name of the queue manager [48], MQCNO, channel [20], user [64], password [64], cipher
+//	         [32], certificate label [64], longest message (0: as the channel)
 //	         answer: name [48], longest message, heartbeat interval in seconds
 //	MQOPEN   MQOD, options                       answer: MQOD; the handle is in the header
 //	MQCLOSE  options
 //	MQPUT    MQMD, MQPMO, body                   answer: MQMD, MQPMO
 //	MQPUT1   MQOD, MQMD, MQPMO, body             answer: MQMD, MQPMO
 //	MQGET    MQMD, MQGMO, length of the buffer   answer: MQMD, MQGMO, length of the message, body
-//	MQINQ    count, selectors                    answer: count, values
+//	MQINQ    selectors                           answer: values, then texts, blank-padded
+//	MQSET    selectors, as many values
+//	MQSTAT   nothing                             answer: MQSTS
 //	MQCMIT, MQBACK, MQDISC   nothing
 //
 // A failed call answers the header alone, with completion code and reason; MQGET answers its
-// arguments also with 2079 and 2080. A client sends a heartbeat, which has no answer, while it is silent.
+// arguments also with 2079 and 2080. A put with MQPMO_ASYNC_RESPONSE has no answer: MQSTAT tells what
+// became of it. A client sends a heartbeat, which has no answer either, while it is silent.
+//
+// The properties of a message are a block that only clients look into. With flagProperties the
+// length of the block and the block stand before the body. A get with that flag asks for them.
 const (
 	protocolVersion = 1
 	headerLength    = 32
 	longestFrame    = 100<<20 + 4<<10 // the longest message of IBM MQ and its descriptors
 	userLength      = 64
+	cipherLength    = 32 // MQ_SSL_CIPHER_SPEC_LENGTH
+	labelLength     = 64 // MQ_CERT_LABEL_LENGTH
 
-	connectLength       = queueNameLength + cnoLength + channelNameLength + userLength
+	flagProperties = 1
+
+	connectLength       = queueNameLength + cnoLength + channelNameLength + 2*userLength + cipherLength + labelLength + 4
 	connectAnswerLength = queueNameLength + 8
 	putLength           = mdLength + pmoLength
 	put1Length          = odLength + putLength
@@ -52,6 +63,8 @@ const (
 	wireBackout
 	wireInquire
 	wireHeartbeat
+	wireSet
+	wireStatus
 )
 
 // header begins each frame.
@@ -63,13 +76,14 @@ type header struct {
 	object     int32
 	completion int32
 	reason     mqrc.Reason
-	version    uint16 // the last word: version and, in its upper half, flags, of which none is defined
+	version    uint16 // the last word: version and, in its upper half, flags
+	flags      uint16
 }
 
 func (h header) append(b []byte) []byte {
 	for _, v := range [...]uint32{
 		h.length, uint32(h.verb), h.call, uint32(h.connection), uint32(h.object),
-		uint32(h.completion), uint32(h.reason), uint32(h.version),
+		uint32(h.completion), uint32(h.reason), uint32(h.version) | uint32(h.flags)<<16,
 	} {
 		b = binary.LittleEndian.AppendUint32(b, v)
 	}
@@ -91,14 +105,14 @@ func readHeader(r *bufio.Reader) (header, error) {
 	long := func(i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
 	h := header{
 		length: long(0), verb: wireVerb(long(1)), call: long(2), connection: int32(long(3)), object: int32(long(4)),
-		completion: int32(long(5)), reason: mqrc.Reason(long(6)), version: uint16(long(7)),
+		completion: int32(long(5)), reason: mqrc.Reason(long(6)), version: uint16(long(7)), flags: uint16(long(7) >> 16),
 	}
 	_, _ = r.Discard(headerLength) // what was peeked at can be discarded
 	switch {
 	case h.version != protocolVersion:
 		return h, &frameError{fmt.Sprintf("protocol version %d is not spoken here, only %d", h.version, protocolVersion)}
-	case long(7)>>16 != 0:
-		return h, &frameError{fmt.Sprintf("flags %#x are not defined", long(7)>>16)}
+	case h.flags&^flagProperties != 0:
+		return h, &frameError{fmt.Sprintf("flags %#x are not defined", h.flags)}
 	case h.length < headerLength || h.length > longestFrame:
 		return h, &frameError{fmt.Sprintf("a frame cannot be %d bytes long", h.length)}
 	}

@@ -47,7 +47,7 @@ func TestDescriptorsAreLaidOutAsInTheMQI(t *testing.T) {
 }
 
 func TestHeaderIsReadAsWritten(t *testing.T) {
-	want := header{headerLength + 5, wireGet, 3, 4, 5, 2, mqrc.NoMsgAvailable, protocolVersion}
+	want := header{headerLength + 5, wireGet, 3, 4, 5, 2, mqrc.NoMsgAvailable, protocolVersion, flagProperties}
 	got, err := readHeader(bufio.NewReader(bytes.NewReader(want.append(nil))))
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -218,7 +218,9 @@ func TestWrongCallsAreAnswered(t *testing.T) {
 		{"get not opened for input", getWith(inquireOnly, 0), mqrc.NotOpenForInput},
 		{"browse not opened for browse", getWith(inquireOnly, gmoBrowseFirst), notOpenForBrowse},
 		{"open for nothing", openWith(objectQueue, 0), mqrc.OptionsError},
-		{"open a queue manager", openWith(objectQueueManager, ooInquire), mqrc.ObjectTypeError},
+		{"open a namelist", openWith(2, ooInquire), mqrc.ObjectTypeError},
+		{"open a queue manager for output", openWith(objectQueueManager, ooOutput), wrongOption},
+		{"open a queue manager", openWith(objectQueueManager, ooInquire), mqrc.None},
 		{"inquire no handle", inquireWith(99, inquireDepth), mqrc.HObjError},
 		{"inquire an unknown attribute", inquireWith(inquireOnly, 4711), selectorError},
 		{"inquire the longest message", inquireWith(inquireOnly, inquireMaxMsgLength), mqrc.None},

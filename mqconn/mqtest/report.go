@@ -1,0 +1,78 @@
+package mqtest
+
+import (
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// A confirmation is a report that the sender of a message asked for in MQMD.Report: each has three bits,
+// for the report itself, for the first hundred bytes of the message in it, and for all of them.
+type confirmation struct {
+	report, withData, withAllData int32
+	feedback                      int32
+}
+
+var (
+	confirmArrival  = confirmation{0x0100, 0x0200, 0x0400, 259} // MQRO_COA, MQFB_COA
+	confirmDelivery = confirmation{0x0800, 0x1000, 0x2000, 260} // MQRO_COD, MQFB_COD
+)
+
+const (
+	reportPassMsgID    = 0x0080 // MQRO_PASS_MSG_ID
+	reportPassCorrelID = 0x0040 // MQRO_PASS_CORREL_ID
+	reportDataLength   = 100    // MQRO_COA_WITH_DATA
+)
+
+// report puts a report about m on m's reply-to queue, in the unit of work of its cause. One that cannot be
+// put is dropped; IBM MQ would try the dead-letter queue.
+func (s *session) report(m *message, c confirmation, syncpoint bool) {
+	asked := getLong(m.md[:], mdReport)
+	if asked&c.report == 0 {
+		return
+	}
+	q, r := s.qm.resolve(mqconn.Address{
+		QueueManager: getText(m.md[:], mdReplyToQMgr, queueNameLength),
+		Queue:        getText(m.md[:], mdReplyToQ, queueNameLength),
+	}, ooOutput)
+	if r != mqrc.None {
+		return
+	}
+	b := newBody(c.data(asked, m))
+	report := &message{md: c.descriptor(s, m), body: b, persistent: m.persistent}
+	if r := s.place(q, report, syncpoint); r != mqrc.None {
+		b.release()
+	}
+}
+
+func (c confirmation) data(asked int32, m *message) []byte {
+	switch {
+	case asked&c.withAllData != 0:
+		return append([]byte(nil), m.body.data...)
+	case asked&c.withData != 0:
+		return append([]byte(nil), m.body.data[:min(reportDataLength, len(m.body.data))]...)
+	default:
+		return nil
+	}
+}
+
+func (c confirmation) descriptor(s *session, m *message) md {
+	d := newMD()
+	putLong(d[:], mdMsgType, typeReport)
+	putLong(d[:], mdFeedback, c.feedback)
+	for _, at := range []int{mdPriority, mdPersistence, mdEncoding, mdCodedCharSet} {
+		putLong(d[:], at, getLong(m.md[:], at))
+	}
+	putText(d[:], mdFormat, 8, getText(m.md[:], mdFormat, 8))
+	asked := getLong(m.md[:], mdReport)
+	d.setID(mdMsgID, s.qm.newID())
+	if asked&reportPassMsgID != 0 {
+		d.setID(mdMsgID, m.md.id(mdMsgID))
+	}
+	d.setID(mdCorrelID, m.md.id(mdMsgID))
+	if asked&reportPassCorrelID != 0 {
+		d.setID(mdCorrelID, m.md.id(mdCorrelID))
+	}
+	s.setContext(&d)
+	putText(d[:], mdPutApplName, applNameLength, s.qm.name)
+	return d
+}
