@@ -35,6 +35,7 @@ type Consumer struct {
 
 	log   *os.File
 	taken map[string]int
+	count int // of files taken
 }
 
 // IsPart says whether the last element of name is that of a file that is still being received.
@@ -43,7 +44,7 @@ func IsPart(name string) bool {
 	return strings.HasPrefix(base, ".") && strings.HasSuffix(base, ".part")
 }
 
-// Run takes files until ctx ends, and then takes what is there in one last round.
+// Run takes files until ctx ends, and then in as many rounds more as still find one.
 func (c *Consumer) Run(ctx context.Context) error {
 	log, err := os.OpenFile(c.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -64,8 +65,12 @@ func (c *Consumer) Run(ctx context.Context) error {
 		}
 		pause.Stop()
 	}
-	_, err = c.round()
-	return err
+	for {
+		before := c.count
+		if _, err := c.round(); err != nil || c.count == before {
+			return err
+		}
+	}
 }
 
 // round takes what is there now, and says how long that took.
@@ -100,6 +105,7 @@ func (c *Consumer) take(name string) error {
 		return err
 	}
 	c.taken[name]++
+	c.count++
 	if c.Sabotage != "" && info.Size() > 0 {
 		fault := c.Sabotage
 		c.Sabotage = ""
