@@ -1,6 +1,6 @@
 //go:build ibmmq && cgo
 
-package ibmmq_test
+package ibmmq
 
 import (
 	"net"
@@ -9,7 +9,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mqha/mqha/mqconn"
-	"github.com/mqha/mqha/mqconn/ibmmq"
 	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/mqconn/mqtest/conformance"
 )
@@ -17,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start starts a queue manager and gives a Dialer and the endpoint to it.
-func start(tb testing.TB, mqsc string, o ibmmq.Options) (*mqtest.QueueManager, mqconn.Dialer, string) {
+func start(tb testing.TB, mqsc string, o Options) (*mqtest.QueueManager, mqconn.Dialer, string) {
 	tb.Helper()
 	qm := mqtest.New(tb, mqtest.Options{MQSC: conformance.Definitions + mqsc})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +32,7 @@ func start(tb testing.TB, mqsc string, o ibmmq.Options) (*mqtest.QueueManager, m
 	if o.User == "" {
 		o.User, o.Password = "mqha", "secret"
 	}
-	d, err := ibmmq.New(o)
+	d, err := New(o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -42,7 +41,7 @@ func start(tb testing.TB, mqsc string, o ibmmq.Options) (*mqtest.QueueManager, m
 
 func TestConformance(t *testing.T) {
 	skipped := conformance.Run(t, func(t *testing.T) conformance.Target {
-		qm, d, endpoint := start(t, "", ibmmq.Options{QueueManager: "QM1"})
+		qm, d, endpoint := start(t, "", Options{QueueManager: "QM1"})
 		return conformance.Target{QueueManager: qm, Dialer: d, Endpoint: endpoint}
 	})
 	if len(skipped) != 0 {

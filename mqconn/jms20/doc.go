@@ -1,3 +1,89 @@
 // Package jms20 is a transport over github.com/ibm-messaging/mq-golang-jms20, IBM's JMS-like client
 // for Go.
+//
+// Package ibmmq does more and copies less; its comment says when to take which. This one is for
+// programs that use mq-golang-jms20 already. It is built with
+//
+//	CGO_ENABLED=1 go build -tags ibmmq
+//
+// and IBM's MQ client, which the library needs even to compile. Without the tag New returns an error
+// that wraps mqconn.ErrNotBuilt.
+//
+// # What it cannot do
+//
+// The library has no way to do these, and Info says so: name another queue manager in a put or in
+// ReplyTo (define a remote queue; a foreign name is refused with 2087), tell the user and the backout
+// count of a message (empty and -1), ask for exclusive input, and browse or get by identifier on a
+// queue that is held. Getting by message and correlation identifier at once is refused with 2247.
+// ReplyTo of a received message has no queue manager.
+//
+// Hold therefore needs a queue that is exclusive by its definition, DEFSOPT(EXCL) NOSHARE. It opens the
+// queue, and then again on the same connection: if the second open is not refused with 2042 the queue
+// could be shared, and Hold returns mqconn.ErrNotExclusive.
+//
+// On a transacted connection every get is in the unit of work, that of a non-persistent message too.
+//
+// # What it works round
+//
+// Version 1.13.1 of the library, read and run. Each row names the test of its remedy, or says why there
+// is none.
+//
+//	 1  A message's handle is deleted at the next garbage collection, while the message is in use: 2460.
+//	    A message is made right before it is sent, and made anew, up to 3 times, after 2460.
+//	    TestPutSurvivesGarbageCollection, TestPutMakesTheMessageAnewWhenItsHandleWasDeleted
+//	 2  2460 also hides a broken connection. An open of a queue that does not exist asks for the truth.
+//	    TestBrokenConnectionBehindADeletedHandleIsTold
+//	 3  A context is locked during a whole wait. One context for each connection, waits of at most 1 s.
+//	    TestPutDoesNotWaitForAGetOfAnotherConnection
+//	 4  Receive(0) waits for ever, and cannot be interrupted. Waits are rounded up to 1 ms.
+//	    TestWaitIsNeverLongerThanASliceNorForEver
+//	 5  That lock is also taken by a finalizer, so that a waiting get holds up every finalizer of the
+//	    process for its slice. Nothing in a program may depend on finalizers. No test: it is the
+//	    runtime's one goroutine, and the remedy is row 3.
+//	 6  Failures are printed to standard output when a message is made on a broken connection. After
+//	    the first 2009 or 2018 the library is not asked any more. The first one may still print.
+//	    TestCallsOnABrokenConnectionDoNotReachTheLibrary
+//	 7  log.Fatal ends the process for a foreign type of message or destination, and wrong settings are
+//	    printed and dropped. Only the library's own types are passed, and settings are checked.
+//	    TestWhatTheLibraryWouldDropOrPrintAboutIsRefused
+//	 8  A failed connect returns a context too; a warning (2391, 2002) returns an error and a context
+//	    that works. TestConnectionWithAWarningIsUsed
+//	 9  A get that ends with a warning loses the message. On a transacted connection mqconn.ErrReopen
+//	    ends the Session, which backs it out; otherwise it is lost, and the warning is returned.
+//	    TestMessageThatCameWithAWarningIsBackedOut
+//	10  The receive buffer is fixed with the connection, and allocated for each get. A longer message
+//	    stays (2080). The buffer of the Dialer's next connections grows, and this connection is made
+//	    again: at once if it has no unit of work, no held and no browsed queue, else by the end of the
+//	    Session. Above Options.MaxMessage the message is at fault. TestLongMessageMakesTheBufferGrow,
+//	    TestMessageLongerThanAllowedIsItsOwnFault
+//	11  A body is a part of the whole receive buffer. It is copied into the caller's.
+//	    conformance: "the body's memory is used again"
+//	12  The channel's longest message is 4 MiB whatever its definition. It is set from Options.
+//	    TestReconnectionIsOff
+//	13  Correlation identifiers are text, encoded or not. They are set, and asked for, as 48 hex digits.
+//	    Reading is ambiguous: an identifier that consists of hex digits in capitals, or of the hex digits
+//	    of hex digits, comes out changed, unless it was asked for. conformance: "identifiers of any form
+//	    arrive", TestFormsOfCorrelationIdentifierThatAreLost
+//	14  An expiry is cut to tenths of a second, 0 of which the queue manager refuses (2013), and overflows
+//	    after 24 days. It is rounded up, and refused above. TestShortExpiryIsRoundedUp,
+//	    TestWhatTheLibraryWouldDropOrPrintAboutIsRefused
+//	15  Close backs out and disconnects without telling errors. A backout before it tells them.
+//	    conformance: "a cut breaks every connection"
+//	16  Close, like every call, may hang inside the MQ client. Package mqconn gives it up. Its tests.
+//	17  Objects are copies, which after Close go on using the number of a connection that may be
+//	    another's by then. They are dropped, and calls after Close answer 2018 by themselves. A finalizer
+//	    of a message may still use it; no test, because the test double never uses a number again.
+//	    TestCallsOnABrokenConnectionDoNotReachTheLibrary
+//	18  Reconnection of the MQ client can be switched on by mqclient.ini. It is switched off.
+//	    TestReconnectionIsOff
+//	19  The class of a message follows its format: what another program put as a string is read too.
+//	    TestTextOfAnotherProgramIsRead
+//	20  Error codes are text, and errors do not unwrap. Each becomes a *mqconn.Fault with the MQI's
+//	    completion and reason codes. TestConnectFailuresKeepTheirReason
+//	21  Every put is an MQPUT1, which opens and closes the queue. No remedy but package ibmmq.
+//	22  The name of the queue manager cannot be asked for. Info gives Options.QueueManager, which the
+//	    MQ client compares (2058). TestConnectFailuresKeepTheirReason
+//	23  TLS is a matter of the whole process. No remedy, and no test: the test double has no TLS.
+//	24  Asynchronous puts tell failures late or never; properties over 1024 bytes cannot be read. Neither
+//	    is used.
 package jms20

@@ -1,0 +1,197 @@
+//go:build ibmmq && cgo
+
+package ibmmq
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	mqi "github.com/ibm-messaging/mq-golang/v5/ibmmq"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+func dial(tb testing.TB, d mqconn.Dialer, endpoint string, transacted bool) *transport {
+	tb.Helper()
+	c, err := d.Dial(tb.Context(), mqconn.DialOptions{Endpoint: endpoint, Role: "test", Transacted: transacted})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = c.Close() })
+	return c.(*transport)
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func wantReason(tb testing.TB, err error, want mqrc.Reason) {
+	tb.Helper()
+	var f *mqconn.Fault
+	if !errors.As(err, &f) || f.Reason != want {
+		tb.Fatalf("got %v, want reason %s", err, want)
+	}
+}
+
+var somewhere = mqconn.Address{Queue: "A"}
+
+func TestNonPersistentGetIsNotInSyncpoint(t *testing.T) {
+	_, d, endpoint := start(t, "", Options{})
+	c := dial(t, d, endpoint, true)
+	must(t, c.Put(somewhere, &mqconn.Message{Body: []byte("x")}))
+	must(t, c.Commit())
+	var m mqconn.Message
+	must(t, c.Get("A", &m, mqconn.GetOptions{}))
+	must(t, c.Backout())
+	if err := c.Get("A", &m, mqconn.GetOptions{}); !errors.Is(err, mqconn.ErrNoMessage) {
+		t.Errorf("it came back: %v", err)
+	}
+}
+
+func TestReconnectionIsOffAndOptionsArrive(t *testing.T) {
+	password := filepath.Join(t.TempDir(), "password")
+	must(t, os.WriteFile(password, []byte("key secret\r\nmore"), 0o600))
+	o, err := Options{
+		QueueManager: "QM1", Channel: "C", User: "u", Password: "p", CipherSpec: "ANY_TLS12_OR_HIGHER", PeerName: "CN=QM1",
+		KeyRepository: "/key", CertificateLabel: "label", KeyRepositoryPasswordFile: password, MaxMessage: 5 << 20,
+	}.WithDefaults()
+	must(t, err)
+	change := func(cno *mqi.MQCNO) { cno.Options |= mqi.MQCNO_RECONNECT }
+	cno, err := ConnectOptions(o, mqconn.DialOptions{Endpoint: "a(1414),b(1414)", Role: "in"}, change)
+	must(t, err)
+	const all = mqi.MQCNO_RECONNECT | mqi.MQCNO_RECONNECT_Q_MGR | mqi.MQCNO_RECONNECT_DISABLED
+	if cno.Options&all != mqi.MQCNO_RECONNECT_DISABLED {
+		t.Errorf("connection options %#x", cno.Options)
+	}
+	cd, sco, csp := cno.ClientConn, cno.SSLConfig, cno.SecurityParms
+	if cd.ConnectionName != "a(1414),b(1414)" || cd.ChannelName != "C" || cd.SSLCipherSpec != "ANY_TLS12_OR_HIGHER" ||
+		cd.SSLPeerName != "CN=QM1" || cd.MaxMsgLength != 5<<20 {
+		t.Errorf("channel %+v", cd)
+	}
+	if sco.KeyRepository != "/key" || sco.CertificateLabel != "label" || sco.KeyRepoPassword != "key secret" {
+		t.Error("the key repository's options do not arrive")
+	}
+	if csp.UserId != "u" || csp.Password != "p" || cno.ApplName != "in" {
+		t.Error("user, password or application name do not arrive")
+	}
+
+	bound, err := ConnectOptions(Options{QueueManager: "QM1", Bindings: true, AppName: "agent"}, mqconn.DialOptions{}, nil)
+	if err != nil || bound.Options != mqi.MQCNO_LOCAL_BINDING || bound.ClientConn != nil || bound.ApplName != "agent" {
+		t.Errorf("bindings: %+v, %v", bound, err)
+	}
+	table, err := ConnectOptions(Options{CCDTURL: "file:///c.json"}, mqconn.DialOptions{Endpoint: "a name"}, nil)
+	if err != nil || table.CCDTUrl != "file:///c.json" || table.ClientConn != nil {
+		t.Errorf("channel table: %+v, %v", table, err)
+	}
+	own, err := ConnectOptions(Options{}, mqconn.DialOptions{}, nil)
+	if err != nil || own.ClientConn != nil || own.Options&mqi.MQCNO_CLIENT_BINDING == 0 {
+		t.Errorf("the client's own configuration: %+v, %v", own, err)
+	}
+}
+
+func TestConnectionsThatCannotBeMade(t *testing.T) {
+	qm, _, endpoint := start(t, "DEFINE CHANNEL(FULL) CHLTYPE(SVRCONN) MAXINST(0)", Options{})
+	for _, c := range []struct {
+		o        Options
+		endpoint string
+		want     mqrc.Reason
+	}{
+		{Options{QueueManager: "QM2", Channel: "MQHA.SVRCONN"}, endpoint, mqrc.QMgrNameError},
+		{Options{Channel: "NOT.DEFINED"}, endpoint, mqrc.UnknownChannelName},
+		{Options{Channel: "FULL"}, endpoint, mqrc.ChannelNotAvailable},
+		{Options{Channel: "MQHA.SVRCONN"}, "127.0.0.1:1", mqrc.HostNotAvailable},
+		{Options{Channel: "MQHA.SVRCONN"}, "", mqrc.CDError},
+		{Options{}, endpoint, mqrc.CDError},
+		{Options{Channel: "MQHA.SVRCONN"}, strings.Repeat("x", 300), mqrc.CDError},
+		{Options{Channel: "MQHA.SVRCONN", KeyRepository: "/k", KeyRepositoryPasswordFile: "/no/such/file"}, endpoint, mqrc.KeyRepositoryError},
+	} {
+		d, err := New(c.o)
+		must(t, err)
+		_, err = d.Dial(t.Context(), mqconn.DialOptions{Endpoint: c.endpoint})
+		wantReason(t, err, c.want)
+	}
+	if connections, _ := qm.Handles(); connections != 0 {
+		t.Errorf("%d connections", connections)
+	}
+}
+
+func TestManyDestinationsDoNotUseUpTheHandles(t *testing.T) {
+	var mqsc strings.Builder
+	for i := range 2 * maxOutputs {
+		fmt.Fprintf(&mqsc, "DEFINE QLOCAL(REPLY.%d)\n", i)
+	}
+	qm, d, endpoint := start(t, mqsc.String(), Options{})
+	c := dial(t, d, endpoint, false)
+	for round := range 2 {
+		for i := range 2 * maxOutputs {
+			must(t, c.Put(mqconn.Address{Queue: fmt.Sprintf("REPLY.%d", i)}, &mqconn.Message{}))
+			if n := len(c.outputs); n > maxOutputs {
+				t.Fatalf("%d destinations are open in round %d", n, round)
+			}
+		}
+	}
+	if n, err := qm.Depth("REPLY.0"); err != nil || n != 2 {
+		t.Errorf("%d messages, %v, want 2", n, err)
+	}
+}
+
+// The library makes copies for each call; nothing is to come on top.
+func TestPutAndGetAddNoAllocation(t *testing.T) {
+	_, d, endpoint := start(t, "", Options{})
+	c := dial(t, d, endpoint, false)
+	sent := mqconn.Message{Body: make([]byte, 8<<10), Persistent: false}
+	got := mqconn.Message{Body: make([]byte, 0, 8<<10)}
+	ours := testing.AllocsPerRun(200, func() {
+		must(t, c.Put(somewhere, &sent))
+		must(t, c.Get("A", &got, mqconn.GetOptions{}))
+	})
+	output, input := c.outputs[somewhere], c.inputs["A"]
+	theirs := testing.AllocsPerRun(200, func() {
+		md, pmo := c.forPut(&sent, false)
+		must(t, output.Put(md, pmo, sent.Body))
+		md, gmo := c.forGet(mqi.MQGMO_NO_SYNCPOINT, mqconn.GetOptions{})
+		_, err := input.Get(md, gmo, got.Body[:cap(got.Body)])
+		must(t, err)
+	})
+	t.Logf("%.0f allocations for a put and a get, all of them in the library", theirs)
+	if ours > theirs {
+		t.Errorf("%.0f allocations for a put and a get, %.0f of them in the library", ours, theirs)
+	}
+}
+
+func BenchmarkPutGet(b *testing.B) {
+	for _, size := range []int{256 << 10, 1 << 20} {
+		_, d, endpoint := start(b, "", Options{})
+		c := dial(b, d, endpoint, false)
+		sent, got := mqconn.Message{Body: make([]byte, size)}, mqconn.Message{Body: make([]byte, 0, size)}
+		b.Run(fmt.Sprintf("transport/%dKiB", size>>10), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				must(b, c.Put(somewhere, &sent))
+				must(b, c.Get("A", &got, mqconn.GetOptions{}))
+			}
+		})
+		b.Run(fmt.Sprintf("library/%dKiB", size>>10), func(b *testing.B) {
+			output, input := c.outputs[somewhere], c.inputs["A"]
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				md, pmo := c.forPut(&sent, false)
+				must(b, output.Put(md, pmo, sent.Body))
+				md, gmo := c.forGet(mqi.MQGMO_NO_SYNCPOINT, mqconn.GetOptions{})
+				if _, err := input.Get(md, gmo, got.Body[:cap(got.Body)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

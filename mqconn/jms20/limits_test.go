@@ -1,0 +1,429 @@
+//go:build ibmmq && cgo
+
+package jms20
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ibm-messaging/mq-golang-jms20/jms20subset"
+	"github.com/ibm-messaging/mq-golang-jms20/mqjms"
+	mqi "github.com/ibm-messaging/mq-golang/v5/ibmmq"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func wantReason(tb testing.TB, err error, want mqrc.Reason) {
+	tb.Helper()
+	if got := reason(err); got != want {
+		tb.Fatalf("got %v, want reason %s", err, want)
+	}
+}
+
+func TestPutSurvivesGarbageCollection(t *testing.T) {
+	qm, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, false)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	}()
+	const n = 300
+	for i := range n {
+		m := mqconn.Message{Body: []byte{byte(i), byte(i >> 8)}, CorrelationID: mqconn.ID{23: 1}}
+		if err := c.Put(somewhere, &m); err != nil {
+			t.Errorf("message %d: %v", i, err)
+			break
+		}
+	}
+	close(stop)
+	<-stopped
+	if depth, err := qm.Depth("A"); err != nil || depth != n {
+		t.Errorf("%d messages arrived, %v, want %d", depth, err, n)
+	}
+	must(t, c.Close())
+}
+
+func TestPutMakesTheMessageAnewWhenItsHandleWasDeleted(t *testing.T) {
+	s := &script{sends: []jms20subset.JMSException{exception(2, 2460), exception(2, 2460), nil}}
+	c := dial(t, scripted(s, nil), "h:1", true)
+	must(t, c.Put(somewhere, &mqconn.Message{Body: []byte("x"), Priority: 9, Persistent: true, CorrelationID: mqconn.ID{1}}))
+	if len(s.sent) != 3 || s.sent[0] == s.sent[1] || s.sent[2].GetJMSCorrelationID() != "01" {
+		t.Errorf("sent %d messages, want 3 of the same contents", len(s.sent))
+	}
+}
+
+func TestBrokenConnectionBehindADeletedHandleIsTold(t *testing.T) {
+	for probe, want := range map[int32]mqrc.Reason{2009: mqrc.ConnectionBroken, 2162: mqrc.QMgrStopping, 2085: mqrc.HMsgError} {
+		s := &script{sends: []jms20subset.JMSException{exception(2, 2460)}, opens: []jms20subset.JMSException{exception(2, probe)}}
+		c := dial(t, scripted(s, nil), "h:1", false)
+		wantReason(t, c.Put(somewhere, &mqconn.Message{}), want)
+		if len(s.sent) != sendTries {
+			t.Errorf("sent %d times, want %d", len(s.sent), sendTries)
+		}
+	}
+}
+
+func TestConnectionWithAWarningIsUsed(t *testing.T) {
+	for _, c := range []struct {
+		cc, rc int32
+		used   bool
+	}{{1, 2391, true}, {1, 2002, true}, {2, 2059, false}} {
+		got, err := scripted(&script{}, exception(c.cc, c.rc)).Dial(t.Context(), mqconn.DialOptions{Endpoint: "h:1"})
+		if (err == nil) != c.used || (got != nil) != c.used {
+			t.Errorf("completion code %d, reason %d: %v, %v", c.cc, c.rc, got, err)
+		}
+		if !c.used {
+			wantReason(t, err, mqrc.Reason(c.rc))
+		}
+	}
+}
+
+func TestConnectionWithAWarningAndNoContextIsAFailure(t *testing.T) {
+	if c, err := scripted(nil, exception(1, 2391)).Dial(t.Context(), mqconn.DialOptions{Endpoint: "h:1"}); c != nil || err == nil {
+		t.Error(c, err)
+	}
+}
+
+func TestWaitIsNeverLongerThanASliceNorForEver(t *testing.T) {
+	s := &script{opens: []jms20subset.JMSException{nil}, receives: []jms20subset.JMSException{nil}}
+	c := dial(t, scripted(s, nil), "h:1", true)
+	for _, wait := range []time.Duration{0, time.Nanosecond, time.Millisecond + 1, mqconn.MaxSlice, time.Hour} {
+		if err := c.Get("A", new(mqconn.Message), mqconn.GetOptions{Wait: wait}); !errors.Is(err, mqconn.ErrNoMessage) {
+			t.Fatal(err)
+		}
+	}
+	if want := []int32{0, 1, 2, 1000, 1000}; !slices.Equal(s.waits, want) { // the first is ReceiveNoWait
+		t.Errorf("waits of %d ms, want %d", s.waits, want)
+	}
+}
+
+// The queue manager has given the message already, and the library has dropped it.
+func TestMessageThatCameWithAWarningIsBackedOut(t *testing.T) {
+	s := &script{opens: []jms20subset.JMSException{nil}, receives: []jms20subset.JMSException{exception(1, 2120)}}
+	err := dial(t, scripted(s, nil), "h:1", true).Get("A", new(mqconn.Message), mqconn.GetOptions{})
+	if !errors.Is(err, mqconn.ErrReopen) || reason(err) != 2120 {
+		t.Errorf("got %v, which does not end the session", err)
+	}
+}
+
+func TestCallsOnABrokenConnectionDoNotReachTheLibrary(t *testing.T) {
+	s := &script{sends: []jms20subset.JMSException{exception(2, 2009)}}
+	c := dial(t, scripted(s, nil), "h:1", true)
+	for range 3 {
+		wantReason(t, c.Put(somewhere, &mqconn.Message{}), mqrc.ConnectionBroken)
+	}
+	for _, err := range []error{c.Commit(), c.Backout(), c.Hold("A"), c.Browse("A", new(mqconn.Message), false),
+		c.Get("A", new(mqconn.Message), mqconn.GetOptions{}), c.Close()} {
+		wantReason(t, err, mqrc.ConnectionBroken)
+	}
+	if len(s.sent) != 1 || s.closed != 1 {
+		t.Errorf("%d messages made, each of which prints; closed %d times", len(s.sent), s.closed)
+	}
+	wantReason(t, c.Commit(), mqrc.HConnError) // after Close the number may be another connection's
+}
+
+func TestReconnectionIsOff(t *testing.T) {
+	change := func(cno *mqi.MQCNO) { cno.Options |= mqi.MQCNO_RECONNECT_Q_MGR }
+	d, err := newDialer(Options{QueueManager: "QM1", Channel: "C", User: "u", Password: "p", MaxMessage: 5 << 20}, change)
+	must(t, err)
+	var cno mqi.MQCNO
+	var factory mqjms.ConnectionFactoryImpl
+	d.create = func(cf mqjms.ConnectionFactoryImpl, _ int, o jms20subset.MQOptions) (jms20subset.JMSContext, jms20subset.JMSException) {
+		factory = cf
+		o(&cno)
+		return &script{}, nil
+	}
+	dial(t, d, "host:1415", true)
+	const all = mqi.MQCNO_RECONNECT | mqi.MQCNO_RECONNECT_Q_MGR | mqi.MQCNO_RECONNECT_DISABLED
+	if cno.Options&all != mqi.MQCNO_RECONNECT_DISABLED || cno.Options&mqi.MQCNO_CLIENT_BINDING == 0 {
+		t.Errorf("connection options %#x", cno.Options)
+	}
+	if cd := cno.ClientConn; cd == nil || cd.ConnectionName != "host(1415)" || cd.ChannelName != "C" || cd.MaxMsgLength != 5<<20 {
+		t.Errorf("channel %+v", cd)
+	}
+	if cno.SecurityParms == nil || cno.SecurityParms.Password != "p" || cno.ApplName != "test" || factory.ReceiveBufferSize != 320<<10 {
+		t.Errorf("connection options %+v, factory %+v", cno, factory)
+	}
+}
+
+func TestEveryOptionReachesTheConnection(t *testing.T) {
+	var o Options
+	v := reflect.ValueOf(&o).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(v.Type().Field(i).Name)
+		case reflect.Bool:
+			f.SetBool(true)
+		default:
+			f.SetInt(int64(i))
+		}
+	}
+	client := reflect.ValueOf(o.client())
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		if name == "ReceiveBufferSize" {
+			continue
+		}
+		if got := client.FieldByName(name); !got.IsValid() || got.Interface() != v.Field(i).Interface() {
+			t.Errorf("%s does not arrive", name)
+		}
+	}
+}
+
+func TestOptionsThatCannotBeAreRefused(t *testing.T) {
+	for _, o := range []Options{
+		{},
+		{QueueManager: "Q", MaxMessage: -1},
+		{QueueManager: "Q", ReceiveBufferSize: -1},
+		{QueueManager: "Q", MaxMessage: 100, ReceiveBufferSize: 101},
+	} {
+		if d, err := New(o); d != nil || err == nil || !strings.HasPrefix(err.Error(), "mqconn/jms20: ") {
+			t.Errorf("%+v: %v, %v", o, d, err)
+		}
+	}
+	d, err := newDialer(Options{QueueManager: "*GROUP", MaxMessage: 1000}, nil)
+	if err != nil || d.buffer.Load() != 1000 || d.queueManagerName() != "" {
+		t.Error(d, err)
+	}
+}
+
+func TestLongMessageMakesTheBufferGrow(t *testing.T) {
+	_, d, endpoint := start(t, Options{ReceiveBufferSize: 1000})
+	sender := dial(t, d, endpoint, false)
+	body := bytes.Repeat([]byte("long "), 200<<10)
+	put := func(queue string) {
+		t.Helper()
+		must(t, sender.Put(mqconn.Address{Queue: queue}, &mqconn.Message{Body: body, Persistent: true}))
+	}
+	get := func(c mqconn.Transport, queue string) error {
+		t.Helper()
+		var m mqconn.Message
+		err := c.Get(queue, &m, mqconn.GetOptions{})
+		if err == nil && !bytes.Equal(m.Body, body) {
+			t.Fatalf("got %d bytes, want %d", len(m.Body), len(body))
+		}
+		return err
+	}
+	holder := dial(t, d, endpoint, true)
+	must(t, holder.Hold("HELD"))
+	working := dial(t, d, endpoint, true)
+	must(t, working.Put(mqconn.Address{Queue: "B"}, &mqconn.Message{Body: []byte("in the unit of work")}))
+	idle := dial(t, d, endpoint, true)
+
+	put("HELD")
+	put("A")
+	for _, err := range []error{get(holder, "HELD"), get(working, "A")} {
+		var f *mqconn.Fault
+		if !errors.As(err, &f) || f.Reason != mqrc.TruncatedMsgFailed || mqconn.Classify(*f) != mqconn.Retry {
+			t.Errorf("got %v: the session has to end, with what would be lost", err)
+		}
+	}
+	must(t, get(idle, "A")) // on a connection of its own, made again in between
+	must(t, idle.Commit())
+	must(t, holder.Close())
+	holder = dial(t, d, endpoint, true)
+	must(t, holder.Hold("HELD"))
+	must(t, get(holder, "HELD"))
+	for _, c := range []mqconn.Transport{sender, holder, working, idle} {
+		must(t, c.Close())
+	}
+}
+
+func TestMessageLongerThanAllowedIsItsOwnFault(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	sender := dial(t, d, endpoint, false)
+	must(t, sender.Put(somewhere, &mqconn.Message{Body: make([]byte, 2000)}))
+	small := d.small(1000)
+	c := dial(t, small, endpoint, true)
+	err := c.Get("A", new(mqconn.Message), mqconn.GetOptions{})
+	var f *mqconn.Fault
+	if !errors.As(err, &f) || mqconn.Classify(*f) != mqconn.MessageFault {
+		t.Fatalf("got %v", err)
+	}
+	if f.Reason == mqrc.TruncatedMsgFailed && !strings.Contains(err.Error(), "2000 bytes") {
+		t.Errorf("%v does not say how long the message is", err)
+	}
+	must(t, c.Close())
+	must(t, sender.Close())
+}
+
+func (d *dialer) small(n int) *dialer {
+	o := d.options
+	o.MaxMessage = n
+	s := &dialer{options: o, create: create}
+	s.buffer.Store(int64(n))
+	return s
+}
+
+func TestQueueThatCanBeSharedIsNotHeld(t *testing.T) {
+	qm, d, endpoint := start(t, Options{})
+	a, b := dial(t, d, endpoint, true), dial(t, d, endpoint, true)
+	err := a.Hold("A")
+	if !errors.Is(err, mqconn.ErrNotExclusive) {
+		t.Fatalf("got %v, want ErrNotExclusive", err)
+	}
+	must(t, qm.MQSC("ALTER QLOCAL(A) DEFSOPT(EXCL) NOSHARE"))
+	must(t, b.Hold("A")) // nothing of the attempt is left
+	wantReason(t, a.Hold("A"), mqrc.ObjectInUse)
+	must(t, a.Close())
+	must(t, b.Close())
+}
+
+func TestGetOfANonPersistentMessageIsInTheUnitOfWork(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, true)
+	var m mqconn.Message
+	must(t, c.Put(somewhere, &mqconn.Message{Body: []byte("x")}))
+	must(t, c.Commit())
+	for range 2 {
+		must(t, c.Get("A", &m, mqconn.GetOptions{}))
+		if m.BackoutCount != -1 || m.UserID != "" {
+			t.Errorf("backout count %d and user %q, which nobody can know", m.BackoutCount, m.UserID)
+		}
+		must(t, c.Backout())
+	}
+	must(t, c.Close())
+}
+
+func TestOtherQueueManagersAreRefused(t *testing.T) {
+	qm, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, false)
+	wantReason(t, c.Put(mqconn.Address{Queue: "A", QueueManager: "QM2"}, &mqconn.Message{}), mqrc.UnknownRemoteQMgr)
+	foreign := mqconn.Message{ReplyTo: mqconn.Address{Queue: "R", QueueManager: "QM2"}}
+	wantReason(t, c.Put(somewhere, &foreign), mqrc.UnknownRemoteQMgr)
+	own := mqconn.Message{ReplyTo: mqconn.Address{Queue: "R", QueueManager: "QM1"}}
+	must(t, c.Put(mqconn.Address{Queue: "A", QueueManager: "QM1"}, &own))
+	if n, err := qm.Depth("A"); err != nil || n != 1 {
+		t.Errorf("%d messages, %v, want 1", n, err)
+	}
+	must(t, c.Close())
+}
+
+func TestWhatTheLibraryWouldDropOrPrintAboutIsRefused(t *testing.T) {
+	c := dial(t, scripted(&script{}, nil), "h:1", false)
+	wantReason(t, c.Put(somewhere, &mqconn.Message{Priority: -1}), mqrc.PriorityError)
+	wantReason(t, c.Put(somewhere, &mqconn.Message{Expiry: -1}), mqrc.ExpiryError)
+	wantReason(t, c.Put(somewhere, &mqconn.Message{Expiry: math.MaxInt32 * time.Millisecond}), mqrc.ExpiryError)
+	both := mqconn.GetOptions{ID: mqconn.ID{1}, CorrelationID: mqconn.ID{2}}
+	wantReason(t, c.Get("A", new(mqconn.Message), both), mqrc.MatchOptionsError)
+}
+
+func TestShortExpiryIsRoundedUp(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, false)
+	var m mqconn.Message
+	must(t, c.Put(somewhere, &mqconn.Message{Expiry: time.Minute + time.Millisecond}))
+	must(t, c.Get("A", &m, mqconn.GetOptions{}))
+	if m.Expiry <= 59*time.Second || m.Expiry > time.Minute+expiryUnit {
+		t.Errorf("expiry %s", m.Expiry)
+	}
+	// 1 ms would be 0 tenths of a second, which the queue manager refuses (2013).
+	must(t, c.Put(somewhere, &mqconn.Message{Expiry: time.Millisecond}))
+	must(t, c.Close())
+}
+
+func TestTextOfAnotherProgramIsRead(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, false)
+	other := c.(*transport).context
+	for _, text := range []string{"text", ""} {
+		if ex := other.CreateProducer().SendString(other.CreateQueue("A"), text); ex != nil {
+			t.Fatal(ex)
+		}
+		m := mqconn.Message{Body: []byte("old")}
+		must(t, c.Get("A", &m, mqconn.GetOptions{}))
+		if string(m.Body) != text {
+			t.Errorf("got %q, want %q", m.Body, text)
+		}
+	}
+	must(t, c.Close())
+}
+
+func TestFormsOfCorrelationIdentifierThatAreLost(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, false)
+	for put, got := range map[mqconn.ID]mqconn.ID{
+		mqconn.ID([]byte("0123456789ABCDEF01234567")): mqconn.ID([]byte("0123456789abcdef01234567")),
+		{0: '3', 1: '1', 2: '3', 3: '2'}:              {0: 0x12}, // hex digits of hex digits
+	} {
+		must(t, c.Put(somewhere, &mqconn.Message{CorrelationID: put}))
+		var m mqconn.Message
+		must(t, c.Get("A", &m, mqconn.GetOptions{}))
+		if m.CorrelationID != got {
+			t.Errorf("%x came out as %x, the package comment says %x", put, m.CorrelationID, got)
+		}
+		must(t, c.Put(somewhere, &mqconn.Message{CorrelationID: put}))
+		must(t, c.Get("A", &m, mqconn.GetOptions{CorrelationID: put}))
+		if m.CorrelationID != put {
+			t.Errorf("asked for by %x it came out as %x", put, m.CorrelationID)
+		}
+	}
+	must(t, c.Close())
+}
+
+func TestConnectFailuresKeepTheirReason(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	wrongName, wrongChannel := d.options, d.options
+	wrongName.QueueManager, wrongChannel.Channel = "QM2", "NOWHERE"
+	for want, dialer := range map[mqrc.Reason]*dialer{
+		mqrc.QMgrNameError:      {options: wrongName, create: create},
+		mqrc.UnknownChannelName: {options: wrongChannel, create: create},
+	} {
+		_, err := dialer.Dial(t.Context(), mqconn.DialOptions{Endpoint: endpoint})
+		wantReason(t, err, want)
+	}
+	if _, err := d.Dial(t.Context(), mqconn.DialOptions{Endpoint: "127.0.0.1:1"}); reason(err) != mqrc.HostNotAvailable {
+		t.Error(err)
+	}
+}
+
+// Two connections are two contexts: a get that waits on one locks nothing of the other.
+func TestPutDoesNotWaitForAGetOfAnotherConnection(t *testing.T) {
+	qm, d, endpoint := start(t, Options{})
+	waiting, other := dial(t, d, endpoint, true), dial(t, d, endpoint, false)
+	var got mqconn.Message
+	var err error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for err = mqconn.ErrNoMessage; errors.Is(err, mqconn.ErrNoMessage); {
+			err = waiting.Get("A", &got, mqconn.GetOptions{Wait: mqconn.MaxSlice})
+		}
+	})
+	for qm.Waiting("A") == 0 {
+		runtime.Gosched()
+	}
+	must(t, other.Put(mqconn.Address{Queue: "B"}, &mqconn.Message{}))
+	must(t, other.Put(somewhere, &mqconn.Message{Body: []byte("x")}))
+	wg.Wait()
+	if err != nil || string(got.Body) != "x" {
+		t.Error(err, fmt.Sprintf("%q", got.Body))
+	}
+	must(t, waiting.Close())
+	must(t, other.Close())
+}
