@@ -12,7 +12,8 @@ import (
 
 // descriptors are used again for each call of a connection. A call leaves its answers in them, and
 // the identifiers of the last message would select the next one, so that each use begins with fresh
-// contents.
+// contents. The identifiers are slices, which the fresh contents share: each use sets those that
+// count, all 24 bytes of them.
 type descriptors struct {
 	md  *mqi.MQMD
 	pmo *mqi.MQPMO
@@ -29,16 +30,6 @@ func newDescriptors() descriptors {
 	return d
 }
 
-// renew empties the descriptor. Its identifiers are slices, which the fresh copy shares.
-func (d *descriptors) renew() *mqi.MQMD {
-	*d.md = d.freshMD
-	clear(d.md.MsgId)
-	clear(d.md.CorrelId)
-	clear(d.md.GroupId)
-	clear(d.md.AccountingToken)
-	return d.md
-}
-
 // expiryUnit is the unit of MQMD.Expiry.
 const expiryUnit = 100 * time.Millisecond
 
@@ -46,7 +37,8 @@ const expiryUnit = 100 * time.Millisecond
 const longestExpiry = 999999999
 
 func (d *descriptors) forPut(m *mqconn.Message, transacted bool) (*mqi.MQMD, *mqi.MQPMO) {
-	md := d.renew()
+	*d.md = d.freshMD
+	md := d.md
 	md.Format = mqi.MQFMT_NONE
 	md.Persistence = mqi.MQPER_NOT_PERSISTENT
 	if m.Persistent {
@@ -70,7 +62,8 @@ func (d *descriptors) forPut(m *mqconn.Message, transacted bool) (*mqi.MQMD, *mq
 // forGet selects by the identifiers that are not zero: version 1 of MQGMO matches both, and the zero
 // identifiers (MQMI_NONE, MQCI_NONE) match any.
 func (d *descriptors) forGet(options int32, o mqconn.GetOptions) (*mqi.MQMD, *mqi.MQGMO) {
-	md := d.renew()
+	*d.md = d.freshMD
+	md := d.md
 	copy(md.MsgId, o.ID[:])
 	copy(md.CorrelId, o.CorrelationID[:])
 

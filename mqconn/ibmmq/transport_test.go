@@ -195,3 +195,15 @@ func BenchmarkPutGet(b *testing.B) {
 		})
 	}
 }
+
+func TestInfoComesFromTheQueueManager(t *testing.T) {
+	_, d, endpoint := start(t, "ALTER QMGR MAXMSGL(100000)", Options{})
+	info := dial(t, d, endpoint, false).Info()
+	if info.QueueManager != "QM1" || info.MaxMessage != 100000 {
+		t.Errorf("queue manager %q with messages of up to %d bytes", info.QueueManager, info.MaxMessage)
+	}
+	if info.Library != Library || info.Version == "" || info.Endpoint != endpoint {
+		t.Errorf("%+v", info)
+	}
+	t.Logf("%s %s", info.Library, info.Version)
+}

@@ -69,7 +69,7 @@ func stopEndsWaits(r rig) {
 }
 
 func cutBreaksConnections(r rig) {
-	a, b := r.dial(false), r.dial(true)
+	a, b, idle := r.dial(false), r.dial(true), r.dial(true)
 	r.put(b, "B", "uncommitted", true)
 	r.must(b.Hold("HELD"))
 	result := r.waiting(1, a, mqconn.GetOptions{})
@@ -77,6 +77,7 @@ func cutBreaksConnections(r rig) {
 	r.wantReason((<-result).err, mqrc.ConnectionBroken)
 	r.wantReason(b.Commit(), mqrc.ConnectionBroken)
 	r.wantReason(b.Close(), mqrc.ConnectionBroken)
+	r.wantReason(idle.Close(), mqrc.ConnectionBroken)
 	c := r.dial(false)
 	r.must(c.Hold("HELD"))
 	r.get(c, "B", "")

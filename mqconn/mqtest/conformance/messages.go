@@ -63,6 +63,10 @@ func bodyIsReused(r rig) {
 	if err := c.Get("A", &m, mqconn.GetOptions{}); err != nil || string(m.Body) != "def" || &m.Body[0] != old {
 		r.Fatalf("%q, %v, or the memory was given up", m.Body, err)
 	}
+	r.put(c, "A", strings.Repeat("y", 300<<10), false)
+	if err := c.Get("A", &m, mqconn.GetOptions{}); err != nil || len(m.Body) != 300<<10 || &m.Body[0] != old {
+		r.Fatalf("%d bytes, %v, or a short message has cost the memory of long ones", len(m.Body), err)
+	}
 }
 
 func identifiersArrive(r rig) {
@@ -123,6 +127,12 @@ func getsByIdentifier(r rig) {
 		r.Fatal(err)
 	}
 	r.get(c, "A", string(one[:]))
+
+	// A get by identifier leaves nothing open that a get without one would not.
+	if err := c.Get("HELD", &m, mqconn.GetOptions{ID: last}); !errors.Is(err, mqconn.ErrNoMessage) {
+		r.Fatal(err)
+	}
+	r.must(c.Hold("HELD"))
 }
 
 func browseLeavesEverything(r rig) {
