@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mqha/mqha/mqconn/mqtest"
+)
+
+const exerciseDefinitions = `
+DEFINE QLOCAL(A)
+DEFINE QLOCAL(CROWD)
+DEFINE QLOCAL(SMALL) MAXDEPTH(2)
+DEFINE CHANNEL(EXERCISE) CHLTYPE(SVRCONN) HBINT(5)
+DEFINE CHANNEL(TLS) CHLTYPE(SVRCONN) HBINT(5) SSLCIPH(ANY_TLS12) SSLCAUTH(REQUIRED)
+`
+
+// The C library keeps its contract with every byte watched (testdata/exercise.c).
+func TestLibraryKeepsItsContractUnderSanitizers(t *testing.T) {
+	for name, flag := range map[string]string{"address and undefined": "-fsanitize=address,undefined", "thread": "-fsanitize=thread"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			program := buildExercise(t, flag, "-fno-sanitize-recover=all")
+			qm := mqtest.New(t, mqtest.Options{MQSC: exerciseDefinitions, Users: map[string]string{"app": "passw0rd"}})
+			address := listen(t)
+			if err := qm.Serve(address); err != nil {
+				t.Fatal(err)
+			}
+			closed := listen(t)
+			_ = closed.Close()
+			exercise(t, qm, program, cName(t, address), cName(t, closed))
+		})
+	}
+}
+
+// exercise runs the program and kills the queue manager when it asks for that.
+func exercise(t *testing.T, qm *mqtest.QueueManager, program, endpoint, nowhere string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, endpoint, nowhere)
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if lines.Text() == "waiting" {
+			qm.Kill()
+			continue
+		}
+		t.Error(lines.Text())
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, problems.Bytes())
+	}
+}
+
+// buildExercise compiles the library with flags of the sanitizers, and the program against it.
+func buildExercise(t *testing.T, flags ...string) string {
+	t.Helper()
+	cc, err := compiler()
+	if errors.Is(err, errNoCompiler) {
+		t.Skip(err)
+	}
+	l, err := build(t.TempDir(), flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "exercise")
+	args := append([]string{"-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror"}, flags...)
+	args = append(args, "-o", program, filepath.Join("testdata", "exercise.c"), "-pthread")
+	args = append(args, strings.Fields(l.cFlags()+" "+l.linkFlags())...)
+	cmd := exec.Command(cc, append(args, "-lmqm_r")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+	return program
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// cName is an address as MQCD.ConnectionName writes it.
+func cName(t *testing.T, l net.Listener) string {
+	t.Helper()
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host + "(" + port + ")"
+}
+
+func TestSecondBuildComesFromTheCache(t *testing.T) {
+	cache := t.TempDir()
+	first, err := build(cache)
+	if errors.Is(err, errNoCompiler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark := filepath.Join(first.dir, "mark")
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second, err := build(cache)
+	if err != nil || second != first {
+		t.Errorf("got %+v, %v, want %+v", second, err, first)
+	}
+	if _, err := os.Stat(mark); err != nil {
+		t.Error("built again")
+	}
+	other, err := build(cache, "-DOTHER")
+	if err != nil || other.dir == first.dir || other.cFlags() == first.cFlags() {
+		t.Errorf("other flags gave %+v, %v", other, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(cache, "building-*")); len(left) > 0 || err != nil {
+		t.Errorf("left over: %v, %v", left, err)
+	}
+}
