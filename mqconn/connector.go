@@ -284,7 +284,8 @@ func (c *Connector) next(ctx context.Context, e connect.Event, failure error, di
 	switch {
 	case a.Kind == connect.Begin:
 		c.since, c.last = time.Now(), nil
-		c.report(Event{Kind: Connected, Endpoint: endpoint, QueueManager: c.session.queueManager, Attempt: attempt})
+		c.report(Event{Kind: Connected, Endpoint: endpoint, QueueManager: c.session.queueManager, Attempt: attempt,
+			Info: dialled.Info()})
 	case failure != nil && a.Result != connect.Stopped:
 		c.last = failure
 		c.report(Event{Kind: DialFailed, Endpoint: endpoint, Attempt: attempt, Err: failure, NextTry: a.Delay})

@@ -12,7 +12,7 @@ type EventKind int
 // The kinds of events.
 const (
 	DialFailed     EventKind = iota + 1 // Endpoint, Attempt, Err, NextTry
-	Connected                           // Endpoint, Generation, Attempt; the Session begins
+	Connected                           // Endpoint, Generation, Attempt, Info; the Session begins
 	ConnectionLost                      // Endpoint, Generation, Err; the Session has ended
 	CallStuck                           // Endpoint, Generation, Err; the call was given up
 )
@@ -37,6 +37,7 @@ type Event struct {
 	QueueManager string // the name that the queue manager gave; empty before it did
 	Generation   uint64 // of the session concerned; in DialFailed the last one, zero if there was none
 	Attempt      int    // dials since the last good connection
+	Info         Info   // Connected: what the connection is, and through which library
 	Err          error
 	NextTry      time.Duration // DialFailed: the delay before the next dial; zero: at once, or never
 	Dropped      int           // events dropped before this one because OnEvent was too slow

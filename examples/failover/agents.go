@@ -11,6 +11,8 @@ import (
 
 	"github.com/mqha/mqha/ha"
 	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/ibmmq"
+	"github.com/mqha/mqha/mqconn/jms20"
 	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/transfer"
 )
@@ -28,6 +30,7 @@ type agentSettings struct {
 	Name     string
 	StateDir string // of all instances of the agent
 	Endpoint string // of the queue manager
+	Through  string // transport to it
 	ReadTree string // directories that the agent may send from
 	ReadBig  string
 	Write    string // directory that the agent delivers to
@@ -37,11 +40,15 @@ type agentSettings struct {
 
 // config is all there is to an agent: a name, a directory, a queue manager, and what it may read
 // and write. The instances of one agent have the same.
-func (s *agentSettings) config() ha.Config {
+func (s *agentSettings) config() (ha.Config, error) {
+	mq, err := mqConfig(s.Through, s.Endpoint)
+	if err != nil {
+		return ha.Config{}, err
+	}
 	c := ha.Config{
 		Name:     s.Name,
 		StateDir: s.StateDir,
-		MQ:       mqConfig(s.Endpoint),
+		MQ:       mq,
 		Transfer: transfer.Options{WriteRoot: s.Write},
 		Definitions: ha.Definitions{
 			QueueManager: queueManager, DeadLetterQueue: deadLetterQueue,
@@ -50,12 +57,27 @@ func (s *agentSettings) config() ha.Config {
 	if s.ReadTree != "" {
 		c.Transfer.ReadRoots = []string{s.ReadTree, s.ReadBig}
 	}
-	return c
+	return c, nil
 }
 
-func mqConfig(endpoint string) mqconn.Config {
-	return mqconn.Config{Dialer: mqtest.TCP{QueueManager: queueManager}, Endpoints: []string{endpoint}}
+// mqConfig is all that depends on the client library: the dialer. jms20 and ibmmq have to be built in.
+func mqConfig(through, endpoint string) (c mqconn.Config, err error) {
+	c.Endpoints = []string{endpoint}
+	switch through {
+	case throughTest:
+		c.Dialer = mqtest.TCP{QueueManager: queueManager}
+	case "jms20":
+		c.Dialer, err = jms20.New(jms20.Options{QueueManager: queueManager, Channel: mqtest.DefaultChannel})
+	case "ibmmq":
+		c.Dialer, err = ibmmq.New(ibmmq.Options{QueueManager: queueManager, Channel: mqtest.DefaultChannel})
+	default:
+		err = fmt.Errorf("-transport %q: mqtest, jms20 or ibmmq", through)
+	}
+	return c, err
 }
+
+// throughTest is the transport that every program has.
+const throughTest = "mqtest"
 
 // runAgent is the role of the agent processes: it runs the agent, active or standing by, until its
 // standard input closes, and tells what happens.
@@ -67,7 +89,10 @@ func runAgent(args []string) error {
 	ctx, cancel := untilClosed(os.Stdin)
 	defer cancel()
 
-	c := s.config()
+	c, err := s.config()
+	if err != nil {
+		return err
+	}
 	out := json.NewEncoder(os.Stdout)
 	// When nobody reads any more, standard input is closed, too, and the agent stops.
 	c.OnEvent = func(e ha.Event) { _ = out.Encode(agentEvent(e)) }
@@ -95,12 +120,15 @@ func agentEvent(e ha.Event) event {
 	if t, ok := e.Detail.(transfer.Event); ok {
 		out.Time, out.Transfer = t.Time, &t
 	}
+	if c, ok := e.Detail.(mqconn.Event); ok && c.Kind == mqconn.Connected {
+		out.Library = &library{Name: c.Info.Library, Version: c.Info.Version}
+	}
 	return out
 }
 
 // submit asks the source agent, whichever instance is active, for the transfer of the demo.
-func submit(ctx context.Context, endpoint string, r transfer.Request) (transfer.ID, error) {
-	client, err := ha.NewClient(mqConfig(endpoint), sourceAgent)
+func submit(ctx context.Context, mq mqconn.Config, r transfer.Request) (transfer.ID, error) {
+	client, err := ha.NewClient(mq, sourceAgent)
 	if err != nil {
 		return transfer.ID{}, err
 	}
@@ -109,8 +137,8 @@ func submit(ctx context.Context, endpoint string, r transfer.Request) (transfer.
 }
 
 // status asks an agent what it knows of a transfer.
-func status(ctx context.Context, endpoint, agent string, id transfer.ID) (transfer.Status, error) {
-	client, err := ha.NewClient(mqConfig(endpoint), agent)
+func status(ctx context.Context, mq mqconn.Config, agent string, id transfer.ID) (transfer.Status, error) {
+	client, err := ha.NewClient(mq, agent)
 	if err != nil {
 		return transfer.Status{}, err
 	}
@@ -125,7 +153,11 @@ const definitionsFile = "definitions.mqsc"
 func writeDefinitions(file string, agents ...agentSettings) error {
 	var b bytes.Buffer
 	for _, a := range agents {
-		if err := a.config().MQSC(&b); err != nil {
+		c, err := a.config()
+		if err != nil {
+			return err
+		}
+		if err := c.MQSC(&b); err != nil {
 			return err
 		}
 	}

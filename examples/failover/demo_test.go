@@ -73,6 +73,9 @@ func TestTransferSurvivesTheEndOfEveryProcess(t *testing.T) {
 			t.Errorf("kill: %+v", k)
 		}
 	}
+	if len(r.Libraries) != 1 || r.Libraries[0].Name != "github.com/mqha/mqha/mqconn/mqtest" {
+		t.Errorf("libraries: %v", r.Libraries)
+	}
 	if len(r.Links) != 1 || r.Links[0] != "tree/link" {
 		t.Errorf("links: %q", r.Links)
 	}

@@ -23,7 +23,7 @@ import (
 func (d *demo) checkAgents(ctx context.Context, r *report, id transfer.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()
-	s, err := status(ctx, d.endpoint, sourceAgent, id)
+	s, err := status(ctx, d.mq(), sourceAgent, id)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (d *demo) checkAgents(ctx context.Context, r *report, id transfer.ID) error
 			r.problem("not sent: %s: %s", f.Name, f.Reason)
 		}
 	}
-	s, err = status(ctx, d.endpoint, destinationAgent, id)
+	s, err = status(ctx, d.mq(), destinationAgent, id)
 	if err != nil && !errors.Is(err, transfer.ErrUnknown) {
 		return err
 	}

@@ -40,6 +40,7 @@ type options struct {
 	json     bool
 	pace     time.Duration
 	limit    time.Duration
+	through  string
 	sabotage string
 }
 
@@ -56,6 +57,7 @@ func (o *options) flags() *flag.FlagSet {
 	f.BoolVar(&o.json, "json", false, "write the last line as one JSON object")
 	f.DurationVar(&o.pace, "pace", 0, "slow down sending so that it takes at least this long (default: 4s below 512MiB, so that kills meet it running; negative: never)")
 	f.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this time")
+	f.StringVar(&o.through, "transport", throughTest, "client library of the agents: mqtest, jms20 or ibmmq; the latter two need -tags ibmmq")
 	f.StringVar(&o.sabotage, "sabotage", "", "let the consumer flip a bit, drop a file, or get one twice: flip, drop, twice; the result must be exit code 1")
 	return f
 }
@@ -89,6 +91,10 @@ func run(args []string) int {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
+		return 2
+	}
+	if _, err := mqConfig(o.through, ""); err != nil {
+		fmt.Fprintln(os.Stderr, "failover:", err)
 		return 2
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

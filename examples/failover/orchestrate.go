@@ -13,14 +13,16 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/examples/failover/outside"
+	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/transfer"
 )
 
 // demo is one run.
 type demo struct {
 	options options
-	source  string // the directory that is sent
-	base    string // everything the demo writes
+	dialer  mqconn.Dialer // of the clients that submit and ask
+	source  string        // the directory that is sent
+	base    string        // everything the demo writes
 	show    *display
 	watch   *watch
 	total   int64 // bytes that are sent
@@ -41,7 +43,11 @@ func runDemo(ctx context.Context, o options) (ok bool, err error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("gave up after %v (-limit)", o.limit))
 	defer cancel()
-	d := &demo{options: o, show: newDisplay(os.Stdout), frames: make(map[string]string)}
+	mq, err := mqConfig(o.through, "")
+	if err != nil {
+		return false, err
+	}
+	d := &demo{options: o, dialer: mq.Dialer, show: newDisplay(os.Stdout), frames: make(map[string]string)}
 	d.watch = newWatch(d.tell)
 	if err := d.prepare(ctx); err != nil {
 		return false, errors.Join(err, d.cleanUp())
@@ -145,7 +151,7 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 	}
 	consumed := d.startConsumer(ctx)
 	begin := time.Now()
-	id, err := submit(ctx, d.endpoint, d.request())
+	id, err := submit(ctx, d.mq(), d.request())
 	if err != nil {
 		return nil, errors.Join(err, consumed())
 	}
@@ -167,6 +173,11 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 	}
 	d.checkState(r)
 	return r, d.judge(r, kills)
+}
+
+// mq is how the demo itself is connected, as a client of the agents.
+func (d *demo) mq() mqconn.Config {
+	return mqconn.Config{Dialer: d.dialer, Endpoints: []string{d.endpoint}}
 }
 
 func (d *demo) request() transfer.Request {
@@ -233,6 +244,7 @@ func (d *demo) judge(r *report, kills []kill) error {
 	if n := d.watch.dropped; n > 0 {
 		r.problem("%d events of the agents are missing", n)
 	}
+	r.judgeLibraries(d.watch.libraries)
 	if d.watch.total != d.total {
 		r.problem("the source agent counted %d bytes, the source has %d", d.watch.total, d.total)
 	}

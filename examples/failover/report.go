@@ -18,6 +18,7 @@ type report struct {
 	ReconnectMS int64        `json:"reconnect_ms"`
 	Resent      int64        `json:"resent"` // bytes of files
 	Kills       []killReport `json:"kills"`
+	Libraries   []library    `json:"libraries"`       // through which the agents were connected, as their connections say
 	Links       []string     `json:"links,omitempty"` // in the source; refused by name, not compared
 	Problems    []string     `json:"problems,omitempty"`
 }
@@ -39,6 +40,16 @@ const resendLimit = 64 << 20
 // successorShare of the bytes must be left for the instance that took over; else the kill came too late
 // to show anything.
 const successorShare = 0.10
+
+// judgeLibraries names what the agents were connected through, which must be one and the same.
+func (r *report) judgeLibraries(connections map[library]int) {
+	for l := range connections {
+		r.Libraries = append(r.Libraries, l)
+	}
+	if len(r.Libraries) != 1 {
+		r.problem("the agents were connected through %d client libraries: %v", len(r.Libraries), r.Libraries)
+	}
+}
 
 func percent(n, of int64) float64 { return 100 * float64(n) / float64(max(of, 1)) }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -138,5 +139,19 @@ func TestLastLineSaysWhatHappened(t *testing.T) {
 	}
 	if got := lastLine(r, true); !strings.Contains(got, `"identical":false`) || !strings.Contains(got, "tree/a: missing") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestAgentsOfTwoLibrariesAreNoProof(t *testing.T) {
+	for n, want := range []int{1, 0, 1} {
+		connections := make(map[library]int)
+		for i := range n {
+			connections[library{Name: "library", Version: fmt.Sprint(i)}] = 7
+		}
+		var r report
+		r.judgeLibraries(connections)
+		if len(r.Problems) != want || len(r.Libraries) != n {
+			t.Errorf("%d libraries: %v, problems %q", n, r.Libraries, r.Problems)
+		}
 	}
 }

@@ -17,7 +17,7 @@ const stopLimit = 30 * time.Second
 
 func (d *demo) sourceSettings(instance string) agentSettings {
 	s := agentSettings{
-		Name: sourceAgent, StateDir: d.path("source-state"), Endpoint: d.endpoint,
+		Name: sourceAgent, StateDir: d.path("source-state"), Endpoint: d.endpoint, Through: d.options.through,
 		ReadTree: d.source, ReadBig: d.path("big"), Rate: d.rate,
 	}
 	if instance != "" {
@@ -28,7 +28,8 @@ func (d *demo) sourceSettings(instance string) agentSettings {
 
 func (d *demo) destinationSettings() agentSettings {
 	return agentSettings{
-		Name: destinationAgent, StateDir: d.path("destination-state"), Endpoint: d.endpoint, Write: d.path("delivered"),
+		Name: destinationAgent, StateDir: d.path("destination-state"), Endpoint: d.endpoint, Through: d.options.through,
+		Write: d.path("delivered"),
 	}
 }
 

@@ -20,6 +20,13 @@ type event struct {
 	Text     string          `json:"text,omitempty"`
 	Dropped  int             `json:"dropped,omitempty"`
 	Transfer *transfer.Event `json:"transfer,omitempty"`
+	Library  *library        `json:"library,omitempty"` // of a connection that was made
+}
+
+// library is a client library, as a connection through it says.
+type library struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
 }
 
 // resume is a sender that goes on at an offset in the bytes of all files.
@@ -51,10 +58,11 @@ type watch struct {
 	standing   map[string]bool // children that wait for the lock
 	listening  activation      // of the queue manager; who is the address
 	dropped    int             // events that did not reach us
+	libraries  map[library]int // connections made through each
 }
 
 func newWatch(tell func(string, event)) *watch {
-	return &watch{tell: tell, changed: make(chan struct{}), standing: make(map[string]bool)}
+	return &watch{tell: tell, changed: make(chan struct{}), standing: make(map[string]bool), libraries: make(map[library]int)}
 }
 
 // agentLine takes one line of the agent process who.
@@ -77,6 +85,9 @@ func (w *watch) queueManagerLine(text []byte) {
 
 func (w *watch) note(who string, e event) {
 	w.dropped += e.Dropped
+	if e.Library != nil {
+		w.libraries[*e.Library]++
+	}
 	switch {
 	case e.Code == string(ha.CodeStandby):
 		w.standing[who] = true
