@@ -1,9 +1,10 @@
 // Package mqtest is a queue manager for tests: queues, units of work, exclusive opens, reason codes
 // and lost connections as IBM MQ has them, in process or over TCP as a process that can be killed.
 //
-// It is never a production transport. There is no authentication, no authority, no encryption and
-// no code page conversion, and it has been compared with IBM's documentation, not with a real queue
-// manager. What a program does here it must do again, before it is trusted, on IBM MQ.
+// It is never a production transport. Users are checked only if Options.Users names them, TLS is played
+// by names alone, there are no authorities and no code page conversion, and it has been compared with IBM's
+// documentation, not with a real queue manager. What a program does here it must do again, before it is
+// trusted, on IBM MQ.
 //
 // # What it does as IBM MQ does
 //
@@ -27,7 +28,7 @@
 // # What it does not do
 //
 // Messages to another queue manager: MQSC accepts remote queues, and opening one is 2087 unless it
-// points back here. Topics, model queues, triggering, message groups, reports, message properties,
-// data conversion. Authorities, channel authentication and services are accepted and listed
-// by Ignored.
+// points back here. Topics, model queues, triggering, message groups, reports other than COA and COD,
+// data conversion, and whatever else is asked for by an option: such a call fails (2046, 2247). A report that
+// cannot be put is dropped. Authorities, channel authentication and services are accepted and listed by Ignored.
 package mqtest

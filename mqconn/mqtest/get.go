@@ -23,6 +23,10 @@ func (s *session) get(number int32, d *md, o *gmo, limit int, beforeWait func())
 			return notOpenForBrowse
 		case !o.browses() && !h.input:
 			return mqrc.NotOpenForInput
+		case o.options()&^gmoKnown != 0:
+			return mqrc.OptionsError
+		case getLong(o[:], gmoMatchOptions)&^moKnown != 0:
+			return matchOptionsError
 		case o.options()&(gmoSyncpoint|gmoSyncpointIfPersistent) != 0 && s.unit.full():
 			return mqrc.SyncpointLimitReached
 		}

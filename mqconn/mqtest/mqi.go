@@ -26,6 +26,10 @@ const (
 	pmoFailQuiescing = 0x00002000
 	pmoAsyncResponse = 0x00010000
 
+	// What may be asked of a put; the numbers are MQPMO_DEFAULT_CONTEXT, MQPMO_SYNC_RESPONSE and MQPMO_RESOLVE_LOCAL_Q.
+	pmoKnown = pmoSyncpoint | pmoNoSyncpoint | pmoNewMsgID | pmoNewCorrelID | pmoSetAllContext | pmoFailQuiescing |
+		pmoAsyncResponse | 0x00000020 | 0x00020000 | 0x00040000
+
 	gmoWait                  = 0x00000001
 	gmoSyncpoint             = 0x00000002
 	gmoNoSyncpoint           = 0x00000004
@@ -36,9 +40,13 @@ const (
 	gmoFailQuiescing         = 0x00002000
 
 	gmoBrowse = gmoBrowseFirst | gmoBrowseNext
+	// What may be asked of a get. Conversion and properties are the client library's business.
+	gmoKnown = gmoWait | gmoSyncpoint | gmoNoSyncpoint | gmoBrowse | gmoAcceptTruncated | gmoSyncpointIfPersistent |
+		gmoFailQuiescing | 0x00004000 | 0x1E000000 // MQGMO_CONVERT, MQGMO_PROPERTIES_* and MQGMO_NO_PROPERTIES
 
 	moMatchMsgID    = 0x00000001
 	moMatchCorrelID = 0x00000002
+	moKnown         = moMatchMsgID | moMatchCorrelID
 
 	objectQueue        = 1
 	objectQueueManager = 5
@@ -61,6 +69,7 @@ const (
 	selectorError    mqrc.Reason = 2067
 
 	inhibitValueError mqrc.Reason = 2020
+	matchOptionsError mqrc.Reason = 2247
 )
 
 // Verbs that package mqconn does not name for the same reason.

@@ -51,7 +51,7 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	options := o.options()
 	syncpoint := options&pmoSyncpoint != 0
 	switch {
-	case syncpoint && options&pmoNoSyncpoint != 0:
+	case syncpoint && options&pmoNoSyncpoint != 0, options&^pmoKnown != 0:
 		return mqrc.OptionsError
 	case options&pmoFailQuiescing != 0 && s.qm.quiescing():
 		return mqrc.QMgrQuiescing
