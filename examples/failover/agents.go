@@ -94,6 +94,7 @@ func runAgent(args []string) error {
 		return err
 	}
 	out := json.NewEncoder(os.Stdout)
+	os.Stdout = os.Stderr // mq-golang-jms20 prints what goes wrong, and must not print between the events
 	// When nobody reads any more, standard input is closed, too, and the agent stops.
 	c.OnEvent = func(e ha.Event) { _ = out.Encode(agentEvent(e)) }
 	c.HardStop = func(err error) {

@@ -40,9 +40,10 @@
 //	 5  That lock is also taken by a finalizer, so that a waiting get holds up every finalizer of the
 //	    process for its slice. Nothing in a program may depend on finalizers. No test: it is the
 //	    runtime's one goroutine, and the remedy is row 3.
-//	 6  Failures are printed to standard output when a message is made on a broken connection. After
-//	    the first 2009 or 2018 the library is not asked any more. The first one may still print.
-//	    TestCallsOnABrokenConnectionDoNotReachTheLibrary
+//	 6  Failures are printed to standard output: when a message is made on a broken connection, and when
+//	    a finalizer finds one broken. After the first 2009 or 2018 the library is not asked any more;
+//	    the first, and finalizers, still print. A program whose standard output is data sets os.Stdout
+//	    to os.Stderr, as examples/failover does. TestCallsOnABrokenConnectionDoNotReachTheLibrary
 //	 7  log.Fatal ends the process for a foreign type of message or destination, and wrong settings are
 //	    printed and dropped. Only the library's own types are passed, and settings are checked.
 //	    TestWhatTheLibraryWouldDropOrPrintAboutIsRefused
