@@ -427,7 +427,10 @@ static void a_killed_queue_manager_is_noticed(void) {
   WANT(MQBACK(w.connection, &cc, &rc), MQRC_CONNECTION_BROKEN);
   WANT(MQDISC(&w.connection, &cc, &rc), MQRC_CONNECTION_BROKEN);
   IS_TRUE(w.connection == MQHC_UNUSABLE_HCONN);
-  LOGIN(again, MQRC_HOST_NOT_AVAILABLE, 0);
+  MQLONG cc, rc;
+  do again = log_in((struct login){0}, &cc, &rc);
+  while (rc == MQRC_Q_MGR_NOT_AVAILABLE); /* it is not quite dead: the port is still open */
+  want_at(__LINE__, "a new connection", cc, rc, MQRC_HOST_NOT_AVAILABLE);
   IS_TRUE(again == MQHC_UNUSABLE_HCONN);
 }
 
