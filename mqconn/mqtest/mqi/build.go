@@ -86,7 +86,7 @@ func compilerFlags() []string {
 	if runtime.GOOS == "darwin" {
 		shared = []string{"-dynamiclib", "-install_name", "@rpath/libmqm_r.dylib"}
 	}
-	return append(shared, "-std=gnu11", "-fPIC", "-O2", "-g", "-pthread", "-Wall", "-Wextra", "-Werror")
+	return append(shared, "-std=gnu11", "-fPIC", "-fvisibility=hidden", "-O2", "-g", "-pthread", "-Wall", "-Wextra", "-Werror")
 }
 
 // collect gives every file that the library is built from, the generated headers among them, by its path.

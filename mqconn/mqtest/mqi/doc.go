@@ -6,7 +6,8 @@
 // It builds the double once into the user's cache directory with the system's C compiler, starts a queue
 // manager of package mqtest, runs the command after "--" in an environment in which cgo finds the double
 // and the program finds the queue manager, and exits with the command's code. Without a C compiler, or when
-// the command cannot be started, it says so and exits with 2. The working directory must be in a module
+// the command cannot be started, it says so and exits with 2 (go run itself turns every code but 0 into 1 and
+// prints it; a built mqi does not). The working directory must be in a module
 // that uses mq-golang: the double is built for that version.
 //
 // # The environment of the command

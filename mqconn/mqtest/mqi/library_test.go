@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"debug/elf"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,5 +137,39 @@ func TestSecondBuildComesFromTheCache(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(cache, "building-*")); len(left) > 0 || err != nil {
 		t.Errorf("left over: %v, %v", left, err)
+	}
+}
+
+// What mq-golang imports (nm -D of a program on it), and MQCONN, which C programs use.
+const verbs = `MQBACK MQBEGIN MQCB MQCLOSE MQCMIT MQCONN MQCONNX MQCRTMH MQCTL MQDISC MQDLTMH MQDLTMP MQGET MQINQ MQINQMP MQOPEN
+	MQPUT MQPUT1 MQSET MQSETMP MQSTAT MQSUB MQSUBRQ`
+
+func TestLibraryExportsTheVerbsAndNothingElse(t *testing.T) {
+	needCompiler(t)
+	if runtime.GOOS != "linux" {
+		t.Skip("ELF is looked into")
+	}
+	l, err := build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := elf.Open(filepath.Join(l.dir, "lib", "libmqm_r.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	symbols, err := file.DynamicSymbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var exported []string
+	for _, s := range symbols {
+		if s.Section != elf.SHN_UNDEF {
+			exported = append(exported, s.Name)
+		}
+	}
+	slices.Sort(exported)
+	if want := strings.Fields(verbs); !slices.Equal(exported, want) {
+		t.Errorf("exported are %q, want %q", exported, want)
 	}
 }

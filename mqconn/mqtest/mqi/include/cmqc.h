@@ -405,6 +405,8 @@ typedef struct tagMQCTLO {
   MQPTR ConnectionArea;
 } MQCTLO, *PMQCTLO;
 
+#pragma GCC visibility push(default) /* the library is built with everything else hidden */
+
 /* The verbs. Structures come as PMQVOID, but for MQCONNX, because cgo code passes them so. */
 void MQBACK(MQHCONN, PMQLONG completion, PMQLONG reason);
 void MQBEGIN(MQHCONN, PMQVOID options, PMQLONG completion, PMQLONG reason);
@@ -437,6 +439,8 @@ void MQSETMP(MQHCONN, MQHMSG, PMQVOID options, PMQVOID name, PMQVOID descriptor,
 void MQSTAT(MQHCONN, MQLONG type, PMQVOID status, PMQLONG completion, PMQLONG reason);
 void MQSUB(MQHCONN, PMQVOID descriptor, PMQHOBJ, PMQHOBJ subscription, PMQLONG completion, PMQLONG reason);
 void MQSUBRQ(MQHCONN, MQHOBJ, MQLONG action, PMQVOID options, PMQLONG completion, PMQLONG reason);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -2,38 +2,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
-
-struct property {
-  struct property *next;
-  MQLONG type, value_length;
-  MQLONG support, context, copy_options;
-  MQLONG name_length;
-  char *value; /* in the same memory as the name, behind it */
-  char name[];
-};
-
-struct message_handle {
-  struct message_handle *next;
-  MQHMSG number;
-  MQHCONN owner;
-  struct property *first, *cursor;
-};
+#include "property.h"
 
 #define BUCKETS 1024
 
 /* One mutex for all: a handle must be safe to use from any thread, and no call holds it for long. */
-static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
+pthread_mutex_t property_guard = PTHREAD_MUTEX_INITIALIZER;
 static struct message_handle *handles[BUCKETS];
 static MQHMSG last_number; /* never used again, as connection handles: programs keep stale ones */
 
-static struct message_handle *find(MQHCONN owner, MQHMSG number) {
+struct message_handle *property_handle(MQHCONN owner, MQHMSG number) {
   for (struct message_handle *h = handles[(uint64_t)number % BUCKETS]; h != NULL; h = h->next)
     if (h->number == number) return h->owner == owner || h->owner == MQHC_UNASSOCIATED_HCONN ? h : NULL;
   return NULL;
 }
 
-static void clear(struct message_handle *h) {
+void property_clear(struct message_handle *h) {
   while (h->first != NULL) {
     struct property *p = h->first;
     h->first = p->next;
@@ -45,12 +29,12 @@ static void clear(struct message_handle *h) {
 static void delete(struct message_handle **at) {
   struct message_handle *h = *at;
   *at = h->next;
-  clear(h);
+  property_clear(h);
   free(h);
 }
 
 void properties_forget(MQHCONN connection) {
-  pthread_mutex_lock(&guard);
+  pthread_mutex_lock(&property_guard);
   for (int i = 0; i < BUCKETS; i++)
     for (struct message_handle **at = &handles[i]; *at != NULL;) {
       if ((*at)->owner == connection)
@@ -58,7 +42,7 @@ void properties_forget(MQHCONN connection) {
       else
         at = &(*at)->next;
     }
-  pthread_mutex_unlock(&guard);
+  pthread_mutex_unlock(&property_guard);
 }
 
 /* A call on a connection's handles: like any other it is refused while the connection is broken or busy. */
@@ -81,11 +65,11 @@ static MQLONG create(MQHCONN owner, PMQHMSG number) {
   struct message_handle *h = calloc(1, sizeof *h);
   if (h == NULL) return MQRC_STORAGE_NOT_AVAILABLE;
   h->owner = owner;
-  pthread_mutex_lock(&guard);
+  pthread_mutex_lock(&property_guard);
   h->number = *number = ++last_number;
   h->next = handles[(uint64_t)h->number % BUCKETS];
   handles[(uint64_t)h->number % BUCKETS] = h;
-  pthread_mutex_unlock(&guard);
+  pthread_mutex_unlock(&property_guard);
   return MQRC_NONE;
 }
 
@@ -104,8 +88,8 @@ void MQDLTMH(MQHCONN connection, PMQHMSG number, PMQVOID options, PMQLONG comple
   struct connection *c;
   MQLONG r = options == NULL ? MQRC_DMHO_ERROR : enter(connection, &c);
   if (r == MQRC_NONE) {
-    pthread_mutex_lock(&guard);
-    struct message_handle *h = find(connection, *number), **at;
+    pthread_mutex_lock(&property_guard);
+    struct message_handle *h = property_handle(connection, *number), **at;
     if (h == NULL) {
       r = MQRC_HMSG_ERROR;
     } else {
@@ -113,13 +97,13 @@ void MQDLTMH(MQHCONN connection, PMQHMSG number, PMQVOID options, PMQLONG comple
       delete(at);
       *number = MQHM_UNUSABLE_HMSG;
     }
-    pthread_mutex_unlock(&guard);
+    pthread_mutex_unlock(&property_guard);
     leave(c);
   }
   complete(completion, reason, r);
 }
 
-static struct property *make(const char *name, MQLONG name_length, MQLONG type, const void *value, MQLONG length) {
+struct property *property_make(const char *name, MQLONG name_length, MQLONG type, const void *value, MQLONG length) {
   struct property *p = calloc(1, sizeof *p + name_length + length);
   if (p == NULL) return NULL;
   p->type = type;
@@ -216,15 +200,15 @@ void MQSETMP(MQHCONN connection, MQHMSG number, PMQVOID options, PMQVOID name, P
   if (r == MQRC_NONE && !length_fits(type, length)) r = MQRC_BUFFER_LENGTH_ERROR;
   if (r == MQRC_NONE) r = enter(connection, &c);
   if (r == MQRC_NONE) {
-    struct property *p = make(text, text_length, type, value, length);
+    struct property *p = property_make(text, text_length, type, value, length);
     const MQPD *pd = descriptor;
     if (p != NULL && pd != NULL) p->support = pd->Support, p->context = pd->Context, p->copy_options = pd->CopyOptions;
-    pthread_mutex_lock(&guard);
-    struct message_handle *h = find(connection, number);
+    pthread_mutex_lock(&property_guard);
+    struct message_handle *h = property_handle(connection, number);
     r = p == NULL ? MQRC_STORAGE_NOT_AVAILABLE
         : h == NULL ? MQRC_HMSG_ERROR
                     : set(h, ((MQSMPO *)options)->Options, text, text_length, p);
-    pthread_mutex_unlock(&guard);
+    pthread_mutex_unlock(&property_guard);
     if (r != MQRC_NONE) free(p);
     leave(c);
   }
@@ -251,10 +235,10 @@ void MQDLTMP(MQHCONN connection, MQHMSG number, PMQVOID options, PMQVOID name, P
   if (options == NULL) r = MQRC_DMPO_ERROR;
   if (r == MQRC_NONE) r = enter(connection, &c);
   if (r == MQRC_NONE) {
-    pthread_mutex_lock(&guard);
-    struct message_handle *h = find(connection, number);
+    pthread_mutex_lock(&property_guard);
+    struct message_handle *h = property_handle(connection, number);
     r = h == NULL ? MQRC_HMSG_ERROR : remove_property(h, ((MQDMPO *)options)->Options, text, length);
-    pthread_mutex_unlock(&guard);
+    pthread_mutex_unlock(&property_guard);
     leave(c);
   }
   complete(completion, reason, r);
@@ -331,81 +315,11 @@ void MQINQMP(MQHCONN connection, MQHMSG number, PMQVOID options, PMQVOID name, P
   if (options == NULL) r = MQRC_IMPO_ERROR;
   if (r == MQRC_NONE) r = enter(connection, &c);
   if (r == MQRC_NONE) {
-    pthread_mutex_lock(&guard);
-    struct message_handle *h = find(connection, number);
+    pthread_mutex_lock(&property_guard);
+    struct message_handle *h = property_handle(connection, number);
     r = h == NULL ? MQRC_HMSG_ERROR : inquire(h, &i, text, text_length);
-    pthread_mutex_unlock(&guard);
+    pthread_mutex_unlock(&property_guard);
     leave(c);
   }
   complete(completion, reason, r);
-}
-
-/* A property on the wire: six numbers, the name, the value. */
-struct packed {
-  MQLONG name_length, type, value_length, support, context, copy_options;
-};
-
-MQLONG properties_pack(MQHCONN connection, MQHMSG number, void **block, uint32_t *length) {
-  MQLONG r = MQRC_NONE;
-  pthread_mutex_lock(&guard);
-  struct message_handle *h = find(connection, number);
-  size_t total = 0;
-  for (struct property *p = h == NULL ? NULL : h->first; p != NULL; p = p->next)
-    total += sizeof(struct packed) + p->name_length + p->value_length;
-  char *to = total == 0 ? NULL : malloc(total);
-  if (h == NULL) r = MQRC_HMSG_ERROR;
-  if (h != NULL && total > 0 && to == NULL) r = MQRC_STORAGE_NOT_AVAILABLE;
-  *block = to;
-  *length = r == MQRC_NONE ? total : 0;
-  for (struct property *p = to == NULL ? NULL : h->first; p != NULL; p = p->next) {
-    struct packed head = {p->name_length, p->type, p->value_length, p->support, p->context, p->copy_options};
-    memcpy(to, &head, sizeof head);
-    memcpy(to + sizeof head, p->name, p->name_length + p->value_length);
-    to += sizeof head + p->name_length + p->value_length;
-  }
-  pthread_mutex_unlock(&guard);
-  return r;
-}
-
-MQLONG properties_check(MQHCONN connection, MQHMSG number) {
-  pthread_mutex_lock(&guard);
-  MQLONG r = find(connection, number) == NULL ? MQRC_HMSG_ERROR : MQRC_NONE;
-  pthread_mutex_unlock(&guard);
-  return r;
-}
-
-/* Appends what a block holds. A block that makes no sense can only come from a queue manager that is none. */
-static MQLONG append_all(struct message_handle *h, const char *from, size_t left) {
-  struct property **at = &h->first;
-  while (left > 0) {
-    struct packed head;
-    if (left < sizeof head) return MQRC_CONNECTION_BROKEN;
-    memcpy(&head, from, sizeof head);
-    from += sizeof head;
-    left -= sizeof head;
-    if (head.name_length < 0 || head.value_length < 0 || (size_t)head.name_length + head.value_length > left)
-      return MQRC_CONNECTION_BROKEN;
-    struct property *p = make(from, head.name_length, head.type, from + head.name_length, head.value_length);
-    if (p == NULL) return MQRC_STORAGE_NOT_AVAILABLE;
-    p->support = head.support;
-    p->context = head.context;
-    p->copy_options = head.copy_options;
-    *at = p;
-    at = &p->next;
-    from += head.name_length + head.value_length;
-    left -= head.name_length + head.value_length;
-  }
-  return MQRC_NONE;
-}
-
-MQLONG properties_unpack(MQHCONN connection, MQHMSG number, const void *block, uint32_t length) {
-  MQLONG r = MQRC_HMSG_ERROR;
-  pthread_mutex_lock(&guard);
-  struct message_handle *h = find(connection, number);
-  if (h != NULL) {
-    clear(h);
-    r = append_all(h, block, length);
-  }
-  pthread_mutex_unlock(&guard);
-  return r;
 }
