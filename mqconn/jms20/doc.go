@@ -56,7 +56,7 @@
 //	    stays (2080). The buffer of the Dialer's next connections grows, and this connection is made
 //	    again: at once if it has no unit of work, no held and no browsed queue, else by the end of the
 //	    Session. Above Options.MaxMessage the message is at fault. TestLongMessageMakesTheBufferGrow,
-//	    TestMessageLongerThanAllowedIsItsOwnFault
+//	    TestLongMessageReachesAHolderInTheNextSession, TestMessageLongerThanAllowedIsItsOwnFault
 //	11  A body is a part of the whole receive buffer. It is copied into the caller's.
 //	    conformance: "the body's memory is used again"
 //	12  The channel's longest message is 4 MiB whatever its definition. It is set from Options.

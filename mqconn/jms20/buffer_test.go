@@ -1,0 +1,111 @@
+//go:build ibmmq && cgo
+
+package jms20
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+func TestLongMessageMakesTheBufferGrow(t *testing.T) {
+	_, d, endpoint := start(t, Options{ReceiveBufferSize: 1000})
+	sender := dial(t, d, endpoint, false)
+	body := bytes.Repeat([]byte("long "), 200<<10)
+	put := func(queue string) {
+		t.Helper()
+		must(t, sender.Put(mqconn.Address{Queue: queue}, &mqconn.Message{Body: body, Persistent: true}))
+	}
+	get := func(c mqconn.Transport, queue string) error {
+		t.Helper()
+		var m mqconn.Message
+		err := c.Get(queue, &m, mqconn.GetOptions{})
+		if err == nil && !bytes.Equal(m.Body, body) {
+			t.Fatalf("got %d bytes, want %d", len(m.Body), len(body))
+		}
+		return err
+	}
+	holder := dial(t, d, endpoint, true)
+	must(t, holder.Hold("HELD"))
+	working := dial(t, d, endpoint, true)
+	must(t, working.Put(mqconn.Address{Queue: "B"}, &mqconn.Message{Body: []byte("in the unit of work")}))
+	idle := dial(t, d, endpoint, true)
+
+	put("HELD")
+	put("A")
+	for _, err := range []error{get(holder, "HELD"), get(working, "A")} {
+		var f *mqconn.Fault
+		if !errors.As(err, &f) || f.Reason != mqrc.TruncatedMsgFailed || mqconn.Classify(*f) != mqconn.Retry {
+			t.Errorf("got %v: the session has to end, with what would be lost", err)
+		}
+	}
+	must(t, get(idle, "A")) // on a connection of its own, made again in between
+	must(t, idle.Commit())
+	must(t, holder.Close())
+	holder = dial(t, d, endpoint, true)
+	must(t, holder.Hold("HELD"))
+	must(t, get(holder, "HELD"))
+	for _, c := range []mqconn.Transport{sender, holder, working, idle} {
+		must(t, c.Close())
+	}
+}
+
+func TestMessageLongerThanAllowedIsItsOwnFault(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	sender := dial(t, d, endpoint, false)
+	must(t, sender.Put(somewhere, &mqconn.Message{Body: make([]byte, 2000)}))
+	small := d.small(1000)
+	c := dial(t, small, endpoint, true)
+	err := c.Get("A", new(mqconn.Message), mqconn.GetOptions{})
+	var f *mqconn.Fault
+	if !errors.As(err, &f) || mqconn.Classify(*f) != mqconn.MessageFault {
+		t.Fatalf("got %v", err)
+	}
+	if f.Reason == mqrc.TruncatedMsgFailed && !strings.Contains(err.Error(), "2000 bytes") {
+		t.Errorf("%v does not say how long the message is", err)
+	}
+	must(t, c.Close())
+	must(t, sender.Close())
+}
+
+func (d *dialer) small(n int) *dialer {
+	o := d.options
+	o.MaxMessage = n
+	s := &dialer{options: o, create: create}
+	s.buffer.Store(int64(n))
+	return s
+}
+
+func TestLongMessageReachesAHolderInTheNextSession(t *testing.T) {
+	_, d, endpoint := start(t, Options{ReceiveBufferSize: 1000})
+	sender := dial(t, d, endpoint, false)
+	must(t, sender.Put(mqconn.Address{Queue: "HELD"}, &mqconn.Message{Body: make([]byte, 200<<10), Persistent: true}))
+	must(t, sender.Close())
+	connector, err := mqconn.New(mqconn.Config{Dialer: d, Endpoints: []string{endpoint}})
+	must(t, err)
+	var m mqconn.Message
+	var sessions []uint64
+	must(t, connector.Run(t.Context(), func(ctx context.Context, s *mqconn.Session) error {
+		sessions = append(sessions, s.Generation())
+		c, err := s.Open(ctx, "in", true)
+		if err != nil {
+			return err
+		}
+		if err := c.Hold(ctx, "HELD"); err != nil {
+			return err
+		}
+		if err := c.Get(ctx, "HELD", &m, mqconn.GetOptions{}); err != nil {
+			return err
+		}
+		return c.Commit(ctx)
+	}))
+	if !slices.Equal(sessions, []uint64{1, 2}) || len(m.Body) != 200<<10 {
+		t.Errorf("%d bytes in sessions %d, want %d in the second", len(m.Body), sessions, 200<<10)
+	}
+}
