@@ -109,3 +109,33 @@ func TestLongMessageReachesAHolderInTheNextSession(t *testing.T) {
 		t.Errorf("%d bytes in sessions %d, want %d in the second", len(m.Body), sessions, 200<<10)
 	}
 }
+
+// What comes after the long message may be longer still.
+func TestBufferGrowsUntilTheMessageFits(t *testing.T) {
+	lengths := []int{400 << 10, 600 << 10, 1 << 20, 1000}
+	d := scripted(&script{}, nil)
+	c := dial(t, d, "h:1", false).(*transport)
+	calls := 0
+	err := c.growing("A", func() (int, error) {
+		calls++
+		return lengths[calls-1], &mqconn.Fault{Reason: mqrc.TruncatedMsgFailed}
+	})
+	wantReason(t, err, mqrc.TruncatedMsgFailed) // of the last one, which cannot be: it would go on for ever
+	if calls != len(lengths) || d.buffer.Load() != 1<<20 {
+		t.Errorf("%d calls, a buffer of %d bytes", calls, d.buffer.Load())
+	}
+}
+
+func TestConnectionThatCannotBeMadeAgainIsNotClosedTwice(t *testing.T) {
+	s := &script{}
+	d := scripted(s, nil)
+	c := dial(t, d, "h:1", false).(*transport)
+	d.create = scripted(nil, exception(2, 2059)).create
+	err := c.growing("A", func() (int, error) { return 400 << 10, &mqconn.Fault{Reason: mqrc.TruncatedMsgFailed} })
+	wantReason(t, err, mqrc.QMgrNotAvailable)
+	wantReason(t, c.Commit(), mqrc.HConnError)
+	wantReason(t, c.Close(), mqrc.HConnError)
+	if s.closed != 1 {
+		t.Errorf("closed %d times", s.closed)
+	}
+}

@@ -50,8 +50,8 @@
 //	 8  A failed connect returns a context too; a warning (2391, 2002) returns an error and a context
 //	    that works. TestConnectionWithAWarningIsUsed
 //	 9  A get that ends with a warning loses the message. On a transacted connection mqconn.ErrReopen
-//	    ends the Session, which backs it out; otherwise it is lost, and the warning is returned.
-//	    TestMessageThatCameWithAWarningIsBackedOut
+//	    ends the Session, which backs it out; otherwise it is lost, and the warning is returned. A put
+//	    with a warning was done. TestMessageThatCameWithAWarningIsBackedOut, TestPutWithAWarningIsDone
 //	10  The receive buffer is fixed with the connection, and allocated for each get. A longer message
 //	    stays (2080). The buffer of the Dialer's next connections grows, and this connection is made
 //	    again: at once if it has no unit of work, no held and no browsed queue, else by the end of the

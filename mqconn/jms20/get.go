@@ -132,26 +132,37 @@ func (t *transport) browse(queue string, m *mqconn.Message) (int, error) {
 // this connection is made again, if it holds nothing that would be lost by that: no unit of work, no
 // queue, no place in a queue that is browsed. If it does, ErrReopen lets the Session do it.
 func (t *transport) growing(queue string, call func() (length int, err error)) error {
-	length, err := call()
-	if reason(err) != mqrc.TruncatedMsgFailed || length == 0 {
-		return err
+	for {
+		length, err := call()
+		if reason(err) != mqrc.TruncatedMsgFailed || length <= t.buffer {
+			return err
+		}
+		at := mqconn.Fault{Verb: mqconn.VerbGet, CompletionCode: mqi.MQCC_FAILED, Reason: mqrc.TruncatedMsgFailed, Queue: queue,
+			Bindings: t.info.Bindings, Syncpoint: t.dialed.Transacted}
+		if length > t.info.MaxMessage {
+			at.Err = fmt.Errorf("the message has %d bytes, Options.MaxMessage is %d", length, t.info.MaxMessage)
+			return &at
+		}
+		t.dialer.grow(length)
+		if t.unit || len(t.held) > 0 || len(t.browsers) > 0 {
+			at.Err = fmt.Errorf("the message has %d bytes, for which the receive buffer will be large enough: %w", length, mqconn.ErrReopen)
+			return &at
+		}
+		if err := t.connectAgain(); err != nil {
+			return err
+		}
 	}
-	at := mqconn.Fault{Verb: mqconn.VerbGet, CompletionCode: mqi.MQCC_FAILED, Reason: mqrc.TruncatedMsgFailed, Queue: queue,
-		Bindings: t.info.Bindings, Syncpoint: t.dialed.Transacted}
-	if length > t.info.MaxMessage {
-		at.Err = fmt.Errorf("the message has %d bytes, Options.MaxMessage is %d", length, t.info.MaxMessage)
-		return &at
-	}
-	t.dialer.grow(length)
-	if t.unit || len(t.held) > 0 || len(t.browsers) > 0 {
-		at.Err = fmt.Errorf("the message has %d bytes, for which the receive buffer will be large enough: %w", length, mqconn.ErrReopen)
-		return &at
-	}
-	t.context.Close()
-	if err := t.connect(); err != nil {
+}
+
+// connectAgain gives the connection up for a new one. The old context is forgotten first, so that it
+// is not closed a second time.
+func (t *transport) connectAgain() error {
+	old := t.context
+	t.context = nil
+	old.Close()
+	err := t.connect()
+	if err != nil {
 		t.broken = mqrc.HConnError
-		return err
 	}
-	_, err = call()
 	return err
 }

@@ -251,3 +251,11 @@ func TestPutDoesNotWaitForAGetOfAnotherConnection(t *testing.T) {
 	must(t, waiting.Close())
 	must(t, other.Close())
 }
+
+func TestPutWithAWarningIsDone(t *testing.T) {
+	s := &script{sends: []jms20subset.JMSException{exception(1, 2104)}}
+	must(t, dial(t, scripted(s, nil), "h:1", false).Put(somewhere, &mqconn.Message{}))
+	if len(s.sent) != 1 {
+		t.Errorf("sent %d times", len(s.sent))
+	}
+}

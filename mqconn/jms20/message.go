@@ -55,7 +55,7 @@ func (t *transport) Put(to mqconn.Address, m *mqconn.Message) error {
 			}
 			err = t.probed(err)
 		}
-		if err != nil {
+		if err != nil && !warning(err) { // a warning says that it was put
 			return err
 		}
 		m.ID = parseID(message.GetJMSMessageID())

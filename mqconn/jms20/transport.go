@@ -27,6 +27,7 @@ type transport struct {
 	browsers  map[string]jms20subset.QueueBrowser
 	held      map[string]bool
 
+	buffer int         // the receive buffer has at least so many bytes
 	unit   bool        // something may be in the unit of work
 	broken mqrc.Reason // why the connection is gone
 }
@@ -44,6 +45,7 @@ func newTransport(d *dialer, o mqconn.DialOptions) *transport {
 
 // connect makes a context, with nothing open.
 func (t *transport) connect() error {
+	t.buffer = int(t.dialer.buffer.Load())
 	connected, err := t.dialer.connect(t.dialed)
 	if err != nil {
 		return err
@@ -140,7 +142,9 @@ func (t *transport) Close() error {
 	if err == nil {
 		err = t.fault(t.context.Rollback(), at)
 	}
-	t.context.Close()
+	if t.context != nil {
+		t.context.Close()
+	}
 	t.broken = mqrc.HConnError
 	return err
 }
