@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"encoding/binary"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -40,17 +42,23 @@ func TestLibraryKeepsItsContractUnderSanitizers(t *testing.T) {
 			}
 			closed := listen(t)
 			_ = closed.Close()
-			exercise(t, qm, program, cName(t, address), cName(t, closed))
+			silent, beats := listen(t), make(chan int, 1)
+			go func() { beats <- countBeats(silent) }()
+			exercise(t, qm, program, cName(t, address), cName(t, closed), cName(t, silent))
+			_ = silent.Close()
+			if <-beats == 0 {
+				t.Error("no heartbeat came from a client that waits")
+			}
 		})
 	}
 }
 
 // exercise runs the program and kills the queue manager when it asks for that.
-func exercise(t *testing.T, qm *mqtest.QueueManager, program, endpoint, nowhere string) {
+func exercise(t *testing.T, qm *mqtest.QueueManager, program string, addresses ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, endpoint, nowhere)
+	cmd := exec.CommandContext(ctx, program, addresses...)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.StdoutPipe()
@@ -69,6 +77,32 @@ func exercise(t *testing.T, qm *mqtest.QueueManager, program, endpoint, nowhere 
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v\n%s", err, problems.Bytes())
+	}
+}
+
+// countBeats plays a queue manager that answers MQCONNX and nothing else, to one client, and counts its heartbeats.
+func countBeats(l net.Listener) (beats int) {
+	const header, verb, connect, heartbeat = 32, 1, 1, 11
+	conn, err := l.Accept()
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	for words := make([]uint32, header/4); ; {
+		if err := binary.Read(conn, binary.LittleEndian, words); err != nil {
+			return beats
+		}
+		_, _ = io.CopyN(io.Discard, conn, int64(words[0])-header)
+		switch words[verb] {
+		case heartbeat:
+			beats++
+		case connect:
+			words[0] = header + 56
+			answer, _ := binary.Append(nil, binary.LittleEndian, words)
+			answer = append(answer, make([]byte, 48)...)                                 // its name
+			answer, _ = binary.Append(answer, binary.LittleEndian, []uint32{1 << 20, 1}) // longest message, HBINT
+			_, _ = conn.Write(answer)
+		}
 	}
 }
 

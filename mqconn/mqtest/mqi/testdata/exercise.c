@@ -14,6 +14,7 @@
 
 static const char *endpoint; /* host(port) */
 static const char *nowhere;  /* where nobody listens */
+static const char *silent;   /* where somebody answers MQCONNX, with HBINT(1), and nothing after it */
 static int wrong;
 
 static void want_at(int line, const char *what, MQLONG completion, MQLONG reason, MQLONG expected) {
@@ -412,6 +413,14 @@ static void a_crowd_comes_and_goes(void) {
   for (int i = 0; i < CROWD; i++) pthread_join(threads[i], NULL);
 }
 
+static void a_silent_queue_manager_is_given_up(void) {
+  struct waiting w = {.object = 1};
+  LOGIN(w.connection, MQRC_NONE, .address = silent);
+  wait_for_message(&w);
+  want_at(__LINE__, "an endless get from a silent queue manager", MQCC_FAILED, w.reason, MQRC_CONNECTION_BROKEN);
+  WANT(MQDISC(&w.connection, &cc, &rc), MQRC_CONNECTION_BROKEN);
+}
+
 /* The test kills the queue manager when it reads "waiting". */
 static void a_killed_queue_manager_is_noticed(void) {
   struct waiting w = {0};
@@ -435,9 +444,10 @@ static void a_killed_queue_manager_is_noticed(void) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 3) return 2;
+  if (count != 4) return 2;
   endpoint = arguments[1];
   nowhere = arguments[2];
+  silent = arguments[3];
   connections_are_refused_for_their_own_reasons();
   tls_goes_by_names();
   stale_handles_are_nobodys();
@@ -449,6 +459,7 @@ int main(int count, char **arguments) {
   a_second_call_is_refused_or_waits(MQCNO_HANDLE_SHARE_NO_BLOCK);
   a_second_call_is_refused_or_waits(MQCNO_HANDLE_SHARE_BLOCK);
   a_crowd_comes_and_goes();
+  a_silent_queue_manager_is_given_up();
   a_killed_queue_manager_is_noticed();
   return wrong == 0 ? 0 : 1;
 }
