@@ -59,7 +59,9 @@ func TestSuiteOfMQGolangJMS20Passes(t *testing.T) {
 	goIn(t, dir, nil, "mod", "edit", "-require", golangModule+"@"+versionOf(t, golangModule))
 	goIn(t, dir, nil, "mod", "tidy")
 
-	results := runTests(t, dir, append(environment, "HOME="+home), ".")
+	// A collection between the creation of a message and its Send deletes the message's handle (2460): the finalizer is
+	// set on a copy (mqjms.setMessageHandlerFinalizer). The suite is to judge the double, not when garbage is collected.
+	results := runTests(t, dir, append(environment, "HOME="+home), "-exec", "env GOGC=off", ".")
 	wantPassed(t, results, jmsTests)
 	if connections, _ := qm.Handles(); connections != 0 {
 		t.Errorf("%d connections left", connections)
@@ -195,12 +197,12 @@ type outcome struct {
 }
 
 // runTests gives the outcome of each top-level test.
-func runTests(t *testing.T, dir string, environment []string, pattern string) map[string]*outcome {
+func runTests(t *testing.T, dir string, environment []string, args ...string) map[string]*outcome {
 	t.Helper()
 	if dir == "" {
 		t.Fatal("no module")
 	}
-	out := goIn(t, dir, environment, "test", "-json", "-count=1", "-timeout=3m", pattern)
+	out := goIn(t, dir, environment, append([]string{"test", "-json", "-count=1", "-timeout=3m"}, args...)...)
 	results := make(map[string]*outcome)
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var event struct{ Action, Test, Output string }
