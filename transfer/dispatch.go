@@ -75,8 +75,10 @@ func (e *Engine) finishSent(f *inFrame) func(time.Time, bool) {
 func (e *Engine) toReceiver(now time.Time, f *inFrame) {
 	h := &f.head
 	in := e.in[h.Transfer]
-	if in != nil && (in.rec.From != h.From || in.rec.Incarnation != h.Incarnation) {
-		e.finish(f) // somebody else's transfer
+	// A sender that lost its state directory confirms what it does not know.
+	foreign := in != nil && (in.rec.From != h.From || in.rec.Incarnation != h.Incarnation && h.Kind != kindConfirm)
+	if foreign {
+		e.finish(f)
 		return
 	}
 	if in == nil {
@@ -89,7 +91,7 @@ func (e *Engine) toReceiver(now time.Time, f *inFrame) {
 	}
 	switch h.Kind {
 	case kindAsk, kindOpen:
-		e.state.peer(h.From).settle(uint64(h.Bytes))
+		e.settleBelow(h)
 		ev := receive.Event{Kind: receive.Asked, Nonce: h.Nonce}
 		if h.Kind == kindOpen {
 			ev.Kind = receive.Opened
@@ -113,11 +115,11 @@ func (e *Engine) data(now time.Time, in *incoming, f *inFrame) {
 		Kind: receive.Frame, Nonce: h.Nonce, Pos: h.Pos, Length: len(f.payload),
 		Fin: h.Flags&flagFin != 0, Skip: h.Flags&flagSkip != 0,
 	}
-	if !ev.Skip && !e.fits(in, &ev) {
+	if !e.fits(in, &ev) {
 		e.release(f)
 		return
 	}
-	if ev.Skip && h.Pos == in.core.At() && h.Nonce == in.core.Nonce() {
+	if ev.Skip && in.core.Takes(h.Nonce, h.Pos) {
 		e.failFile(in, h.Pos.File, printable(f.payload))
 	}
 	in.frame = f
@@ -135,6 +137,9 @@ func (e *Engine) fits(in *incoming, ev *receive.Event) bool {
 		size = in.layout.manifest.Files[ev.Pos.File-1].Size
 	}
 	end := ev.Pos.Offset + int64(ev.Length)
+	if ev.Skip {
+		return ev.Pos.Offset <= size
+	}
 	return end >= ev.Pos.Offset && end <= size && ev.Fin == (end == size) && (ev.Length > 0 || ev.Fin)
 }
 
@@ -166,8 +171,8 @@ func (e *Engine) unknownIncoming(now time.Time, f *inFrame) {
 // announced begins a transfer, or refuses it: an old one that is over must not begin again.
 func (e *Engine) announced(now time.Time, f *inFrame) {
 	h := &f.head
+	e.settleBelow(h)
 	peer := e.state.peer(h.From)
-	peer.settle(uint64(h.Bytes))
 	var a announcement
 	reason := ""
 	switch err := json.Unmarshal(f.payload, &a); {
@@ -189,12 +194,21 @@ func (e *Engine) announced(now time.Time, f *inFrame) {
 	}
 	in := &incoming{
 		rec: &inRecord{ID: h.Transfer, Number: h.Frames, From: h.From, Incarnation: h.Incarnation,
-			Manifest: a.ManifestBytes, Files: a.Files, Bytes: a.Bytes},
+			Root: e.root, Manifest: a.ManifestBytes, Files: a.Files, Bytes: a.Bytes},
 		core: receive.NewOpened(e.receiveConfig()), parts: map[uint32]*part{},
 	}
 	e.in[h.Transfer] = in
 	e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})
 	e.stepIn(now, in, receive.Event{Kind: receive.Opened, Nonce: h.Nonce})
+}
+
+// settleBelow takes the sender's word for which of its transfers are over. The journal has it before
+// anything that follows from it.
+func (e *Engine) settleBelow(h *header) {
+	p := *e.state.peer(h.From)
+	if p.settle(uint64(h.Bytes)) {
+		e.record(record{Peer: &p}, nil)
+	}
 }
 
 // refuse needs no journal: asked again, the answer is the same.

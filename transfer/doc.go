@@ -31,8 +31,10 @@
 //   - The other agent is believed about its own files. It is not authenticated here; that is the
 //     queue manager's business (channel authentication, authorities on the queues).
 //   - Windows has no way to sync a directory, so that after a power loss the last names may be
-//     missing there; the journal delivers such files again. Names are given by hard link and unlink
-//     on systems other than Linux, so the file system must have hard links.
+//     missing there; the journal delivers such files again.
+//   - Where the system cannot rename without replacing (all but Linux with renameat2(2), so also over
+//     NFS), a file that somebody else creates under the same name in the same instant is replaced.
+//   - A disk under WriteRoot that hangs, instead of failing, also holds up what this agent sends.
 //
 // # What is not there yet
 //

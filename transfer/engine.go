@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mqha/mqha/internal/core/stream"
 )
 
 // Engine sends and receives files for one agent during one epoch. It is made by Open and ended by
@@ -22,22 +24,24 @@ type Engine struct {
 	fence       Fence
 	epoch       uint64
 	incarnation incarnation
-	dir         *tree // the state directory
-	files       *tree // WriteRoot; nil: nothing is received
+	dir         *tree  // the state directory
+	files       *tree  // WriteRoot; nil: nothing is received
+	root        uint64 // inode of WriteRoot
 	events      *dispatcher
 
 	// owned by the loop
-	state    *state
-	journal  *journal         // once started, used by the journal lane alone
-	rotating bool             // of the journal lane: a rotation is on its way
-	out      map[ID]*outgoing // all, also ended ones
-	live     map[ID]*outgoing // those that have not ended
-	in       map[ID]*incoming
-	run      *run
-	control  *inFrame // the control frame that waits to be settled
-	draining bool
-	raising  int // peers whose new epoch is not durable yet; frames wait
-	waiters  map[ID]chan struct{}
+	state     *state
+	questions uint64           // every question of this engine has a higher number
+	journal   *journal         // once started, used by the journal lane alone
+	rotating  bool             // of the journal lane: a rotation is on its way
+	out       map[ID]*outgoing // all, also ended ones
+	live      map[ID]*outgoing // those that have not ended
+	in        map[ID]*incoming
+	run       *run
+	control   *inFrame // the control frame that waits to be settled
+	draining  bool
+	raising   int // peers whose new epoch is not durable yet; frames wait
+	waiters   map[ID]chan struct{}
 
 	calls   chan func()
 	frames  chan *inFrame
@@ -48,10 +52,11 @@ type Engine struct {
 	readers sync.WaitGroup // of ended transfers, on their way out
 	buffers chan *outFrame
 
-	once    sync.Once
-	stop    chan struct{} // closed by Close
-	dead    chan struct{} // closed when the loop has ended
-	running chan struct{} // holds one token: a Run
+	once       sync.Once
+	stop       chan struct{} // closed by Close
+	dead       chan struct{} // closed when the loop has ended
+	running    chan struct{} // holds one token: a Run
+	submitting chan struct{} // the same: a Submit
 
 	mu  sync.Mutex
 	err error // why the engine stopped by itself
@@ -78,7 +83,7 @@ func Open(ctx context.Context, dir string, f Fence, o Options) (*Engine, error) 
 		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{},
 		calls: make(chan func()), frames: make(chan *inFrame), done: newMailbox[completion](),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
-		running: make(chan struct{}, 1),
+		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1),
 	}
 	if err := e.openFiles(dir); err != nil {
 		e.closeFiles()
@@ -107,10 +112,36 @@ func (e *Engine) openFiles(dir string) (err error) {
 	if e.journal, e.state, err = openJournal(e.dir, e.epoch); err != nil {
 		return err
 	}
+	// Above those of every earlier engine, also of one of the same epoch; room for 16 million.
+	e.questions = e.epoch<<40 | (e.journal.name.sequence&0xffff)<<24
+	if err := e.checkRoot(); err != nil {
+		return err
+	}
 	if err := e.loadTransfers(); err != nil {
 		return err
 	}
 	return e.sweepState()
+}
+
+// checkRoot refuses another WriteRoot than the one that unfinished transfers are delivered to: their
+// committed files are not there, and would count as delivered. The same holds for the empty directory
+// under a disk that is not mounted.
+func (e *Engine) checkRoot() error {
+	var here uint64
+	if e.files != nil {
+		fi, err := e.files.root.Stat(".")
+		if err != nil {
+			return fmt.Errorf("transfer: Options.WriteRoot: %w", err)
+		}
+		here = inode(fi)
+	}
+	e.root = here
+	for id, in := range e.state.in {
+		if in.Answer == stream.Unknown && (e.files == nil || in.Root != here) {
+			return fmt.Errorf("%w: transfer %s from %s began with another directory than %q; mount it, or give it back until the transfer has ended", ErrRoot, id, in.From, e.opt.WriteRoot)
+		}
+	}
+	return nil
 }
 
 // sweepState removes what no transfer needs from the state directory: lists of a Submit that did not
@@ -121,7 +152,7 @@ func (e *Engine) sweepState() error {
 		needed[o.rec.manifestName()], needed[o.rec.sourcesName()] = true, true
 	}
 	for id, in := range e.in {
-		needed[manifestPath(id)] = in.layout != nil
+		needed[manifestPath(id, in.rec.Lists)] = in.layout != nil
 	}
 	names, err := e.dir.names(".")
 	if err != nil {
@@ -307,6 +338,8 @@ func (e *Engine) call(ctx context.Context, fn func()) error {
 	case e.calls <- func() { fn(); close(ran) }:
 		<-ran
 		return nil
+	case <-e.stop: // also while Close waits for an OnEvent that calls here
+		return ErrClosed
 	case <-e.dead:
 		return ErrClosed
 	case <-ctx.Done():

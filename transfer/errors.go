@@ -19,6 +19,9 @@ var (
 	ErrStale = errors.New("transfer: state directory belongs to a higher epoch")
 	// ErrJournal: no journal in the state directory can be read. Matched by *JournalError.
 	ErrJournal = errors.New("transfer: unreadable journal")
+	// ErrRoot: Options.WriteRoot is not the directory that unfinished transfers are delivered to; its
+	// disk may not be mounted.
+	ErrRoot = errors.New("transfer: another WriteRoot")
 	// ErrFenced: the lease is lost, so the engine has stopped writing.
 	ErrFenced = errors.New("transfer: the lease is lost")
 	// ErrClosed: the engine was closed.

@@ -46,8 +46,9 @@ type foundPart struct {
 	name string
 }
 
-// manifestPath is where the manifest of an incoming transfer lies in the state directory.
-func manifestPath(id ID) string { return "in." + id.String() + ".manifest" }
+// manifestPath is where the manifest of an incoming transfer lies in the state directory. It carries
+// the epoch that accepted it, so that a late call of a stopped holder does not meet a later one's.
+func manifestPath(id ID, epoch uint64) string { return fmt.Sprintf("in.%s.%d.manifest", id, epoch) }
 
 func (e *Engine) receiveConfig() receive.Config {
 	return receive.Config{
@@ -72,9 +73,9 @@ func (e *Engine) loadTransfers() error {
 	for id, rec := range e.state.in {
 		in := &incoming{rec: rec, parts: map[uint32]*part{}}
 		if rec.Point.Pos.File > 0 && rec.Answer == stream.Unknown {
-			m, err := e.readManifest(rec)
+			m, err := e.readManifest(rec, rec.Lists)
 			if err != nil {
-				return &JournalError{Path: manifestPath(id), Reason: err.Error()}
+				return &JournalError{Path: manifestPath(id, rec.Lists), Reason: err.Error()}
 			}
 			in.layout = newLayout(m)
 		}
@@ -83,8 +84,8 @@ func (e *Engine) loadTransfers() error {
 	return nil
 }
 
-func (e *Engine) readManifest(rec *inRecord) (*manifest, error) {
-	b, err := e.dir.root.ReadFile(manifestPath(rec.ID))
+func (e *Engine) readManifest(rec *inRecord, epoch uint64) (*manifest, error) {
+	b, err := e.dir.root.ReadFile(manifestPath(rec.ID, epoch))
 	if err != nil {
 		return nil, plainError(err)
 	}
@@ -184,7 +185,12 @@ func (e *Engine) answer(in *incoming, a receive.Action) {
 }
 
 func (e *Engine) sendEnd(in *incoming, h header) {
-	body, err := json.Marshal(in.rec.result())
+	r := in.rec.result()
+	body, err := json.Marshal(r)
+	for err == nil && e.run != nil && len(body)+HeaderBytes > e.run.link.MaxBody() && len(r.Failures) > 0 {
+		r.Failures = r.Failures[:len(r.Failures)/2] // Failed counts them all
+		body, err = json.Marshal(r)
+	}
 	if err != nil {
 		e.fail(err)
 		return
@@ -231,29 +237,38 @@ func (e *Engine) recordOf(in *incoming, a receive.Action) record {
 		if pt.Pos.Offset > 0 {
 			pt.State, pt.Sum = in.points.at(pt.Pos)
 		}
-		return record{Commit: &checkRecord{ID: id, Epoch: e.epoch, Point: pt, Files: a.Checkpoint.Files, Failures: in.failuresBefore(pt.Pos)}}
+		c := &checkRecord{ID: id, Epoch: e.epoch, Point: pt, Files: a.Checkpoint.Files}
+		if in.rec.Lists == 0 {
+			c.Lists = e.epoch
+		}
+		c.Failed, c.Failures = in.failuresBefore(pt.Pos)
+		return record{Commit: c}
 	case receive.WriteDone:
-		return record{Done: &doneRecord{ID: id, Failures: in.failuresBefore(in.core.Durable())}}
+		d := &doneRecord{ID: id}
+		d.Failed, d.Failures = in.failuresBefore(in.core.Durable())
+		return record{Done: d}
 	case receive.WriteEnd:
 		return record{InEnd: &endRecord{ID: id, Answer: a.Answer, result: result{Reason: in.rec.Reason}}}
 	}
 	return record{Forget: &id}
 }
 
-// failuresBefore takes the failures of files that the stream has passed at p. A file that failed
-// further on is received again after a crash, and may then succeed.
-func (in *incoming) failuresBefore(p stream.Pos) []FileFailure {
-	var passed []FileFailure
+// failuresBefore takes the failures of files that the stream has passed at p, and gives their number
+// and the first of them. A file that failed further on is received again after a crash, and may then
+// succeed.
+func (in *incoming) failuresBefore(p stream.Pos) (n int, first []FileFailure) {
 	kept := in.failed[:0]
 	for _, f := range in.failed {
-		if f.file < p.File {
-			passed = append(passed, f.FileFailure)
+		if f.file >= p.File {
+			kept = append(kept, f)
 			continue
 		}
-		kept = append(kept, f)
+		if n++; n <= maxFailures {
+			first = append(first, f.FileFailure)
+		}
 	}
 	in.failed = kept
-	return passed
+	return n, first
 }
 
 // fail notes that a file is not delivered, once a file.
@@ -274,10 +289,13 @@ func (e *Engine) failFile(in *incoming, file uint32, reason string) {
 
 // forget removes what is left of a confirmed transfer.
 func (e *Engine) forget(in *incoming) {
-	id := in.rec.ID
-	delete(e.in, id)
+	delete(e.in, in.rec.ID)
+	if in.rec.Lists == 0 {
+		return
+	}
+	name := manifestPath(in.rec.ID, in.rec.Lists)
 	e.syncer.add(syncOp{fn: func() completion {
-		e.tolerate(e.dir.remove(manifestPath(id)))
+		e.tolerate(e.dir.remove(name))
 		return nil
 	}})
 }
@@ -327,7 +345,7 @@ func (e *Engine) partOf(in *incoming, file uint32) string {
 
 func (e *Engine) finalOf(in *incoming, file uint32) string {
 	if file == 0 {
-		return manifestPath(in.rec.ID)
+		return manifestPath(in.rec.ID, e.epoch)
 	}
 	return in.layout.manifest.Files[file-1].Name
 }

@@ -219,6 +219,9 @@ func appendEntries(records []record) ([]byte, error) {
 
 // append writes a record; it is durable after sync.
 func (j *journal) append(body []byte) error {
+	if len(body) > prefixBytes+maxRecordBytes {
+		return fmt.Errorf("a record of %d bytes, at most %d can be read again", len(body), maxRecordBytes)
+	}
 	if err := j.dir.fence.Err(); err != nil {
 		return err
 	}

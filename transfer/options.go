@@ -38,7 +38,7 @@ type Options struct {
 	OnEvent func(Event)
 }
 
-// maxSources is how many outgoing transfers run at the same time; the others wait their turn
+// maxSources is how many transfers to one agent run at the same time; the others wait their turn
 // (IBM MQ MFT: maxSourceTransfers, default 25).
 const maxSources = 25
 

@@ -2,9 +2,11 @@ package transfer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/send"
@@ -19,16 +21,17 @@ var tickOut = send.Event{Kind: send.Tick}
 // outgoing is the sender's side of one transfer: the core and what the loop needs to carry out its
 // actions.
 type outgoing struct {
-	rec    *outRecord
-	core   *send.Transfer
-	layout *layout // nil once ended
-	reader *reader // nil until data is read for the first time
-	just   *outFrame
-	opened bool   // the receiver has answered
-	lost   bool   // since then the link or the receiver was away
-	begun  bool   // has a turn on the present link
-	result result // that came with the last word
-	buf    []send.Action
+	rec      *outRecord
+	core     *send.Transfer
+	layout   *layout // nil once ended
+	reader   *reader // nil until data is read for the first time
+	just     *outFrame
+	opened   bool   // the receiver has answered
+	lost     bool   // since then the link or the receiver was away
+	recorded bool   // the journal durably has it
+	begun    bool   // has a turn on the present link
+	result   result // that came with the last word
+	buf      []send.Action
 }
 
 // outFrame is a message on its way to the link.
@@ -51,7 +54,7 @@ func (e *Engine) sendConfig(o *outRecord) send.Config {
 		Last: uint32(o.Files), CreditBytes: e.opt.CreditBytes, CreditFrames: e.opt.CreditFrames,
 		Buffers: readAhead - 1, Retry: e.opt.RetryInterval, RetryMax: 10 * e.opt.RetryInterval,
 		Stall: 5 * e.opt.RetryInterval,
-		Nonce: e.epoch << 24, // 16 million questions an epoch
+		Nonce: e.questions,
 	}
 }
 
@@ -68,7 +71,9 @@ func (e *Engine) loadOutgoing(rec *outRecord) (*outgoing, error) {
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, err
 	}
-	return e.newOutgoing(rec, m), nil
+	o := e.newOutgoing(rec, m)
+	o.recorded = true
+	return o, nil
 }
 
 func (e *Engine) newOutgoing(rec *outRecord, m *manifest) *outgoing {
@@ -88,30 +93,29 @@ func (e *Engine) closeReader(o *outgoing) {
 	})
 }
 
-// nextTurns gives the oldest transfers that have not ended their turn on the link.
+// nextTurns gives the oldest transfers to each agent that have not ended their turn on the link. An
+// agent that does not answer holds up what goes to it and nothing else (IT29902).
 func (e *Engine) nextTurns(now time.Time) {
 	if e.run == nil || e.draining {
 		return
 	}
-	active := 0
+	active := map[string]int{}
+	var waiting []*outgoing
 	for _, o := range e.live {
-		if o.begun {
-			active++
+		switch {
+		case o.begun:
+			active[o.rec.To]++
+		case o.recorded:
+			waiting = append(waiting, o)
 		}
 	}
-	for active < maxSources {
-		var first *outgoing
-		for _, o := range e.live {
-			if !o.begun && (first == nil || o.rec.Number < first.rec.Number) {
-				first = o
-			}
+	slices.SortFunc(waiting, func(a, b *outgoing) int { return cmp.Compare(a.rec.Number, b.rec.Number) })
+	for _, o := range waiting {
+		if active[o.rec.To] < maxSources {
+			active[o.rec.To]++
+			o.begun = true
+			e.stepOut(now, o, send.Event{Kind: send.LinkUp})
 		}
-		if first == nil {
-			return
-		}
-		first.begun = true
-		active++
-		e.stepOut(now, first, send.Event{Kind: send.LinkUp})
 	}
 }
 
@@ -203,8 +207,12 @@ func (e *Engine) endOut(o *outgoing, a send.Action) {
 			e.stepOut(now, o, send.Event{Kind: send.EndSynced})
 		})
 	case send.Confirm:
+		r := e.run
 		e.post(o.rec.To, &header{Kind: kindConfirm, Transfer: o.rec.ID}, nil, func(now time.Time, failed bool) {
-			lost := e.run == nil || e.run.ctx.Err() != nil
+			if r != e.run {
+				return // the control frame comes again on the new link
+			}
+			lost := r == nil || r.ctx.Err() != nil
 			e.stepOut(now, o, send.Event{Kind: send.ConfirmSent, Failed: failed && lost})
 		})
 	}

@@ -48,5 +48,5 @@ func parsePart(name string) (partName, bool) {
 		return partName{}, false
 	}
 	p.file = uint32(file)
-	return p, true
+	return p, p.String() == name
 }

@@ -78,10 +78,11 @@ func (p *peerRecord) confirm(number uint64) {
 }
 
 // settle takes the sender's word that everything below lowest is over.
-func (p *peerRecord) settle(lowest uint64) {
+func (p *peerRecord) settle(lowest uint64) (changed bool) {
 	if lowest <= p.Lowest {
-		return
+		return false
 	}
 	p.Lowest = lowest
-	p.Confirmed = slices.DeleteFunc(p.Confirmed, func(n uint64) bool { return n < lowest })
+	p.Confirmed = slices.DeleteFunc(slices.Clone(p.Confirmed), func(n uint64) bool { return n < lowest })
+	return true
 }

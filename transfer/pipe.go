@@ -2,38 +2,60 @@ package transfer
 
 import (
 	"context"
+	"sync"
 )
 
-// pipeDepth is how many frames one direction of a Pipe holds before Send waits.
-const pipeDepth = 256
-
 // Pipe connects two engines in one process, for tests and for copies on one machine. It delivers
-// every frame once and in order, whatever its Peer. When one end is closed by cancelling the Run
-// that uses it, frames on the way stay until the other end is used again.
+// every frame once and in order, whatever its Peer. Frames on the way stay when a Run that uses an
+// end is over, and are there for the next one. Send never waits; what is on the way is bounded by
+// the credit of the transfers.
 func Pipe() (a, b Link) {
 	ab, ba := newPipeQueue(), newPipeQueue()
 	return &pipeEnd{out: ab, in: ba}, &pipeEnd{out: ba, in: ab}
 }
 
-type pipeQueue struct{ frames, free chan Frame }
-
-func newPipeQueue() *pipeQueue {
-	return &pipeQueue{frames: make(chan Frame, pipeDepth), free: make(chan Frame, pipeDepth)}
+// pipeQueue is one direction.
+type pipeQueue struct {
+	mu     sync.Mutex
+	frames []Frame
+	free   [][]byte
+	more   chan struct{}
 }
 
-// spare gives a frame whose body can be written over.
-func (q *pipeQueue) spare() Frame {
-	select {
-	case f := <-q.free:
-		return f
-	default:
-		return Frame{}
+func newPipeQueue() *pipeQueue { return &pipeQueue{more: make(chan struct{}, 1)} }
+
+func (q *pipeQueue) put(f *Frame) {
+	q.mu.Lock()
+	var body []byte
+	if n := len(q.free); n > 0 {
+		body, q.free = q.free[n-1], q.free[:n-1]
 	}
+	q.frames = append(q.frames, Frame{Persistent: f.Persistent, Body: append(body[:0], f.Body...)})
+	q.mu.Unlock()
+	q.signal()
 }
 
-func (q *pipeQueue) putBack(f Frame) {
+// take swaps the first frame's body for that of f, which is kept to be written over.
+func (q *pipeQueue) take(f *Frame) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.frames) == 0 {
+		return false
+	}
+	if f.Body != nil {
+		q.free = append(q.free, f.Body)
+	}
+	f.Persistent, f.Body = q.frames[0].Persistent, q.frames[0].Body
+	q.frames[0] = Frame{}
+	if q.frames = q.frames[1:]; len(q.frames) > 0 {
+		q.signal()
+	}
+	return true
+}
+
+func (q *pipeQueue) signal() {
 	select {
-	case q.free <- f:
+	case q.more <- struct{}{}:
 	default:
 	}
 }
@@ -41,26 +63,22 @@ func (q *pipeQueue) putBack(f Frame) {
 type pipeEnd struct{ out, in *pipeQueue }
 
 func (p *pipeEnd) Send(ctx context.Context, f *Frame) error {
-	c := p.out.spare()
-	c.Persistent, c.Body = f.Persistent, append(c.Body[:0], f.Body...)
-	select {
-	case p.out.frames <- c:
-		return nil
-	case <-ctx.Done():
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	p.out.put(f)
+	return nil
 }
 
 func (p *pipeEnd) Receive(ctx context.Context, f *Frame) error {
-	select {
-	case c := <-p.in.frames:
-		f.Persistent = c.Persistent
-		f.Body, c.Body = c.Body, f.Body
-		p.in.putBack(c)
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for !p.in.take(f) {
+		select {
+		case <-p.in.more:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+	return nil
 }
 
 func (p *pipeEnd) Commit(context.Context) error { return nil }

@@ -157,10 +157,11 @@ func (r *reader) open(file uint32) (err error) {
 		}
 	}
 	src := &r.sources[file-1]
-	if src.Root >= len(r.e.opt.ReadRoots) {
+	dir, ok := src.rootOf(r.e.opt.ReadRoots)
+	if !ok {
 		return errors.New("the sending agent may not read there any more")
 	}
-	root, err := os.OpenRoot(r.e.opt.ReadRoots[src.Root])
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return plainError(err)
 	}

@@ -48,7 +48,9 @@ type inRecord struct {
 	Number      uint64         `json:"number"` // in the sender's sequence
 	From        string         `json:"from"`
 	Incarnation incarnation    `json:"incarnation"`
-	Manifest    int64          `json:"manifest"`
+	Root        uint64         `json:"root"`            // inode of WriteRoot
+	Manifest    int64          `json:"manifest"`        // bytes
+	Lists       uint64         `json:"lists,omitempty"` // epoch in the manifest's name, once it is accepted
 	Files       int            `json:"files"`
 	Bytes       int64          `json:"bytes"`
 	Epoch       uint64         `json:"epoch,omitempty"` // in which Point was written
@@ -73,12 +75,15 @@ type checkRecord struct {
 	ID       ID             `json:"id"`
 	Epoch    uint64         `json:"epoch"`
 	Point    point          `json:"point"`
+	Lists    uint64         `json:"lists,omitempty"` // epoch in the manifest's name, in the first
 	Files    []receive.File `json:"files,omitempty"`
-	Failures []FileFailure  `json:"failures,omitempty"`
+	Failed   int            `json:"failed,omitempty"`
+	Failures []FileFailure  `json:"failures,omitempty"` // the first of them
 }
 
 type doneRecord struct {
 	ID       ID            `json:"id"`
+	Failed   int           `json:"failed,omitempty"`
 	Failures []FileFailure `json:"failures,omitempty"`
 }
 
@@ -136,12 +141,15 @@ func (s *state) applyIn(r record) {
 	case r.Commit != nil:
 		if in := s.in[r.Commit.ID]; in != nil {
 			in.Epoch, in.Point, in.Committed = r.Commit.Epoch, r.Commit.Point, r.Commit.Files
-			in.fail(r.Commit.Failures)
+			in.fail(r.Commit.Failed, r.Commit.Failures)
+			if r.Commit.Lists > 0 {
+				in.Lists = r.Commit.Lists
+			}
 		}
 	case r.Done != nil:
 		if in := s.in[r.Done.ID]; in != nil {
 			in.Committed = nil
-			in.fail(r.Done.Failures)
+			in.fail(r.Done.Failed, r.Done.Failures)
 		}
 	case r.InEnd != nil:
 		if in := s.in[r.InEnd.ID]; in != nil {
@@ -150,14 +158,16 @@ func (s *state) applyIn(r record) {
 		}
 	case r.Forget != nil:
 		if in := s.in[*r.Forget]; in != nil {
-			s.peer(in.From).confirm(in.Number)
+			if p := s.peer(in.From); p.Incarnation == in.Incarnation { // else its numbers mean nothing any more
+				p.confirm(in.Number)
+			}
 			delete(s.in, *r.Forget)
 		}
 	}
 }
 
-func (r *inRecord) fail(f []FileFailure) {
-	r.Failed += len(f)
+func (r *inRecord) fail(n int, f []FileFailure) {
+	r.Failed += n
 	r.Failures = addFailures(r.Failures, f)
 }
 

@@ -67,8 +67,10 @@ func (e *Engine) Run(ctx context.Context, l Link) error {
 	err := e.receive(r)
 	r.cancel(err)
 	<-stopped
+	// In this order: after linkDown nothing is handed to the sender, whose end would not report it.
+	callErr := e.call(context.Background(), func() { e.linkDown(time.Now()) })
 	r.sender.close()
-	if callErr := e.call(context.Background(), func() { e.linkDown(time.Now()) }); callErr != nil {
+	if callErr != nil {
 		return callErr
 	}
 	return context.Cause(r.ctx)
@@ -167,7 +169,7 @@ func (e *Engine) linkUp(now time.Time, r *run) {
 
 func (e *Engine) linkDown(now time.Time) {
 	e.run, e.control = nil, nil
-	for _, o := range e.live {
+	for _, o := range e.out { // ended ones too: a confirmation may be on its way
 		o.begun = false
 		e.stepOut(now, o, send.Event{Kind: send.LinkDown})
 	}

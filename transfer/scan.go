@@ -13,9 +13,21 @@ import (
 
 // source is where one file of the manifest comes from, and what proves that it is still the same.
 type source struct {
-	Root  int    `json:"root"` // index in Options.ReadRoots
-	Path  string `json:"path"` // slash-separated, below the root
+	Root  string `json:"root"`  // of Options.ReadRoots
+	Index int    `json:"index"` // of Root there, for a node that has the disk elsewhere
+	Path  string `json:"path"`  // slash-separated, below the root
 	Inode uint64 `json:"inode,omitempty"`
+}
+
+// rootOf finds the source's root among those of this node.
+func (s *source) rootOf(roots []string) (string, bool) {
+	if slices.Contains(roots, s.Root) {
+		return s.Root, true
+	}
+	if s.Index < len(roots) {
+		return roots[s.Index], true
+	}
+	return "", false
 }
 
 // listing is what a scan found: the manifest for the receiver, and for each of its files the source.
@@ -72,7 +84,7 @@ func (l *listing) item(ctx context.Context, roots []string, it Item, dirs map[st
 			return badRequest("Source %q is a file: Destination must be a name, not %q", it.Source, ".")
 		}
 		addParents(dirs, path.Dir(it.Destination))
-		l.add(i, rel, it.Destination, fi)
+		l.add(roots, i, rel, it.Destination, fi)
 		return nil
 	}
 	addParents(dirs, it.Destination)
@@ -84,13 +96,13 @@ func (l *listing) item(ctx context.Context, roots []string, it Item, dirs map[st
 		if rel == "." {
 			name = path.Join(it.Destination, p)
 		}
-		return l.entry(i, p, name, d, err, dirs)
+		return l.entry(roots, i, p, name, d, err, dirs)
 	})
 }
 
 // entry takes one name of a directory walk. What cannot be read is reported by name and does not
 // stop the rest.
-func (l *listing) entry(root int, p, name string, d fs.DirEntry, err error, dirs map[string]bool) error {
+func (l *listing) entry(roots []string, root int, p, name string, d fs.DirEntry, err error, dirs map[string]bool) error {
 	if err != nil {
 		l.fail(name, err.Error())
 		if d != nil && d.IsDir() {
@@ -99,6 +111,10 @@ func (l *listing) entry(root int, p, name string, d fs.DirEntry, err error, dirs
 		return nil
 	}
 	if d.IsDir() {
+		if err := checkName(name); name != "." && err != nil {
+			l.fail(name, err.Error())
+			return fs.SkipDir
+		}
 		addParents(dirs, name)
 		return nil
 	}
@@ -107,11 +123,11 @@ func (l *listing) entry(root int, p, name string, d fs.DirEntry, err error, dirs
 		l.fail(name, err.Error())
 		return nil
 	}
-	l.add(root, p, name, fi)
+	l.add(roots, root, p, name, fi)
 	return nil
 }
 
-func (l *listing) add(root int, p, name string, fi fs.FileInfo) {
+func (l *listing) add(roots []string, root int, p, name string, fi fs.FileInfo) {
 	switch {
 	case fi.Mode()&fs.ModeSymlink != 0:
 		l.fail(name, "a symbolic link: links are not transferred")
@@ -127,11 +143,11 @@ func (l *listing) add(root int, p, name string, fi fs.FileInfo) {
 	l.manifest.Files = append(l.manifest.Files, manifestFile{
 		Name: name, Size: fi.Size(), Mode: uint32(fi.Mode().Perm()), MTime: fi.ModTime().UnixNano(),
 	})
-	l.sources = append(l.sources, source{Root: root, Path: p, Inode: inode(fi)})
+	l.sources = append(l.sources, source{Root: roots[root], Index: root, Path: p, Inode: inode(fi)})
 }
 
 func (l *listing) fail(name, reason string) {
-	l.failures = append(l.failures, FileFailure{Name: name, Reason: reason})
+	l.failures = append(l.failures, FileFailure{Name: strings.ToValidUTF8(name, "\ufffd"), Reason: reason})
 }
 
 func addParents(dirs map[string]bool, name string) {

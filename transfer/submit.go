@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/receive"
@@ -20,23 +21,26 @@ func (e *Engine) Submit(ctx context.Context, r Request) (ID, error) {
 	if err := r.check(); err != nil {
 		return ID{}, err
 	}
-	known := false
-	if err := e.call(ctx, func() { known = e.out[r.ID] != nil }); err != nil || known {
-		return r.ID, err
+	// One at a time: two of the same ID would write the same lists.
+	select {
+	case e.submitting <- struct{}{}:
+	case <-ctx.Done():
+		return ID{}, ctx.Err()
 	}
-	l, err := scan(ctx, e.opt.ReadRoots, r.Items)
+	defer func() { <-e.submitting }()
+	known, durable := false, make(chan struct{})
+	err := e.call(ctx, func() {
+		if known = e.out[r.ID] != nil; known {
+			e.syncJournal(func(time.Time) { close(durable) })
+		}
+	})
+	if err == nil && !known {
+		err = e.list(ctx, r, durable)
+	}
 	if err != nil {
-		return ID{}, err
-	}
-	rec := &outRecord{
-		ID: r.ID, To: r.To, Lists: e.epoch, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
-		Failed: len(l.failures), Failures: addFailures(nil, l.failures),
-	}
-	if rec.Manifest, err = e.writeLists(rec, l); err != nil {
-		return ID{}, err
-	}
-	durable := make(chan struct{})
-	if err := e.call(ctx, func() { e.admit(rec, &l.manifest, durable) }); err != nil {
+		if e.fence.Err() != nil {
+			err = fmt.Errorf("%w: %w", ErrFenced, err)
+		}
 		return ID{}, err
 	}
 	select {
@@ -49,17 +53,30 @@ func (e *Engine) Submit(ctx context.Context, r Request) (ID, error) {
 	}
 }
 
-// admit makes a submitted transfer part of the state; durable is closed when it is in the journal.
-func (e *Engine) admit(rec *outRecord, m *manifest, durable chan struct{}) {
-	if e.out[rec.ID] != nil {
-		e.syncJournal(func(time.Time) { close(durable) })
-		return
+// list writes the lists of a new transfer and admits it; durable is closed when the journal has it.
+func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) error {
+	l, err := scan(ctx, e.opt.ReadRoots, r.Items)
+	if err != nil {
+		return err
 	}
+	rec := &outRecord{
+		ID: r.ID, To: r.To, Lists: e.epoch, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
+		Failed: len(l.failures), Failures: addFailures(nil, l.failures),
+	}
+	if rec.Manifest, err = e.writeLists(rec, l); err != nil {
+		return err
+	}
+	return e.call(ctx, func() { e.admit(rec, &l.manifest, durable) })
+}
+
+// admit makes a submitted transfer part of the state. Nobody hears of it before the journal has it.
+func (e *Engine) admit(rec *outRecord, m *manifest, durable chan struct{}) {
 	rec.Number = e.state.next
 	o := e.newOutgoing(rec, m)
 	e.out[rec.ID], e.live[rec.ID] = o, o
 	e.record(record{Out: rec}, nil)
 	e.syncJournal(func(now time.Time) {
+		o.recorded = true
 		close(durable)
 		e.emit(o, EventSubmitted, "", "")
 		for _, f := range rec.Failures {

@@ -131,24 +131,18 @@ func (t *tree) deliver(part, name string) error {
 	return err
 }
 
-// linkDeliver is renameNoReplace where the system call is missing: a hard link fails when the name
-// is taken, and the part's own name goes after it. When it was stopped between the two, both names
-// are the same file.
-func linkDeliver(root *os.Root, part, name string) error {
-	err := root.Link(part, name)
-	if errors.Is(err, fs.ErrExist) && sameFile(root, part, name) {
-		err = nil
+// checkedRename is renameNoReplace where the system call is missing. A file that somebody else creates
+// under that name between the two calls is replaced. A hard link would not be: but then the consumer
+// could take the file between link and unlink, and a restart would deliver it again.
+func checkedRename(root *os.Root, part, name string) error {
+	_, err := root.Lstat(name)
+	if err == nil {
+		return &fs.PathError{Op: "rename", Path: name, Err: fs.ErrExist}
 	}
-	if err != nil {
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return root.Remove(part)
-}
-
-func sameFile(root *os.Root, a, b string) bool {
-	fa, errA := root.Lstat(a)
-	fb, errB := root.Lstat(b)
-	return errA == nil && errB == nil && os.SameFile(fa, fb)
+	return root.Rename(part, name)
 }
 
 const tempSuffix = ".tmp"

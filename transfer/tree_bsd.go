@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func renameNoReplace(root *os.Root, part, name string) error { return linkDeliver(root, part, name) }
+func renameNoReplace(root *os.Root, part, name string) error { return checkedRename(root, part, name) }
 
 func setTime(root *os.Root, _ *os.File, name string, mtime time.Time) error {
 	return root.Chtimes(name, mtime, mtime)

@@ -25,7 +25,7 @@ func renameNoReplace(root *os.Root, part, name string) error {
 	fd := int(dir.Fd())
 	err = unix.Renameat2(fd, path.Base(part), fd, path.Base(name), unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		return linkDeliver(root, part, name)
+		return checkedRename(root, part, name)
 	}
 	if err != nil {
 		return &fs.PathError{Op: "renameat2", Path: name, Err: err}

@@ -10,7 +10,7 @@ import (
 
 const openNonblock = 0
 
-func renameNoReplace(root *os.Root, part, name string) error { return linkDeliver(root, part, name) }
+func renameNoReplace(root *os.Root, part, name string) error { return checkedRename(root, part, name) }
 
 // syncDir does nothing: Windows has no way to flush a directory. After a power loss a delivered
 // file can be back under the name of its part; the journal then delivers it again.

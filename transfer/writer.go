@@ -112,11 +112,11 @@ func (e *Engine) runWrite(op *writeOp) completion {
 		e.tolerate(op.made.tree.remove(op.made.final))
 		return nil
 	case receive.List:
-		return e.list(in)
+		return e.findParts(in)
 	case receive.Reopen:
 		return e.reopen(op)
 	case receive.Load:
-		m, err := e.readManifest(in.rec)
+		m, err := e.readManifest(in.rec, e.epoch)
 		return func(now time.Time) { e.loaded(now, in, m, err) }
 	}
 	return nil
@@ -201,9 +201,9 @@ func (e *Engine) loaded(now time.Time, in *incoming, m *manifest, err error) {
 	e.stepIn(now, in, ev)
 }
 
-// list finds the parts of a transfer, those of the newest epoch first, through descriptors opened
+// findParts finds the parts of a transfer, those of the newest epoch first, through descriptors opened
 // now: a listing kept by a network file system could be stale.
-func (e *Engine) list(in *incoming) completion {
+func (e *Engine) findParts(in *incoming) completion {
 	type listed struct {
 		name partName
 		dir  uint32

@@ -257,7 +257,7 @@ func (t *Transfer) frame(e Event, buf []Action) []Action {
 	if e.Nonce > t.nonce || t.pos.Before(e.Pos) {
 		return t.nudge(append(buf, drop))
 	}
-	if e.Pos != t.pos || t.pos.File > t.last && t.pos.File > 0 {
+	if !t.Takes(e.Nonce, e.Pos) {
 		return append(buf, drop)
 	}
 	if e.Skip && e.Pos.File == 0 {
@@ -267,6 +267,11 @@ func (t *Transfer) frame(e Event, buf []Action) []Action {
 	t.bytes += int64(e.Length)
 	buf = t.place(e, buf)
 	return t.ack(false, buf)
+}
+
+// Takes says whether a frame with that question's number and place is the one that comes next.
+func (t *Transfer) Takes(nonce uint64, pos stream.Pos) bool {
+	return t.phase == Taking && !t.draining && nonce == t.nonce && pos == t.pos && (pos.File == 0 || pos.File <= t.last)
 }
 
 // place moves the stream on by one frame.
