@@ -17,7 +17,7 @@
 //	                                   transfer/mqlink --------+
 //	                                   frames over queues      |
 //	                                                           |
-//	              mqconn/jms20: IBM MQ     mqconn/mqtest: a queue manager for tests
+//	  mqconn/jms20, mqconn/ibmmq: IBM MQ     mqconn/mqtest: a queue manager for tests
 //
 // Imports run downward only. Packages lockfile, resource, transfer and mqconn know nothing of each
 // other; transfer/mqlink joins two of them and ha joins all. What decides in them are state machines

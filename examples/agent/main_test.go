@@ -34,13 +34,6 @@ func agent(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-func TestAgentWithoutTheMQClientSaysHowToBuildItAndExits78(t *testing.T) {
-	_, stderr, code := agent(t, "-name", "SRC", "-qm", "QM1", "-state", t.TempDir(), "-read", t.TempDir())
-	if code != 78 || !strings.Contains(stderr, "-tags ibmmq") || strings.Contains(stderr, "not shown") {
-		t.Errorf("exit %d: %s", code, stderr)
-	}
-}
-
 func TestAgentWritesItsDefinitions(t *testing.T) {
 	stdout, stderr, code := agent(t, "-name", "SRC", "-qm", "QM1", "-mqsc")
 	if code != 0 || !strings.Contains(stdout, "DEFINE QLOCAL('MQHA.SRC.CMD')") {
