@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -102,6 +103,9 @@ func (e *Engine) openFiles(dir string) (err error) {
 		return fmt.Errorf("transfer: state directory: %w", err)
 	}
 	if e.opt.WriteRoot != "" {
+		if err := apart(dir, e.opt.WriteRoot); err != nil {
+			return err
+		}
 		if e.files, err = openTree(e.opt.WriteRoot, e.fence); err != nil {
 			return fmt.Errorf("transfer: Options.WriteRoot: %w", err)
 		}
@@ -166,6 +170,25 @@ func (e *Engine) sweepState() error {
 		if err := e.dir.remove(n); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// apart refuses a state directory below WriteRoot: another agent could deliver a journal into it.
+func apart(state, writeRoot string) error {
+	var real [2]string
+	for i, p := range []string{writeRoot, state} {
+		abs, err := filepath.Abs(p)
+		if err == nil {
+			abs, err = filepath.EvalSymlinks(abs)
+		}
+		if err != nil {
+			return fmt.Errorf("transfer: %w", err)
+		}
+		real[i] = abs
+	}
+	if rel, err := filepath.Rel(real[0], real[1]); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("transfer: the state directory %s lies below Options.WriteRoot %s, where other agents may create files", state, writeRoot)
 	}
 	return nil
 }

@@ -55,3 +55,17 @@ func TestFullDiskIsWaitedFor(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestFIFOInPlaceOfADirectoryIsNotWaitedFor: the opening of a FIFO waits for a writer, for ever.
+func TestFIFOInPlaceOfADirectoryIsNotWaitedFor(t *testing.T) {
+	a, b := newAgent(t, "A"), newAgent(t, "B")
+	writeFile(t, a.read, "d/x", 1000, 0o600)
+	writeFile(t, a.read, "y", 1000, 0o600)
+	if err := os.Mkdir(filepath.Join(b.got, "in"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(b.got, "in", "d"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantFailures(t, submitAndWait(t, a, b, nil), map[string]string{"in/d": "exists", "in/d/x": "not a directory"})
+}

@@ -84,7 +84,7 @@ func (t *tree) mkdir(name string) error {
 
 // names lists a directory through a descriptor opened for it. A directory that is gone has none.
 func (t *tree) names(dir string) ([]string, error) {
-	f, err := t.root.Open(dir)
+	f, err := openDir(t.root, dir)
 	if err == nil {
 		defer f.Close()
 		var names []string
@@ -96,6 +96,12 @@ func (t *tree) names(dir string) ([]string, error) {
 		return nil, nil
 	}
 	return nil, err
+}
+
+// openDir opens a directory and nothing else: the opening of a FIFO that somebody put in its place
+// would wait for a writer.
+func openDir(root *os.Root, dir string) (*os.File, error) {
+	return root.OpenFile(dir, os.O_RDONLY|onlyDirectory, 0)
 }
 
 // gone says that dir is not, or no longer, a directory of this tree: it could not be made, or

@@ -14,7 +14,7 @@ import (
 // renameNoReplace runs renameat2(2) with RENAME_NOREPLACE on the parent, opened through root, and
 // single-component names. File systems without it (NFS) answer EINVAL.
 func renameNoReplace(root *os.Root, part, name string) error {
-	dir, err := root.Open(path.Dir(part))
+	dir, err := openDir(root, path.Dir(part))
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const openNonblock = 0
+const (
+	openNonblock  = 0
+	onlyDirectory = 0
+)
 
 func renameNoReplace(root *os.Root, part, name string) error { return checkedRename(root, part, name) }
 

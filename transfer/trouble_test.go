@@ -272,6 +272,10 @@ func TestStateDirectoryThatCannotBeUsedIsSaid(t *testing.T) {
 	if n, err := transfer.HighestEpoch(filepath.Join(a.state, "nothing")); err != nil || n != 0 {
 		t.Errorf("highest epoch of nothing %d, %v", n, err)
 	}
+	inside := transfer.Options{Name: "A", WriteRoot: filepath.Dir(a.state)}
+	if _, err := transfer.Open(t.Context(), a.state, newLease(6), inside); err == nil || !strings.Contains(err.Error(), "below Options.WriteRoot") {
+		t.Errorf("state directory below WriteRoot: %v", err)
+	}
 	gone := newLease(6)
 	close(gone.lost)
 	if _, err := transfer.Open(t.Context(), a.state, gone, o); !errors.Is(err, transfer.ErrFenced) {
