@@ -21,6 +21,7 @@ func TestStoppedHolderKnowsWhenItGoesOn(t *testing.T) {
 	if err := holder.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	awaitStop(t, holder.cmd.Process.Pid)
 	holder.say("err")                             // it finds the question when it goes on
 	<-time.After(childDeadline + childDeadline/5) // time itself is what has to pass here
 	if err := holder.cmd.Process.Signal(syscall.SIGCONT); err != nil {
@@ -32,6 +33,23 @@ func TestStoppedHolderKnowsWhenItGoesOn(t *testing.T) {
 	holder.say("err")
 	if got := holder.read("err"); !strings.Contains(got, "is lost") {
 		t.Errorf("later: %s", got)
+	}
+}
+
+// awaitStop returns when every thread of a child has stopped: kill(2) returns before, and a question
+// asked meanwhile was answered in time.
+func awaitStop(t *testing.T, pid int) {
+	t.Helper()
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || !status.Stopped() {
+			t.Fatalf("the child did not stop: %v, %v", err, status)
+		}
+		return
 	}
 }
 
