@@ -134,10 +134,7 @@ func TestSkipBehindTheLastFileIsNoPanic(t *testing.T) {
 			var got any
 			err := e.call(t.Context(), func() {
 				defer func() { got = recover() }()
-				e.deliverFrame(time.Now(), &inFrame{run: e.run, payload: []byte("no"), head: header{
-					Kind: kindData, From: l.head.From, Incarnation: l.head.Incarnation, Epoch: l.head.Epoch,
-					Transfer: l.head.Transfer, Nonce: 1, Pos: p, Flags: flagSkip,
-				}})
+				e.deliverFrame(time.Now(), l.skip(e.run, p))
 			})
 			if err != nil || got != nil {
 				t.Errorf("one frame ends the process: panic %v, %v", got, err)
@@ -171,10 +168,7 @@ func TestSkipBeforeTheManifestIsAcceptedIsNoPanic(t *testing.T) {
 	var got any
 	_ = e.call(t.Context(), func() {
 		defer func() { got = recover() }()
-		e.deliverFrame(time.Now(), &inFrame{run: e.run, payload: []byte("no"), head: header{
-			Kind: kindData, From: l.head.From, Incarnation: l.head.Incarnation, Epoch: l.head.Epoch,
-			Transfer: l.head.Transfer, Nonce: 1, Pos: stream.Pos{File: 1}, Flags: flagSkip,
-		}})
+		e.deliverFrame(time.Now(), l.skip(e.run, stream.Pos{File: 1}))
 	})
 	if got != nil {
 		t.Errorf("one frame ends the process: panic %v", got)

@@ -211,7 +211,8 @@ func (e *Engine) settleBelow(h *header) {
 	}
 }
 
-// refuse needs no journal: asked again, the answer is the same.
+// refuse keeps no record of the transfer: asked again, the answer is the same. But what the
+// announcement said of the sender's other transfers is durable before it is settled.
 func (e *Engine) refuse(f *inFrame, reason string) {
 	h := &f.head
 	e.events.emit(Event{Kind: EventRefused, Transfer: h.Transfer, Peer: h.From, Reason: reason})
@@ -220,7 +221,9 @@ func (e *Engine) refuse(f *inFrame, reason string) {
 		e.fail(err)
 		return
 	}
-	e.post(h.From, &header{Kind: kindEnd, Transfer: h.Transfer, Answer: stream.Refused}, body, e.finishSent(f))
+	e.syncJournal(func(time.Time) {
+		e.post(h.From, &header{Kind: kindEnd, Transfer: h.Transfer, Answer: stream.Refused}, body, e.finishSent(f))
+	})
 }
 
 // toSender handles what the receiver of a transfer sent.

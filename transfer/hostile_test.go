@@ -57,6 +57,16 @@ func (l *liar) send(h header, payload []byte) {
 	l.raw(body, h.Kind.control())
 }
 
+// skip is a frame in the hand of the loop, as if it had just arrived: one of those of the run, which
+// takes back no others.
+func (l *liar) skip(r *run, at stream.Pos) *inFrame {
+	f := <-r.free
+	f.payload = []byte("no")
+	f.head = l.head
+	f.head.Kind, f.head.Nonce, f.head.Pos, f.head.Flags = kindData, 1, at, flagSkip
+	return f
+}
+
 func (l *liar) raw(body []byte, control bool) {
 	l.t.Helper()
 	if err := l.link.Send(l.t.Context(), &Frame{Persistent: control, Body: body}); err != nil {

@@ -154,9 +154,14 @@ func (e *Engine) settle() {
 	}
 }
 
-// release gives a frame back to its run.
+// release gives a frame back to its run, which has room for all of its frames. To give one back twice
+// would let two messages share a buffer; waiting for room instead would hang a lane for ever.
 func (e *Engine) release(f *inFrame) {
-	f.run.free <- f // has room for all of them
+	select {
+	case f.run.free <- f:
+	default:
+		panic("transfer: a frame was given back that its run does not miss")
+	}
 }
 
 func (e *Engine) linkUp(now time.Time, r *run) {

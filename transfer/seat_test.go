@@ -157,3 +157,19 @@ func unfinished(t *testing.T, a, b *seat) ID {
 	eb.Close()
 	return id
 }
+
+// A lane that gave a frame back to a run that had all of its frames waited for room, and Close for the
+// lane, for ever.
+func TestFrameIsGivenBackOnce(t *testing.T) {
+	e := new(Engine)
+	r := e.newRun(t.Context(), nil)
+	defer r.sender.close()
+	f := <-r.free
+	e.release(f)
+	defer func() {
+		if recover() == nil {
+			t.Error("a frame was taken back twice")
+		}
+	}()
+	e.release(f)
+}
