@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // All failures since the last checkpoint go into one journal record; one of more than 64 MiB is
@@ -87,11 +88,11 @@ func TestManyFailuresLeaveAReadableJournal(t *testing.T) {
 
 // What the journal takes it must be able to read.
 func TestJournalTakesNoRecordThatItCannotRead(t *testing.T) {
-	dir, err := openTree(t.TempDir(), goodLease(1))
+	dir, err := openTree(vfs.OpenRoot, t.TempDir(), goodLease(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer dir.close()
+	defer dir.Close()
 	j, _, err := openJournal(dir, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -339,33 +340,5 @@ func TestNewIncarnationConfirmsWhatTheOldOneSent(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("the record of the transfer can never go")
 		}
-	}
-}
-
-// Where the system cannot rename without replacing, a link and an unlink delivered a file twice when the
-// consumer took it between them.
-func TestCheckedRenameReplacesNothing(t *testing.T) {
-	dir := t.TempDir()
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	for name, content := range map[string]string{"part": "new", "taken": "old"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := checkedRename(root, "part", "taken"); !errors.Is(err, os.ErrExist) {
-		t.Errorf("a name that is taken: %v", err)
-	}
-	if b, err := os.ReadFile(filepath.Join(dir, "taken")); err != nil || string(b) != "old" {
-		t.Errorf("%q, %v", b, err)
-	}
-	if err := checkedRename(root, "part", "free"); err != nil {
-		t.Error(err)
-	}
-	if err := checkedRename(root, "part", "again"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a part that was delivered: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // Engine sends and receives files for one agent during one epoch. It is made by Open and ended by
@@ -27,7 +28,7 @@ type Engine struct {
 	incarnation incarnation
 	dir         *tree  // the state directory
 	files       *tree  // WriteRoot; nil: nothing is received
-	root        uint64 // inode of WriteRoot
+	root        uint64 // vfs.Dir.ID of WriteRoot
 	events      *dispatcher
 
 	// owned by the loop
@@ -72,6 +73,16 @@ type completion func(now time.Time)
 //
 // Errors: ErrStale, ErrInUse, ErrJournal, those of Options.Validate, and those of the file system.
 func Open(ctx context.Context, dir string, f Fence, o Options) (*Engine, error) {
+	if o.WriteRoot != "" {
+		if err := apart(dir, o.WriteRoot); err != nil {
+			return nil, err
+		}
+	}
+	return openOn(ctx, vfs.OpenRoot, dir, f, o)
+}
+
+// openOn is Open on any file system.
+func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options) (*Engine, error) {
 	o = o.withDefaults()
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -86,7 +97,7 @@ func Open(ctx context.Context, dir string, f Fence, o Options) (*Engine, error) 
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
 		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1),
 	}
-	if err := e.openFiles(dir); err != nil {
+	if err := e.openFiles(mount, dir); err != nil {
 		e.closeFiles()
 		return nil, err
 	}
@@ -98,15 +109,12 @@ func Open(ctx context.Context, dir string, f Fence, o Options) (*Engine, error) 
 	return e, nil
 }
 
-func (e *Engine) openFiles(dir string) (err error) {
-	if e.dir, err = openTree(dir, e.fence); err != nil {
+func (e *Engine) openFiles(mount vfs.Mount, dir string) (err error) {
+	if e.dir, err = openTree(mount, dir, e.fence); err != nil {
 		return fmt.Errorf("transfer: state directory: %w", err)
 	}
 	if e.opt.WriteRoot != "" {
-		if err := apart(dir, e.opt.WriteRoot); err != nil {
-			return err
-		}
-		if e.files, err = openTree(e.opt.WriteRoot, e.fence); err != nil {
+		if e.files, err = openTree(mount, e.opt.WriteRoot, e.fence); err != nil {
 			return fmt.Errorf("transfer: Options.WriteRoot: %w", err)
 		}
 	}
@@ -133,11 +141,10 @@ func (e *Engine) openFiles(dir string) (err error) {
 func (e *Engine) checkRoot() error {
 	var here uint64
 	if e.files != nil {
-		fi, err := e.files.root.Stat(".")
-		if err != nil {
+		var err error
+		if here, err = e.files.ID(); err != nil {
 			return fmt.Errorf("transfer: Options.WriteRoot: %w", err)
 		}
-		here = inode(fi)
 	}
 	e.root = here
 	for id, in := range e.state.in {
@@ -198,7 +205,7 @@ const incarnationFile = "incarnation"
 // readIncarnation makes the incarnation when the directory is new.
 func readIncarnation(dir *tree) (incarnation, error) {
 	var in incarnation
-	text, err := dir.root.ReadFile(incarnationFile)
+	text, err := dir.ReadFile(incarnationFile)
 	if err == nil {
 		err = in.UnmarshalText(text)
 		return in, err
@@ -223,7 +230,7 @@ func (e *Engine) closeFiles() {
 	}
 	for _, t := range []*tree{e.dir, e.files} {
 		if t != nil {
-			t.close()
+			t.Close()
 		}
 	}
 }

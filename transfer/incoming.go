@@ -85,7 +85,7 @@ func (e *Engine) loadTransfers() error {
 }
 
 func (e *Engine) readManifest(rec *inRecord, epoch uint64) (*manifest, error) {
-	b, err := e.dir.root.ReadFile(manifestPath(rec.ID, epoch))
+	b, err := e.dir.ReadFile(manifestPath(rec.ID, epoch))
 	if err != nil {
 		return nil, plainError(err)
 	}

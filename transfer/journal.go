@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // A journal is a file journal.<epoch>.<sequence>: a head, a snapshot of the state, and then what
@@ -73,7 +76,7 @@ func HighestEpoch(dir string) (uint64, error) {
 type journal struct {
 	dir   *tree
 	name  journalName
-	file  *os.File
+	file  vfs.File
 	size  int64
 	start int64 // size of head and snapshot
 }
@@ -90,7 +93,7 @@ func openJournal(dir *tree, epoch uint64) (*journal, *state, error) {
 	if len(names) > 0 {
 		newest := names[len(names)-1]
 		if newest.epoch > epoch {
-			return nil, nil, fmt.Errorf("%w: %s in %s, this engine has epoch %d", ErrStale, newest, dir.root.Name(), epoch)
+			return nil, nil, fmt.Errorf("%w: %s in %s, this engine has epoch %d", ErrStale, newest, dir.Name(), epoch)
 		}
 		unlock, err := lockOwn(dir, newest, epoch)
 		if err != nil {
@@ -149,7 +152,7 @@ func lockOwn(dir *tree, n journalName, epoch uint64) (unlock func(), err error) 
 	if err != nil {
 		return nil, err
 	}
-	ok, err := lockFile(f)
+	ok, err := f.Lock()
 	if err == nil && !ok {
 		err = ErrInUse
 	}
@@ -181,18 +184,19 @@ func (j *journal) begin(n int, snapshot []byte) error {
 	if err != nil {
 		return err
 	}
-	ok, err := lockFile(f)
+	ok, err := f.Lock()
 	if err == nil && !ok {
 		err = ErrInUse
 	}
+	var fi fs.FileInfo
 	if err == nil {
-		j.size, err = f.Seek(0, io.SeekEnd)
+		fi, err = f.Stat()
 	}
 	if err != nil {
 		f.Close()
 		return err
 	}
-	j.file, j.start = f, j.size
+	j.file, j.size, j.start = f, fi.Size(), fi.Size()
 	return nil
 }
 
@@ -252,12 +256,12 @@ func (j *journal) close() error { return j.file.Close() }
 // was told of it. One in the head or the snapshot, or one that is followed by a whole entry, means
 // that the file is damaged: reading it as a shorter one could deliver files twice.
 func readJournal(dir *tree, n journalName) (*state, error) {
-	rest, err := dir.root.ReadFile(n.String())
+	rest, err := dir.ReadFile(n.String())
 	if err != nil {
 		return nil, err
 	}
 	damaged := func(format string, args ...any) error {
-		return &JournalError{Path: dir.root.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
+		return &JournalError{Path: dir.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
 	}
 	var head journalHead
 	body, rest := cutEntry(rest)

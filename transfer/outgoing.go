@@ -63,7 +63,7 @@ func (e *Engine) loadOutgoing(rec *outRecord) (*outgoing, error) {
 	if rec.Answer != stream.Unknown {
 		return &outgoing{rec: rec, core: send.NewEnded(e.sendConfig(rec), rec.Answer)}, nil
 	}
-	b, err := e.dir.root.ReadFile(rec.manifestName())
+	b, err := e.dir.ReadFile(rec.manifestName())
 	if err != nil {
 		return nil, err
 	}

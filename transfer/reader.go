@@ -28,11 +28,18 @@ type reader struct {
 
 	// owned by the lane
 	sources []source
-	file    *os.File
+	file    sourceFile
 	number  uint32 // of the open file
 	hash    hash.Hash
 	hashed  int64 // bytes of the file in hash
 	problem error // why the present file cannot be read
+}
+
+// sourceFile is what is read: a file of the operating system, or the manifest in the state directory.
+type sourceFile interface {
+	io.ReaderAt
+	io.Closer
+	Stat() (os.FileInfo, error)
 }
 
 type readOp struct {
@@ -146,10 +153,14 @@ func (r *reader) stand(pos stream.Pos) {
 	r.hashed = pos.Offset
 }
 
-func (r *reader) open(file uint32) (err error) {
+func (r *reader) open(file uint32) error {
 	if file == 0 {
-		r.file, err = r.e.dir.root.Open(r.rec.manifestName())
-		return plainError(err)
+		f, err := r.e.dir.Open(r.rec.manifestName())
+		if err != nil {
+			return plainError(err)
+		}
+		r.file = f
+		return nil
 	}
 	if r.sources == nil {
 		if err := r.loadSources(); err != nil {
@@ -166,15 +177,16 @@ func (r *reader) open(file uint32) (err error) {
 		return plainError(err)
 	}
 	defer root.Close()
-	r.file, err = root.OpenFile(filepath.FromSlash(src.Path), os.O_RDONLY|openNonblock, 0)
+	f, err := root.OpenFile(filepath.FromSlash(src.Path), os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return plainError(err)
 	}
+	r.file = f
 	return r.stillSame()
 }
 
 func (r *reader) loadSources() error {
-	b, err := r.e.dir.root.ReadFile(r.rec.sourcesName())
+	b, err := r.e.dir.ReadFile(r.rec.sourcesName())
 	if err != nil {
 		return plainError(err)
 	}

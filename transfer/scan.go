@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // source is where one file of the manifest comes from, and what proves that it is still the same.
@@ -143,7 +145,7 @@ func (l *listing) add(roots []string, root int, p, name string, fi fs.FileInfo) 
 	l.manifest.Files = append(l.manifest.Files, manifestFile{
 		Name: name, Size: fi.Size(), Mode: uint32(fi.Mode().Perm()), MTime: fi.ModTime().UnixNano(),
 	})
-	l.sources = append(l.sources, source{Root: roots[root], Index: root, Path: p, Inode: inode(fi)})
+	l.sources = append(l.sources, source{Root: roots[root], Index: root, Path: p, Inode: vfs.Inode(fi)})
 }
 
 func (l *listing) fail(name, reason string) {
@@ -163,7 +165,7 @@ var errChanged = errors.New("the file changed after the transfer was submitted")
 // unchanged compares a file with what the scan saw: size, modification time and inode. The device
 // number is no part of it, because it differs between the nodes of a cluster.
 func unchanged(fi fs.FileInfo, want *manifestFile, src *source) error {
-	if !fi.Mode().IsRegular() || fi.Size() != want.Size || fi.ModTime().UnixNano() != want.MTime || inode(fi) != src.Inode {
+	if !fi.Mode().IsRegular() || fi.Size() != want.Size || fi.ModTime().UnixNano() != want.MTime || vfs.Inode(fi) != src.Inode {
 		return errChanged
 	}
 	return nil

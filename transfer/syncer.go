@@ -133,7 +133,7 @@ func (e *Engine) setMeta(op *syncOp) error {
 	if err := e.fence.Err(); err != nil {
 		return err
 	}
-	return setTime(op.made.tree.root, p.file, op.made.part, op.time)
+	return p.file.SetTime(op.time)
 }
 
 func (e *Engine) syncPart(op *syncOp) error {

@@ -5,49 +5,47 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
+
+	"github.com/mqha/mqha/internal/vfs"
 )
 
-// tree is a directory that nothing leaves: every path goes through os.Root, so that neither ".."
-// nor a symbolic link planted meanwhile leads out of it. Before each system call that changes
-// something it asks the fence; no method makes two of them under one answer unless it says so.
+// tree is a directory whose every system call that changes something asks the fence before; no method
+// makes two of them under one answer unless it says so.
 type tree struct {
-	root  *os.Root
+	vfs.Dir
 	fence Fence
 }
 
-func openTree(dir string, f Fence) (*tree, error) {
-	r, err := os.OpenRoot(dir)
+func openTree(mount vfs.Mount, dir string, f Fence) (*tree, error) {
+	d, err := mount(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &tree{root: r, fence: f}, nil
+	return &tree{d, f}, nil
 }
 
-func (t *tree) close() error { return t.root.Close() }
-
-// create makes a new file for reading and writing. O_EXCL does not follow a link.
-func (t *tree) create(name string) (*os.File, error) {
+// create makes a new file for reading and writing.
+func (t *tree) create(name string) (vfs.File, error) {
 	if err := t.fence.Err(); err != nil {
 		return nil, err
 	}
-	return t.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return t.Create(name)
 }
 
 // reopen opens a file to go on writing it.
-func (t *tree) reopen(name string) (*os.File, error) {
+func (t *tree) reopen(name string) (vfs.File, error) {
 	if err := t.fence.Err(); err != nil {
 		return nil, err
 	}
-	return t.root.OpenFile(name, os.O_RDWR, 0)
+	return t.Reopen(name)
 }
 
 func (t *tree) remove(name string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
-	err := t.root.Remove(name)
+	err := t.Remove(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -59,7 +57,7 @@ func (t *tree) replace(from, to string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
-	return t.root.Rename(from, to)
+	return t.Rename(from, to)
 }
 
 // mkdir makes a directory with mode 0755. That it is there already is no error, unless it is not a
@@ -68,11 +66,11 @@ func (t *tree) mkdir(name string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
-	err := t.root.Mkdir(name, 0o755)
+	err := t.Mkdir(name)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	fi, statErr := t.root.Lstat(name)
+	fi, statErr := t.Lstat(name)
 	if statErr != nil {
 		return statErr
 	}
@@ -82,26 +80,13 @@ func (t *tree) mkdir(name string) error {
 	return nil
 }
 
-// names lists a directory through a descriptor opened for it. A directory that is gone has none.
+// names lists a directory. One that is gone has none.
 func (t *tree) names(dir string) ([]string, error) {
-	f, err := openDir(t.root, dir)
-	if err == nil {
-		defer f.Close()
-		var names []string
-		if names, err = f.Readdirnames(-1); err == nil {
-			return names, nil
-		}
-	}
-	if t.gone(dir) {
+	names, err := t.Names(dir)
+	if err != nil && t.gone(dir) {
 		return nil, nil
 	}
-	return nil, err
-}
-
-// openDir opens a directory and nothing else: the opening of a FIFO that somebody put in its place
-// would wait for a writer.
-func openDir(root *os.Root, dir string) (*os.File, error) {
-	return root.OpenFile(dir, os.O_RDONLY|onlyDirectory, 0)
+	return names, err
 }
 
 // gone says that dir is not, or no longer, a directory of this tree: it could not be made, or
@@ -111,7 +96,7 @@ func (t *tree) gone(dir string) bool {
 		if i < len(dir) && dir[i] != '/' {
 			continue
 		}
-		fi, err := t.root.Lstat(dir[:i])
+		fi, err := t.Lstat(dir[:i])
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !fi.IsDir() {
 			return true
 		}
@@ -128,27 +113,13 @@ func (t *tree) deliver(part, name string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
-	err := renameNoReplace(t.root, part, name)
+	err := t.RenameNoReplace(part, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, partErr := t.root.Lstat(part); errors.Is(partErr, fs.ErrNotExist) {
+		if _, partErr := t.Lstat(part); errors.Is(partErr, fs.ErrNotExist) {
 			return nil
 		}
 	}
 	return err
-}
-
-// checkedRename is renameNoReplace where the system call is missing. A file that somebody else creates
-// under that name between the two calls is replaced. A hard link would not be: but then the consumer
-// could take the file between link and unlink, and a restart would deliver it again.
-func checkedRename(root *os.Root, part, name string) error {
-	_, err := root.Lstat(name)
-	if err == nil {
-		return &fs.PathError{Op: "rename", Path: name, Err: fs.ErrExist}
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return root.Rename(part, name)
 }
 
 const tempSuffix = ".tmp"
@@ -164,7 +135,7 @@ func (t *tree) write(name string, content func(w io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	err = content(f)
+	err = content(io.NewOffsetWriter(f, 0))
 	if err == nil {
 		err = t.sync(f)
 	}
@@ -180,7 +151,15 @@ func (t *tree) write(name string, content func(w io.Writer) error) error {
 	return err
 }
 
-func (t *tree) sync(f *os.File) error {
+// syncDir makes the names in dir durable.
+func (t *tree) syncDir(dir string) error {
+	if err := t.fence.Err(); err != nil {
+		return err
+	}
+	return t.SyncDir(dir)
+}
+
+func (t *tree) sync(f vfs.File) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}

@@ -9,19 +9,19 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/receive"
 	"github.com/mqha/mqha/internal/core/stream"
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // part is a file that is being received. Its hash belongs to the write lane; the file is written
 // there while the sync lane syncs it.
 type part struct {
-	file    *os.File
+	file    vfs.File
 	hash    hash.Hash
 	problem error // nothing more is written
 }

@@ -30,7 +30,7 @@ var rooms = []room{
 	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest"}},
 	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc", "mqconn/ibmmq"}}, // the MQCNO is the same
 	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}},
-	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream"}},
+	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream", "internal/vfs"}},
 	{path: "transfer/mqlink", may: []string{"transfer", "mqconn"}},
 	{path: "ha", may: []string{
 		"internal/core/agent", "lockfile", "resource", "transfer", "transfer/mqlink", "mqconn", "mqconn/mqrc", "ha/audit",
@@ -45,6 +45,8 @@ var rooms = []room{
 	{path: "internal/core/agent", may: []string{"internal/core/"}},
 	{path: "internal/core/", may: []string{"internal/core/"}, optional: true},
 	{path: "internal/sim", may: []string{"internal/core/"}},
+	{path: "internal/vfs"},
+	{path: "internal/vfs/crashdisk", may: []string{"internal/vfs"}},
 	{path: "internal/arch"},
 	{path: "examples/failover/outside"},
 	{path: "examples/", may: []string{
@@ -59,7 +61,7 @@ var outsiders = map[string][]string{
 	"github.com/ibm-messaging/":         {"mqconn/jms20", "mqconn/ibmmq"},
 	"github.com/cenkalti/backoff/":      {"mqconn"},
 	"golang.org/x/sync/":                {"lockfile", "resource", "mqconn", "mqconn/mqtest", "transfer", "transfer/mqlink", "ha", "examples/"},
-	"golang.org/x/sys/":                 {"lockfile", "resource", "resource/", "mqconn/mqtest", "transfer", "examples/"},
+	"golang.org/x/sys/":                 {"lockfile", "resource", "resource/", "mqconn/mqtest", "internal/vfs", "transfer", "examples/"},
 	"github.com/schollz/progressbar/v3": {"examples/"},
 }
 

@@ -1,0 +1,275 @@
+// Package crashdisk is a disk in memory that forgets what was not synced.
+//
+// A Disk is what two machines share, or one machine has to itself; a Machine is one process that has it
+// mounted. Every operation of a Machine is counted and may be the one at which something happens: the
+// machine stops before it, after it, or in the middle of a write; or the operation is done and its answer is
+// lost, as NFS does when it repeats a call (Plan). PowerOff then leaves on the disk what a loss of power
+// leaves there.
+//
+// What is durable follows fsync(2): the bytes and attributes of a file when it was synced, the names in a
+// directory when that was synced, and nothing else. Of the rest PowerOff keeps nothing, all, or by chance
+// some: of writes any of them, the last one torn at a sector; of the names in one directory the first so and
+// so many changes, since file systems keep those in order, but each directory by itself.
+package crashdisk
+
+import (
+	"io/fs"
+	"math/rand/v2"
+	"path"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Sector is the unit in which a write is torn.
+const Sector = 512
+
+// Disk is a file system in memory.
+type Disk struct {
+	// OnRename, if set, is told of each name that a rename made. It may call Take, and nothing else.
+	OnRename func(name string)
+
+	mu    sync.Mutex
+	root  *inode
+	last  uint64
+	locks map[*inode]*handle
+}
+
+// inode is a file or a directory.
+type inode struct {
+	number uint64
+	now    state
+	synced state
+	writes []write  // of a file, since it was synced
+	turns  []change // of a directory, since it was synced
+}
+
+// state is what an inode holds: data for a file, names for a directory.
+type state struct {
+	data     []byte
+	mode     fs.FileMode
+	modified time.Time
+	names    map[string]*inode
+}
+
+// write is one change to a file that was not synced: bytes, or one attribute.
+type write struct {
+	offset   int64
+	data     []byte
+	mode     *fs.FileMode
+	modified *time.Time
+}
+
+// change is one change to a directory: the names it gave and took, together.
+type change struct {
+	names map[string]*inode // nil: the name is gone
+}
+
+// New makes an empty disk.
+func New() *Disk {
+	d := &Disk{locks: map[*inode]*handle{}}
+	d.root = d.newDir()
+	return d
+}
+
+func (d *Disk) newFile() *inode {
+	d.last++
+	s := state{mode: 0o600, modified: time.Unix(0, 0)}
+	return &inode{number: d.last, now: s, synced: s}
+}
+
+func (d *Disk) newDir() *inode {
+	d.last++
+	return &inode{
+		number: d.last,
+		now:    state{mode: fs.ModeDir | 0o755, names: map[string]*inode{}},
+		synced: state{mode: fs.ModeDir | 0o755, names: map[string]*inode{}},
+	}
+}
+
+func (i *inode) dir() bool { return i.now.names != nil }
+
+// turn changes names in a directory.
+func (i *inode) turn(names map[string]*inode) {
+	apply(i.now.names, names)
+	i.turns = append(i.turns, change{names})
+}
+
+func apply(to, names map[string]*inode) {
+	for n, in := range names {
+		if in == nil {
+			delete(to, n)
+		} else {
+			to[n] = in
+		}
+	}
+}
+
+func (i *inode) write(w write) {
+	i.now.apply(w)
+	w.data = append([]byte(nil), w.data...)
+	i.writes = append(i.writes, w)
+}
+
+func (s *state) apply(w write) {
+	if w.mode != nil {
+		s.mode = *w.mode
+	}
+	if w.modified != nil {
+		s.modified = *w.modified
+	}
+	if need := int(w.offset) + len(w.data); need > len(s.data) {
+		s.data = append(s.data, make([]byte, need-len(s.data))...)
+	}
+	copy(s.data[w.offset:], w.data)
+}
+
+// sync makes an inode durable: a file's bytes and attributes, or a directory's names.
+func (i *inode) sync() {
+	if i.dir() {
+		for _, t := range i.turns {
+			apply(i.synced.names, t.names)
+		}
+		i.turns = nil
+		return
+	}
+	for _, w := range i.writes {
+		i.synced.apply(w)
+	}
+	i.writes = nil
+}
+
+// Kept says how much of what was not synced a loss of power leaves.
+type Kept int
+
+// What PowerOff keeps.
+const (
+	All  Kept = iota // as a process that is killed leaves it, or a cache that was written back in time
+	None             //
+	Some             // each by chance
+)
+
+func (k Kept) String() string { return [...]string{"all", "none", "some"}[k] }
+
+// PowerOff leaves what a loss of power leaves. No machine may be at work.
+func (d *Disk) PowerOff(k Kept, chance *rand.Rand) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.locks)
+	if k != All {
+		d.forget(d.root, k, chance, map[*inode]bool{})
+	}
+}
+
+// forget goes through what was reachable before and what is reachable after, in an order that does not
+// depend on the map.
+func (d *Disk) forget(i *inode, k Kept, chance *rand.Rand, seen map[*inode]bool) {
+	if seen[i] {
+		return
+	}
+	seen[i] = true
+	if !i.dir() {
+		i.loseWrites(k, chance)
+		return
+	}
+	kept := i.turns
+	if k == None {
+		kept = nil
+	} else {
+		kept = kept[:chance.IntN(len(kept)+1)]
+	}
+	for _, t := range kept {
+		apply(i.synced.names, t.names)
+	}
+	i.turns = nil
+	clear(i.now.names)
+	apply(i.now.names, i.synced.names)
+	for _, n := range sortedNames(i.now.names) {
+		d.forget(i.now.names[n], k, chance, seen)
+	}
+}
+
+func (i *inode) loseWrites(k Kept, chance *rand.Rand) {
+	s := i.synced
+	s.data = append([]byte(nil), s.data...)
+	if k == Some {
+		for n, w := range i.writes {
+			if chance.IntN(2) == 0 {
+				continue
+			}
+			if n == len(i.writes)-1 && len(w.data) > Sector {
+				w.data = w.data[:chance.IntN(len(w.data)/Sector)*Sector+Sector]
+			}
+			s.apply(w)
+		}
+	}
+	i.now, i.synced, i.writes = s, s, nil
+	i.synced.data = append([]byte(nil), s.data...)
+}
+
+// Mkdir makes a directory, durably, before any machine is at work.
+func (d *Disk) Mkdir(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	parent := d.at(path.Dir(name))
+	parent.turn(map[string]*inode{path.Base(name): d.newDir()})
+	parent.sync()
+}
+
+// Found is a file that lies on the disk.
+type Found struct {
+	Data     []byte
+	Mode     fs.FileMode
+	Modified time.Time
+}
+
+// Files gives every file below dir by its path there.
+func (d *Disk) Files(dir string) map[string]Found {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := map[string]Found{}
+	d.at(dir).walk("", all)
+	return all
+}
+
+func (i *inode) walk(below string, all map[string]Found) {
+	for n, in := range i.now.names {
+		p := path.Join(below, n)
+		if in.dir() {
+			in.walk(p, all)
+			continue
+		}
+		all[p] = in.found()
+	}
+}
+
+func (i *inode) found() Found {
+	return Found{append([]byte(nil), i.now.data...), i.now.mode, i.now.modified}
+}
+
+// Take takes a file away, as somebody would who waits for it; durable also syncs its directory, as one
+// does who must not get it again after a loss of power. It is for OnRename.
+func (d *Disk) Take(name string, durable bool) Found {
+	parent := d.at(path.Dir(name))
+	f := parent.now.names[path.Base(name)].found()
+	parent.turn(map[string]*inode{path.Base(name): nil})
+	if durable {
+		parent.sync()
+	}
+	return f
+}
+
+// at finds an inode; nil: there is none. The caller holds the mutex.
+func (d *Disk) at(name string) *inode {
+	i := d.root
+	for p := range strings.SplitSeq(path.Clean("/"+name), "/") {
+		if p == "" {
+			continue
+		}
+		if i == nil || !i.dir() {
+			return nil
+		}
+		i = i.now.names[p]
+	}
+	return i
+}

@@ -1,0 +1,26 @@
+//go:build unix && !linux
+
+package vfs
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func renameNoReplace(r *os.Root, from, to string) error { return checkedRename(r, from, to) }
+
+// SetTime acts by the name.
+func (f *file) SetTime(modified time.Time) error {
+	return f.root.Chtimes(f.name, modified, modified)
+}
+
+func lock(f *os.File) (bool, error) {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,54 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// renameNoReplace runs renameat2(2) with RENAME_NOREPLACE on the parent, opened through r, and
+// single-component names. File systems without it (NFS) answer EINVAL.
+func renameNoReplace(r *os.Root, from, to string) error {
+	dir, err := openDir(r, path.Dir(from))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if path.Dir(to) != path.Dir(from) {
+		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrInvalid}
+	}
+	fd := int(dir.Fd())
+	err = unix.Renameat2(fd, path.Base(from), fd, path.Base(to), unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return checkedRename(r, from, to)
+	}
+	if err != nil {
+		return &fs.PathError{Op: "renameat2", Path: to, Err: err}
+	}
+	return nil
+}
+
+// SetTime is utimensat(2) without a path, which is what futimens(3) is.
+func (f *file) SetTime(modified time.Time) error {
+	ts := [2]unix.Timespec{unix.NsecToTimespec(modified.UnixNano()), unix.NsecToTimespec(modified.UnixNano())}
+	_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, f.Fd(), 0, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	if errno != 0 {
+		return &fs.PathError{Op: "utimensat", Path: f.Name(), Err: errno}
+	}
+	return nil
+}
+
+// lock takes an open file description lock, which no close of another descriptor drops.
+func lock(f *os.File) (bool, error) {
+	lk := unix.Flock_t{Type: unix.F_WRLCK}
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lk)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return false, nil
+	}
+	return err == nil, err
+}

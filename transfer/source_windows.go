@@ -1,0 +1,3 @@
+package transfer
+
+const openNonblock = 0
