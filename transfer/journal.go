@@ -18,7 +18,8 @@ import (
 )
 
 // A journal is a file journal.<epoch>.<sequence>: a head, a snapshot of the state, and then what
-// happened since. Each entry is its length and CRC32C (both 4 bytes, little endian) and JSON.
+// happened since. Each entry is a prefix and JSON. The prefix, little endian: the length of the JSON (4
+// bytes), a CRC32C of what follows (4), and how much of the file was synced when the entry was written (8).
 // An epoch begins a file of its own, so that a late write of an earlier holder goes to a file that
 // nobody reads any more.
 
@@ -74,11 +75,13 @@ func HighestEpoch(dir string) (uint64, error) {
 
 // journal is the open journal of this epoch. After openJournal only the journal lane uses it.
 type journal struct {
-	dir   *tree
-	name  journalName
-	file  vfs.File
-	size  int64
-	start int64 // size of head and snapshot
+	dir    *tree
+	name   journalName
+	file   vfs.File
+	size   int64
+	synced int64 // so much of it is durable
+	start  int64 // size of head and snapshot
+	entry  []byte
 }
 
 // openJournal reads the newest journal, writes its state under this epoch, and removes the older
@@ -109,7 +112,7 @@ func openJournal(dir *tree, epoch uint64) (*journal, *state, error) {
 	}
 	j := &journal{dir: dir, name: next}
 	records := s.snapshot()
-	entries, err := appendEntries(records)
+	entries, err := appendRecords(records)
 	if err == nil {
 		err = j.begin(len(records), entries)
 	}
@@ -166,7 +169,7 @@ func lockOwn(dir *tree, n journalName, epoch uint64) (unlock func(), err error) 
 // begin writes a new journal with a snapshot of n records, opens and locks it.
 func (j *journal) begin(n int, snapshot []byte) error {
 	name := j.name.String()
-	head, err := appendEntry(nil, journalHead{Version: journalVersion, Epoch: j.name.epoch, Records: n})
+	head, err := appendRecord(nil, journalHead{Version: journalVersion, Epoch: j.name.epoch, Records: n})
 	if err != nil {
 		return err
 	}
@@ -196,45 +199,62 @@ func (j *journal) begin(n int, snapshot []byte) error {
 		f.Close()
 		return err
 	}
-	j.file, j.size, j.start = f, fi.Size(), fi.Size()
+	j.file, j.size, j.synced, j.start = f, fi.Size(), fi.Size(), fi.Size()
 	return nil
 }
 
-func appendEntry(buf []byte, v any) ([]byte, error) {
+func appendEntry(buf, body []byte, synced int64) []byte {
+	le := binary.LittleEndian
+	at := len(buf)
+	buf = le.AppendUint32(buf, uint32(len(body)))
+	buf = le.AppendUint32(buf, 0)
+	buf = le.AppendUint64(buf, uint64(synced))
+	buf = append(buf, body...)
+	le.PutUint32(buf[at+4:], crc32.Checksum(buf[at+8:], castagnoli))
+	return buf
+}
+
+// appendRecord is for what becomes durable as a whole, the head and the snapshot.
+func appendRecord(buf []byte, v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(body)))
-	buf = binary.LittleEndian.AppendUint32(buf, crc32.Checksum(body, castagnoli))
-	return append(buf, body...), nil
+	return appendEntry(buf, body, 0), nil
 }
 
-func appendEntries(records []record) ([]byte, error) {
+func appendRecords(records []record) ([]byte, error) {
 	var buf []byte
 	for i := range records {
 		var err error
-		if buf, err = appendEntry(buf, &records[i]); err != nil {
+		if buf, err = appendRecord(buf, &records[i]); err != nil {
 			return nil, err
 		}
 	}
 	return buf, nil
 }
 
-// append writes a record; it is durable after sync.
+// append writes a record, given as JSON; it is durable after sync.
 func (j *journal) append(body []byte) error {
-	if len(body) > prefixBytes+maxRecordBytes {
+	if len(body) > maxRecordBytes {
 		return fmt.Errorf("a record of %d bytes, at most %d can be read again", len(body), maxRecordBytes)
 	}
 	if err := j.dir.fence.Err(); err != nil {
 		return err
 	}
-	n, err := j.file.WriteAt(body, j.size)
+	j.entry = appendEntry(j.entry[:0], body, j.synced)
+	n, err := j.file.WriteAt(j.entry, j.size)
 	j.size += int64(n)
 	return err
 }
 
-func (j *journal) sync() error { return j.dir.sync(j.file) }
+func (j *journal) sync() error {
+	if err := j.dir.sync(j.file); err != nil {
+		return err
+	}
+	j.synced = j.size
+	return nil
+}
 
 // full says that the journal has grown enough to be written anew.
 func (j *journal) full() bool { return j.size-j.start > rotateBytes && j.size > 4*j.start }
@@ -252,11 +272,12 @@ func (j *journal) rotate(n int, snapshot []byte) error {
 
 func (j *journal) close() error { return j.file.Close() }
 
-// readJournal replays a journal. An entry that is not whole at the end was never durable, so nobody
-// was told of it. One in the head or the snapshot, or one that is followed by a whole entry, means
-// that the file is damaged: reading it as a shorter one could deliver files twice.
+// readJournal replays a journal up to the first entry that is not whole. What was not synced when the
+// power went may have any of its pages, so whole entries may follow; nobody was told of them. But one in
+// the head or the snapshot, or before what a later entry says was synced, means that the file is
+// damaged: reading it as a shorter one could deliver files twice.
 func readJournal(dir *tree, n journalName) (*state, error) {
-	rest, err := dir.ReadFile(n.String())
+	whole, err := dir.ReadFile(n.String())
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +285,7 @@ func readJournal(dir *tree, n journalName) (*state, error) {
 		return &JournalError{Path: dir.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
 	}
 	var head journalHead
-	body, rest := cutEntry(rest)
+	body, _, rest := cutEntry(whole)
 	if body == nil || json.Unmarshal(body, &head) != nil {
 		return nil, damaged("it has no head")
 	}
@@ -274,7 +295,7 @@ func readJournal(dir *tree, n journalName) (*state, error) {
 	s := newState()
 	for i := 0; ; i++ {
 		var body []byte
-		if body, rest = cutEntry(rest); body != nil {
+		if body, _, rest = cutEntry(rest); body != nil {
 			var rec record
 			if err := json.Unmarshal(body, &rec); err != nil {
 				return nil, damaged("record %d is not understood: %v", i, err)
@@ -285,40 +306,41 @@ func readJournal(dir *tree, n journalName) (*state, error) {
 		if i < head.Records {
 			return nil, damaged("it ends within its snapshot, after %d of %d records", i, head.Records)
 		}
-		if entryWithin(rest) {
-			return nil, damaged("record %d is damaged, and it is not the last", i)
+		if at := int64(len(whole) - len(rest)); syncedWithin(rest) > at {
+			return nil, damaged("record %d is damaged, and was durable once", i)
 		}
 		return s, nil
 	}
 }
 
-const prefixBytes = 8
+const prefixBytes = 16
 
 // cutEntry takes the first entry off b; nil: there is no whole one.
-func cutEntry(b []byte) (body, rest []byte) {
+func cutEntry(b []byte) (body []byte, synced int64, rest []byte) {
 	if len(b) < prefixBytes {
-		return nil, b
+		return nil, 0, b
 	}
-	n := int64(binary.LittleEndian.Uint32(b))
+	le := binary.LittleEndian
+	n := int64(le.Uint32(b))
 	if n == 0 || n > maxRecordBytes || prefixBytes+n > int64(len(b)) {
-		return nil, b
+		return nil, 0, b
 	}
-	body = b[prefixBytes : prefixBytes+n]
-	if binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(body, castagnoli) {
-		return nil, b
+	if le.Uint32(b[4:]) != crc32.Checksum(b[8:prefixBytes+n], castagnoli) {
+		return nil, 0, b
 	}
-	return body, b[prefixBytes+n:]
+	return b[prefixBytes : prefixBytes+n], int64(le.Uint64(b[8:])), b[prefixBytes+n:]
 }
 
-// entryWithin says whether a whole entry begins anywhere in b.
-func entryWithin(b []byte) bool {
+// syncedWithin is the most that any whole entry in b says was synced, wherever it begins.
+func syncedWithin(b []byte) int64 {
+	var most int64
 	for i := 1; i+prefixBytes < len(b); i++ {
 		if b[i+prefixBytes] != '{' {
 			continue
 		}
-		if body, _ := cutEntry(b[i:]); body != nil {
-			return true
+		if body, synced, _ := cutEntry(b[i:]); body != nil {
+			most = max(most, synced)
 		}
 	}
-	return false
+	return most
 }

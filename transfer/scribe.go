@@ -1,13 +1,14 @@
 package transfer
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 )
 
 // journalOp is one operation of the journal lane: a record to write, a sync, or a rotation.
 type journalOp struct {
-	body     []byte // an entry to append
+	body     []byte // a record to append; rotate: the entries of the snapshot
 	sync     bool
 	rotate   bool
 	records  int // rotate: in body
@@ -18,7 +19,7 @@ type journalOp struct {
 // it is written.
 func (e *Engine) record(r record, complete completion) {
 	e.state.apply(r)
-	body, err := appendEntry(nil, &r)
+	body, err := json.Marshal(&r)
 	if err != nil {
 		e.fail(err)
 		return
@@ -34,7 +35,7 @@ func (e *Engine) syncJournal(complete completion) {
 // rotateJournal writes the journal anew. The snapshot is taken here, between two records.
 func (e *Engine) rotateJournal() {
 	records := e.state.snapshot()
-	body, err := appendEntries(records)
+	body, err := appendRecords(records)
 	if err != nil {
 		e.fail(err)
 		return

@@ -92,14 +92,15 @@ func (e *Engine) runSync(op *syncOp) completion {
 }
 
 // synced reports to the core. A directory that cannot be synced stops the engine: the names in it
-// are delivered and not durable, and no later answer of the disk can be trusted.
+// are delivered and not durable, and no later answer of the disk can be trusted. So does a file of which
+// nobody knows whether it was delivered.
 func (e *Engine) synced(now time.Time, in *incoming, a receive.Action, ev receive.Event, err error) {
 	if err != nil {
-		if e.fence.Err() != nil || a.Kind == receive.SyncDir {
+		if e.fence.Err() != nil || a.Kind == receive.SyncDir || errors.Is(err, errUnknown) {
 			e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
 			return
 		}
-		if e.fullDisk(in, err) {
+		if e.fullDisk(in, err) || a.File == 0 && e.ownTrouble(err) {
 			return
 		}
 		e.failFile(in, a.File, reasonOf(a.Kind, err))

@@ -33,6 +33,19 @@ func (t *tree) create(name string) (vfs.File, error) {
 	return t.Create(name)
 }
 
+// createPart makes a file whose name nobody else uses. That it is there already is no error: a network file
+// system that lost the answer and repeated the call says so.
+func (t *tree) createPart(name string) (vfs.File, error) {
+	f, err := t.create(name)
+	if !errors.Is(err, fs.ErrExist) {
+		return f, err
+	}
+	if err := t.remove(name); err != nil {
+		return nil, err
+	}
+	return t.create(name)
+}
+
 // reopen opens a file to go on writing it.
 func (t *tree) reopen(name string) (vfs.File, error) {
 	if err := t.fence.Err(); err != nil {
@@ -60,24 +73,20 @@ func (t *tree) replace(from, to string) error {
 	return t.Rename(from, to)
 }
 
-// mkdir makes a directory with mode 0755. That it is there already is no error, unless it is not a
-// directory.
+// mkdir makes a directory with mode 0755. What counts is that it is there: it may have been before, or a
+// network file system made it and lost the answer.
 func (t *tree) mkdir(name string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
 	err := t.Mkdir(name)
-	if !errors.Is(err, fs.ErrExist) {
-		return err
+	if err == nil {
+		return nil
 	}
-	fi, statErr := t.Lstat(name)
-	if statErr != nil {
-		return statErr
+	if fi, statErr := t.Lstat(name); statErr == nil && fi.IsDir() {
+		return nil
 	}
-	if !fi.IsDir() {
-		return err
-	}
-	return nil
+	return err
 }
 
 // names lists a directory. One that is gone has none.
@@ -107,20 +116,28 @@ func (t *tree) gone(dir string) bool {
 	return false
 }
 
-// deliver gives a part its name and replaces nothing: fs.ErrExist says that the name is taken. A
-// part that is not there was delivered before, and that is no error.
+// deliver gives a part its name and replaces nothing: fs.ErrExist says that the name is taken. A part that
+// is not there was delivered, before or by this call, whatever a network file system answers that lost its
+// answer and repeated the call: the name is then taken, or the part not found.
 func (t *tree) deliver(part, name string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
 	err := t.RenameNoReplace(part, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, partErr := t.Lstat(part); errors.Is(partErr, fs.ErrNotExist) {
-			return nil
-		}
+	if err == nil {
+		return nil
+	}
+	switch _, partErr := t.Lstat(part); {
+	case errors.Is(partErr, fs.ErrNotExist):
+		return nil
+	case partErr != nil:
+		return fmt.Errorf("%w: %w", errUnknown, errors.Join(err, partErr))
 	}
 	return err
 }
+
+// errUnknown says that nobody knows whether a file was delivered. Only the next instance can look.
+var errUnknown = errors.New("it is not known whether the file has its name")
 
 const tempSuffix = ".tmp"
 
@@ -128,10 +145,7 @@ const tempSuffix = ".tmp"
 // written, synced, renamed, directory synced. Each step asks the fence.
 func (t *tree) write(name string, content func(w io.Writer) error) error {
 	temp := fmt.Sprintf("%s.%d%s", name, t.fence.Epoch(), tempSuffix)
-	if err := t.remove(temp); err != nil {
-		return err
-	}
-	f, err := t.create(temp)
+	f, err := t.createPart(temp)
 	if err != nil {
 		return err
 	}

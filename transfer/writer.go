@@ -92,7 +92,7 @@ func (e *Engine) runWrite(op *writeOp) completion {
 	switch a.Kind {
 	case receive.Create:
 		p := &part{hash: sha256.New()}
-		p.file, p.problem = op.made.tree.create(op.made.part)
+		p.file, p.problem = op.made.tree.createPart(op.made.part)
 		in.setPart(a.File, p)
 		return nil
 	case receive.Write:
@@ -154,7 +154,7 @@ func (e *Engine) writeFrame(op *writeOp) completion {
 	if err == nil {
 		p.hash.Write(f.payload)
 		if fin && !bytes.Equal(p.hash.Sum(nil), f.head.Digest[:]) {
-			err = errors.New("the digest of what arrived is not the sender's")
+			err = errDigest
 		}
 	}
 	if err == nil && !fin {
@@ -169,13 +169,26 @@ func (e *Engine) writeFrame(op *writeOp) completion {
 				e.fail(err)
 				return
 			}
-			if e.fullDisk(in, err) {
+			if e.fullDisk(in, err) || pos.File == 0 && e.ownTrouble(err) {
 				return
 			}
 			e.failFile(in, pos.File, plainError(err).Error())
 		}
 		e.stepIn(now, in, ev)
 	}
+}
+
+var errDigest = errors.New("the digest of what arrived is not the sender's")
+
+// ownTrouble stops the engine for trouble with a manifest, unless its sender is to blame. Manifests lie in
+// the state directory, beside the journal; a disk that fails there is no reason to refuse what the next
+// instance can receive.
+func (e *Engine) ownTrouble(err error) bool {
+	if errors.Is(err, errDigest) || errors.Is(err, ErrRequest) {
+		return false
+	}
+	e.fail(fmt.Errorf("%w: state directory: %w", ErrDurability, err))
+	return true
 }
 
 func (e *Engine) dirMade(now time.Time, in *incoming, d uint32, dir string, err error) {
@@ -193,6 +206,9 @@ func (e *Engine) dirMade(now time.Time, in *incoming, d uint32, dir string, err 
 func (e *Engine) loaded(now time.Time, in *incoming, m *manifest, err error) {
 	ev := receive.Event{Kind: receive.Loaded, Failed: err != nil}
 	if err != nil {
+		if e.ownTrouble(err) {
+			return
+		}
 		in.rec.Reason = err.Error()
 	} else {
 		in.layout = newLayout(m)

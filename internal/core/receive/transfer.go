@@ -55,6 +55,7 @@ type Transfer struct {
 	created bool       // the part of pos.File was created, or need not be
 	failed  bool       // pos.File failed; its frames are dropped
 	writes  int        // Write actions outstanding
+	writing int64      // their bytes
 	written stream.Pos // up to here bytes are in their parts, or will never be
 	durable stream.Pos
 	bad     map[uint32]bool // failed files of which writes are outstanding
@@ -287,6 +288,7 @@ func (t *Transfer) place(e Event, buf []Action) []Action {
 		}
 		t.created = true
 		t.writes++
+		t.writing += int64(e.Length)
 		buf = append(buf, Action{Kind: Write, File: file, Pos: t.pos})
 	}
 	if drop {
@@ -302,6 +304,7 @@ func (t *Transfer) place(e Event, buf []Action) []Action {
 
 func (t *Transfer) frameWritten(e Event, buf []Action) []Action {
 	t.writes--
+	t.writing -= int64(e.Length)
 	if t.phase != Taking {
 		return buf // refused meanwhile
 	}
@@ -359,9 +362,9 @@ func (t *Transfer) fresh() bool {
 	return len(t.pending) > 0 || t.undurable > 0 || t.durable.Before(t.written)
 }
 
-// ack returns credit, unless more is waiting to become durable than may.
+// ack returns credit, unless more was taken in and is not durable than may be.
 func (t *Transfer) ack(now bool, buf []Action) []Action {
-	if t.durable.File > 0 && t.undurable+t.check.bytes > t.cfg.MaxUndurable || len(t.pending)+len(t.check.files) > t.cfg.MaxPending {
+	if t.durable.File > 0 && t.writing+t.undurable+t.check.bytes > t.cfg.MaxUndurable || len(t.pending)+len(t.check.files) > t.cfg.MaxPending {
 		return buf
 	}
 	if !now && t.frames-t.ackFrames < uint64(t.cfg.AckFrames) && t.bytes-t.ackBytes < t.cfg.AckBytes {
