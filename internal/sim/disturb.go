@@ -22,7 +22,7 @@ func (w *world) disturb() {
 		w.crash("receiver", power, w.receiver.crash)
 	case w.chance(0.5):
 		w.count("fault: connection of the sender lost")
-		w.sender.disconnect()
+		w.sender.disconnect(true)
 	default:
 		w.count("fault: connection of the receiver lost")
 		w.receiver.disconnect()

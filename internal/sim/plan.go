@@ -23,6 +23,7 @@ type plan struct {
 	power       float64       // of the crashes
 	drain       float64       // of the disturbances that are an orderly stop
 	lose        float64
+	truncate    float64
 	repeat      float64
 	hold        float64 // a message stays in its queue for long
 	put         float64 // fails
@@ -60,7 +61,7 @@ func newPlan(rng *rand.Rand) plan {
 	}
 	p.disturbance = time.Duration(5+rng.IntN(300)) * time.Millisecond
 	p.power, p.drain, p.late = rate(1), rate(0.2), rate(1)
-	p.lose, p.repeat, p.hold = rate(0.2), rate(0.2), rate(0.1)
+	p.lose, p.repeat, p.hold, p.truncate = rate(0.2), rate(0.2), rate(0.1), rate(0.1)
 	p.put, p.io, p.vanish, p.turn = rate(0.1), rate(0.15), rate(0.02), rate(0.3)
 	return p
 }

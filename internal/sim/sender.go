@@ -71,6 +71,7 @@ func (s *sender) start() {
 		s.core = send.NewEnded(cfg, last.answer)
 	}
 	s.w.after(s.w.soon(), s.connect(s.epoch))
+	s.neighbour(s.epoch)
 }
 
 func (s *sender) connect(epoch uint64) func() {
@@ -82,9 +83,14 @@ func (s *sender) connect(epoch uint64) func() {
 	}
 }
 
-func (s *sender) disconnect() {
+// disconnect loses the connection, with all transfers that use it. An error that concerns one of them is no
+// reason for it.
+func (s *sender) disconnect(struck bool) {
 	if !s.w.wire.up[atSender] {
 		return
+	}
+	if !struck {
+		s.w.violated("the connection is given up, and nothing has struck it")
 	}
 	s.w.wire.disconnect(atSender)
 	s.confirmed = 0
@@ -143,7 +149,7 @@ func (s *sender) confirmUnknown(epoch uint64) {
 }
 
 func (s *sender) step(e send.Event) {
-	if s.core == nil {
+	if s.core == nil || s.spoils(e) {
 		return
 	}
 	before := s.core.Phase()
@@ -169,7 +175,7 @@ func (s *sender) schedule() {
 	s.w.after(max(0, deadline.Sub(s.w.time())), func() {
 		if s.timer == timer && s.epoch == epoch && s.core != nil && s.core.Deadline().Equal(deadline) {
 			s.step(send.Event{Kind: send.Tick})
-			s.w.judge.moved("sender", s.core != nil && s.core.Deadline().Equal(deadline))
+			s.w.judge.moved("sender", s.w.defect == "" && s.core != nil && s.core.Deadline().Equal(deadline))
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 4000, "how many transfers are simulated")
+	seeds = flag.Int("seeds", 10_000, "how many transfers are simulated")
 	seed  = flag.Uint64("seed", 0, "simulate this one and show it")
 )
 
@@ -22,11 +22,12 @@ var needed = []string{
 	"END of an unknown transfer",
 	"part gone, counts as delivered",
 	"unfinished file begun anew",
+	"put to an unknown agent failed",
 	"end: completed", "end: refused", "end: file delivered", "end: file failed",
 	"fault: connection of the receiver lost", "fault: connection of the sender lost",
 	"fault: crash in a new phase", "fault: create failed", "fault: directory not made", "fault: late call of a stopped holder",
 	"fault: manifest refused", "fault: message held up", "fault: message lost",
-	"fault: message lost with the connection", "fault: message repeated", "fault: metadata not set",
+	"fault: message lost with the connection", "fault: message repeated", "fault: message truncated", "fault: metadata not set",
 	"fault: name taken by a foreign file", "fault: orderly stop",
 	"fault: power of the receiver lost", "fault: power of the sender lost",
 	"fault: put failed", "fault: put failed only apparently",
@@ -47,7 +48,8 @@ func TestEveryFileIsDeliveredOnceWhateverFails(t *testing.T) {
 		return
 	}
 	n := uint64(*seeds)
-	if testing.Short() {
+	short := testing.Short() || few
+	if short {
 		n /= 10
 	}
 	failed := 0
@@ -59,9 +61,27 @@ func TestEveryFileIsDeliveredOnceWhateverFails(t *testing.T) {
 	}
 	report(t, counts)
 	for _, name := range needed {
-		if !testing.Short() && failed == 0 && counts[name] < enough {
+		if !short && failed == 0 && counts[name] < enough {
 			t.Errorf("%s: only %d times", name, counts[name])
 		}
+	}
+}
+
+// TestDefectsOfOthersAreFound makes mistakes that another agent once made. Each is found within so many seeds
+// that a run of all of them cannot miss it.
+func TestDefectsOfOthersAreFound(t *testing.T) {
+	const most = 100
+	for _, d := range []Defect{LostCompletion, CompletionRace, NegotiationTimeOut, UnknownDestination} {
+		found := uint64(0)
+		var err error
+		for i := uint64(1); i <= most && err == nil; i++ {
+			found, err = i, RunWith(d, i, make(Counts), nil)
+		}
+		if err == nil {
+			t.Errorf("%s is not found within %d seeds", d, most)
+			continue
+		}
+		t.Logf("%s: seed %d: %v", d, found, err)
 	}
 }
 

@@ -71,6 +71,11 @@ func (x *wire) put(from side, m message) bool {
 		return false
 	}
 	to := 1 - from
+	// A truncated frame fails its checksum: it is dropped, and settled if it was one to be settled. A
+	// confirmation that was lost so would leave a record at the receiver until its sender sends the next.
+	if m.kind != confirm && x.w.fault(x.w.plan.truncate, "message truncated") {
+		return !failed
+	}
 	if m.kind.control() {
 		x.control[to] = append(x.control[to], m)
 		x.next(to)

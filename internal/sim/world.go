@@ -21,6 +21,7 @@ type world struct {
 	broken error
 	trace  func(format string, args ...any)
 
+	defect   Defect // none: empty
 	plan     plan
 	disk     *disk
 	wire     *wire
@@ -38,7 +39,12 @@ const (
 // Run simulates one transfer and returns the first broken promise. counts is added to; trace may be
 // nil.
 func Run(seed uint64, counts Counts, trace func(format string, args ...any)) error {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 0x6d716861)), counts: counts, trace: trace}
+	return RunWith("", seed, counts, trace)
+}
+
+// RunWith is Run with a defect.
+func RunWith(d Defect, seed uint64, counts Counts, trace func(format string, args ...any)) error {
+	w := &world{rng: rand.New(rand.NewPCG(seed, 0x6d716861)), counts: counts, trace: trace, defect: d}
 	w.calm = time.Duration(w.rng.Int64N(int64(disturbed)))
 	w.plan = newPlan(w.rng)
 	w.disk = newDisk(w)
