@@ -183,6 +183,8 @@ func (e *Engine) announced(now time.Time, f *inFrame) {
 	case e.draining:
 		e.finish(f)
 		return
+	case a.Digest != "" && !a.Digest.known():
+		reason = fmt.Sprintf("the digest %.20q is not known here: bring both agents to the same release, or set the sender's Options.Digest to %s", a.Digest, SHA256)
 	case peer.over(h.Frames):
 		reason = "a transfer with this number was completed and confirmed long ago"
 	case a.ManifestBytes <= 0 || a.ManifestBytes > maxManifestBytes || a.Files < 0 || a.Files > maxFiles || a.Bytes < 0:
@@ -194,7 +196,7 @@ func (e *Engine) announced(now time.Time, f *inFrame) {
 	}
 	in := &incoming{
 		rec: &inRecord{ID: h.Transfer, Number: h.Frames, From: h.From, Incarnation: h.Incarnation,
-			Root: e.root, Manifest: a.ManifestBytes, Files: a.Files, Bytes: a.Bytes},
+			Root: e.root, Manifest: a.ManifestBytes, Files: a.Files, Bytes: a.Bytes, Digest: a.Digest},
 		core: receive.NewOpened(e.receiveConfig()), parts: map[uint32]*part{},
 	}
 	e.in[h.Transfer] = in

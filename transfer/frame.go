@@ -57,10 +57,16 @@ type header struct {
 	Frames      uint64 // kindAsk, kindOpen: the transfer's number in its sender's sequence
 	Bytes       int64  // kindAsk, kindOpen: the lowest number that is not yet confirmed
 	Digest      [32]byte
+	CRC         uint32 // of the payload; set by decode
 }
 
 // encode writes h into the first HeaderBytes of body, whose payload is in place already.
 func (h *header) encode(body []byte) {
+	h.encodeProven(body, crc32.Checksum(body[HeaderBytes:], castagnoli))
+}
+
+// encodeProven is encode when the CRC32C of the payload is known.
+func (h *header) encodeProven(body []byte, crc uint32) {
 	b := body[:HeaderBytes]
 	clear(b)
 	copy(b, frameMagic[:])
@@ -75,7 +81,7 @@ func (h *header) encode(body []byte) {
 	le.PutUint32(b[80:], h.Pos.File)
 	le.PutUint64(b[84:], uint64(h.Pos.Offset))
 	le.PutUint32(b[92:], uint32(len(body)-HeaderBytes))
-	le.PutUint32(b[96:], crc32.Checksum(body[HeaderBytes:], castagnoli))
+	le.PutUint32(b[96:], crc)
 	le.PutUint64(b[100:], h.Nonce)
 	le.PutUint32(b[108:], h.Durable.File)
 	le.PutUint64(b[112:], uint64(h.Durable.Offset))
@@ -106,7 +112,7 @@ func decode(body []byte) (header, []byte, error) {
 	if n := le.Uint32(b[92:]); int64(n) != int64(len(payload)) {
 		return h, nil, &FrameError{Reason: fmt.Sprintf("%d bytes of payload, the header says %d", len(payload), n)}
 	}
-	if le.Uint32(b[96:]) != crc32.Checksum(payload, castagnoli) {
+	if h.CRC = le.Uint32(b[96:]); h.CRC != crc32.Checksum(payload, castagnoli) {
 		return h, nil, &FrameError{Reason: "the payload's checksum is wrong"}
 	}
 	h.Kind, h.Flags = kind(b[6]), b[7]
@@ -150,6 +156,8 @@ type announcement struct {
 	ManifestBytes int64 `json:"manifest"`
 	Files         int   `json:"files"`
 	Bytes         int64 `json:"bytes"`
+	// Digest is empty in what a release without a choice sends.
+	Digest Digest `json:"digest,omitempty"`
 }
 
 // result is the payload of kindEnd.

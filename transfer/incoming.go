@@ -235,7 +235,7 @@ func (e *Engine) recordOf(in *incoming, a receive.Action) record {
 	case receive.WriteCheckpoint:
 		pt := point{Pos: a.Checkpoint.Durable}
 		if pt.Pos.Offset > 0 {
-			pt.State, pt.Sum = in.points.at(pt.Pos)
+			pt = in.points.at(in.rec.Digest, pt.Pos)
 		}
 		c := &checkRecord{ID: id, Epoch: e.epoch, Point: pt, Files: a.Checkpoint.Files}
 		if in.rec.Lists == 0 {

@@ -29,6 +29,9 @@ type Options struct {
 	// acknowledged when either is reached. Defaults 8 MiB and 200 ms.
 	CheckpointBytes    int64
 	CheckpointInterval time.Duration
+	// Digest proves each whole file that this agent sends. Default SHA256; what it receives is proven
+	// as the sender says. It holds for transfers submitted from now on.
+	Digest Digest
 	// RetryInterval is how long an answer of the other agent may take before the question is
 	// repeated; the wait doubles up to ten times this. Default 1 s.
 	RetryInterval time.Duration
@@ -49,6 +52,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.CheckpointBytes, 8<<20)
 	setDefault(&o.CheckpointInterval, 200*time.Millisecond)
 	setDefault(&o.RetryInterval, time.Second)
+	setDefault(&o.Digest, SHA256)
 	return o
 }
 
@@ -77,6 +81,9 @@ func (o Options) Validate() error {
 	}
 	if o.FrameBytes < 4<<10 || o.FrameBytes > 64<<20 {
 		fail("Options.FrameBytes %d: between 4 KiB and 64 MiB", o.FrameBytes)
+	}
+	if !o.Digest.known() {
+		fail("Options.Digest %q: %q or %q", o.Digest, SHA256, CRC32C)
 	}
 	if o.CreditBytes < int64(o.FrameBytes) {
 		fail("Options.CreditBytes %d is less than one frame (FrameBytes %d)", o.CreditBytes, o.FrameBytes)

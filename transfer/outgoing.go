@@ -41,6 +41,7 @@ type outFrame struct {
 	n    int // payload bytes
 	fin  bool
 	skip bool
+	crc  uint32 // of the payload
 	sum  [32]byte
 }
 
@@ -154,7 +155,7 @@ func (e *Engine) doOut(o *outgoing, a send.Action) {
 }
 
 func (e *Engine) announce(o *outgoing, nonce uint64) {
-	body, err := json.Marshal(announcement{ManifestBytes: o.rec.Manifest, Files: o.rec.Files, Bytes: o.rec.Bytes})
+	body, err := json.Marshal(announcement{ManifestBytes: o.rec.Manifest, Files: o.rec.Files, Bytes: o.rec.Bytes, Digest: o.rec.Digest})
 	if err != nil {
 		e.fail(err)
 		return
@@ -188,7 +189,7 @@ func (e *Engine) sendData(o *outgoing, nonce uint64) {
 func (e *Engine) mark(o *outgoing, p stream.Pos) {
 	pt := point{Pos: p}
 	if p.Offset > 0 {
-		pt.State, pt.Sum = o.reader.saved.at(p)
+		pt = o.reader.saved.at(o.rec.Digest, p)
 	}
 	if p.Offset == 0 || pt.State != nil {
 		e.record(record{Mark: &markRecord{ID: o.rec.ID, Point: pt}}, nil)

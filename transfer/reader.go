@@ -1,15 +1,12 @@
 package transfer
 
 import (
-	"crypto/sha256"
-	"encoding"
 	"encoding/json"
 	"errors"
-	"hash"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/send"
@@ -30,7 +27,7 @@ type reader struct {
 	sources []source
 	file    sourceFile
 	number  uint32 // of the open file
-	hash    hash.Hash
+	hash    digest
 	hashed  int64 // bytes of the file in hash
 	problem error // why the present file cannot be read
 }
@@ -52,9 +49,7 @@ type readOp struct {
 func (e *Engine) readerOf(o *outgoing) *reader {
 	if o.reader == nil {
 		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout}
-		if p := o.rec.Point; p.State != nil {
-			r.saved.add(p)
-		}
+		r.saved.keep(o.rec.Point)
 		r.lane = newLane(r.run)
 		o.reader = r
 	}
@@ -93,6 +88,7 @@ func (r *reader) frame(pos stream.Pos) *outFrame {
 	}
 	if r.problem != nil {
 		f.n = copy(f.body[HeaderBytes:], r.problem.Error())
+		f.crc = crc32.Checksum(f.body[HeaderBytes:HeaderBytes+f.n], castagnoli)
 		f.fin, f.skip = false, true
 		r.closeFile()
 	}
@@ -109,17 +105,18 @@ func (r *reader) fill(f *outFrame) error {
 	if _, err := r.file.ReadAt(b, f.pos.Offset); err != nil && (!errors.Is(err, io.EOF) || n > 0) {
 		return plainError(err)
 	}
-	r.hash.Write(b)
+	f.crc = crc32.Checksum(b, castagnoli)
+	r.hash.frame(b, f.crc)
 	r.hashed += int64(n)
 	f.n, f.fin = n, r.hashed == size
 	if !f.fin {
-		r.save(stream.Pos{File: f.pos.File, Offset: r.hashed})
+		r.saved.add(stream.Pos{File: f.pos.File, Offset: r.hashed}, r.hash)
 		return nil
 	}
 	if err := r.stillSame(); err != nil {
 		return err
 	}
-	r.hash.Sum(f.sum[:0])
+	f.sum = r.hash.sum()
 	r.closeFile()
 	return nil
 }
@@ -142,9 +139,9 @@ func (r *reader) stand(pos stream.Pos) {
 	if r.problem = r.open(pos.File); r.problem != nil {
 		return
 	}
-	r.hash, r.hashed = r.saved.nearest(pos)
+	r.hash, r.hashed = r.saved.nearest(r.rec.Digest, pos)
 	if r.hash == nil {
-		r.hash, r.hashed = sha256.New(), 0
+		r.hash, r.hashed = r.rec.Digest.begin(), 0
 	}
 	_, err := io.Copy(r.hash, io.NewSectionReader(r.file, r.hashed, pos.Offset-r.hashed))
 	if err != nil {
@@ -217,76 +214,6 @@ func (r *reader) closeFile() {
 		r.file.Close()
 	}
 	r.file, r.hash = nil, nil
-}
-
-// save keeps the state of the digest at pos until the receiver has passed it.
-func (r *reader) save(pos stream.Pos) {
-	r.saved.add(newPoint(pos, r.hash))
-}
-
-func newPoint(pos stream.Pos, h hash.Hash) point {
-	state, err := h.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil {
-		return point{Pos: pos} // without a state the prefix is read again
-	}
-	return point{Pos: pos, State: state, Sum: h.Sum(nil)}
-}
-
-// digest gives the hash that a point describes, or nil when this program cannot continue it.
-func (p *point) digest() hash.Hash {
-	h := sha256.New()
-	if len(p.State) == 0 || h.(encoding.BinaryUnmarshaler).UnmarshalBinary(p.State) != nil {
-		return nil
-	}
-	if string(h.Sum(nil)) != string(p.Sum) {
-		return nil
-	}
-	return h
-}
-
-// savedPoints are the states of the digest that may be needed again, in the order of the stream.
-type savedPoints struct {
-	mu     sync.Mutex
-	points []point
-}
-
-func (s *savedPoints) add(p point) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.points) > 0 && !s.points[len(s.points)-1].Pos.Before(p.Pos) {
-		s.points = s.points[:len(s.points)-1] // the stream was set back
-	}
-	s.points = append(s.points, p)
-}
-
-// at gives the state at exactly pos and forgets what lies before it.
-func (s *savedPoints) at(pos stream.Pos) (state, sum []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for n < len(s.points) && s.points[n].Pos.Before(pos) {
-		n++
-	}
-	s.points = append(s.points[:0], s.points[n:]...)
-	if len(s.points) > 0 && s.points[0].Pos == pos {
-		return s.points[0].State, s.points[0].Sum
-	}
-	return nil, nil
-}
-
-// nearest gives the last state in pos's file at or before pos; nil: there is none.
-func (s *savedPoints) nearest(pos stream.Pos) (hash.Hash, int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := len(s.points) - 1; i >= 0; i-- {
-		p := &s.points[i]
-		if p.Pos.File == pos.File && p.Pos.Offset <= pos.Offset {
-			if h := p.digest(); h != nil {
-				return h, p.Pos.Offset
-			}
-		}
-	}
-	return nil, 0
 }
 
 // plainError keeps paths of this machine out of what the other side is told.

@@ -24,7 +24,7 @@ type record struct {
 // point is a place in the stream and the digest of the file up to there.
 type point struct {
 	Pos   stream.Pos `json:"pos"`
-	State []byte     `json:"state,omitempty"` // of the SHA-256, as encoding.BinaryMarshaler gives it
+	State []byte     `json:"state,omitempty"` // of the digest, as encoding.BinaryAppender gives it
 	Sum   []byte     `json:"sum,omitempty"`   // the digest of the prefix: a state of another Go release is found out by it
 }
 
@@ -34,6 +34,7 @@ type outRecord struct {
 	To       string        `json:"to"`
 	Lists    uint64        `json:"lists"`    // epoch in the names of its lists
 	Manifest int64         `json:"manifest"` // bytes
+	Digest   Digest        `json:"digest,omitempty"`
 	Files    int           `json:"files"`
 	Bytes    int64         `json:"bytes"`
 	Point    point         `json:"point"`
@@ -48,8 +49,9 @@ type inRecord struct {
 	Number      uint64         `json:"number"` // in the sender's sequence
 	From        string         `json:"from"`
 	Incarnation incarnation    `json:"incarnation"`
-	Root        uint64         `json:"root"`            // inode of WriteRoot
-	Manifest    int64          `json:"manifest"`        // bytes
+	Root        uint64         `json:"root"`     // inode of WriteRoot
+	Manifest    int64          `json:"manifest"` // bytes
+	Digest      Digest         `json:"digest,omitempty"`
 	Lists       uint64         `json:"lists,omitempty"` // epoch in the manifest's name, once it is accepted
 	Files       int            `json:"files"`
 	Bytes       int64          `json:"bytes"`

@@ -226,10 +226,11 @@ func (e *Engine) transmit(r *run, op *sendOp) (failed bool) {
 	var body []byte
 	if op.frame != nil {
 		body = op.frame.body
+		op.head.encodeProven(body, op.frame.crc)
 	} else {
 		body = append(make([]byte, HeaderBytes, HeaderBytes+len(op.payload)), op.payload...)
+		op.head.encode(body)
 	}
-	op.head.encode(body)
 	err := r.link.Send(r.ctx, &Frame{Peer: op.peer, Persistent: op.head.Kind.control(), Body: body})
 	if err != nil && !errors.Is(err, ErrPeer) {
 		r.cancel(err)

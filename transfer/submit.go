@@ -60,7 +60,7 @@ func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) err
 		return err
 	}
 	rec := &outRecord{
-		ID: r.ID, To: r.To, Lists: e.epoch, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
+		ID: r.ID, To: r.To, Lists: e.epoch, Digest: e.opt.Digest, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
 		Failed: len(l.failures), Failures: addFailures(nil, l.failures),
 	}
 	if rec.Manifest, err = e.writeLists(rec, l); err != nil {

@@ -337,3 +337,32 @@ func TestDamagedJournalIsNeverReadAsShorter(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFilesProvenByCRC: the digest goes with the transfer, across a takeover of the sender whose own setting
+// is another by then.
+func TestFilesProvenByCRC(t *testing.T) {
+	a, b := newAgent(t, "A"), newAgent(t, "B")
+	manyFiles(t, a.read)
+	first, w1 := newLease(1), newWatcher()
+	byCRC := func(o *transfer.Options) { o.Digest = transfer.CRC32C }
+	ea, eb := a.openWith(t, first, w1, byCRC), b.open(t, 1, nil)
+	defer closeEngines(t, eb)
+	stop := runBoth(t, ea, eb)
+	id, err := ea.Submit(t.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: a.read, Destination: "."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w1.wait(t, "20 MiB durable", durableAbove(20<<20))
+	close(first.lost)
+	stop()
+	ea.Close()
+	ea = a.open(t, 2, nil)
+	defer closeEngines(t, ea)
+	defer runBoth(t, ea, eb)()
+	if s := wait(t, ea, id); s.State != transfer.Completed || s.Failed != 0 {
+		t.Errorf("status %+v", s)
+	}
+	if d := cmp.Diff(facts(t, a.read), facts(t, b.got)); d != "" {
+		t.Error(d)
+	}
+}

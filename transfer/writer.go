@@ -1,12 +1,9 @@
 package transfer
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"path"
@@ -22,7 +19,7 @@ import (
 // there while the sync lane syncs it.
 type part struct {
 	file    vfs.File
-	hash    hash.Hash
+	hash    digest
 	problem error // nothing more is written
 }
 
@@ -91,7 +88,7 @@ func (e *Engine) runWrite(op *writeOp) completion {
 	in, a := op.in, op.act
 	switch a.Kind {
 	case receive.Create:
-		p := &part{hash: sha256.New()}
+		p := &part{hash: in.rec.Digest.begin()}
 		p.file, p.problem = op.made.tree.createPart(op.made.part)
 		in.setPart(a.File, p)
 		return nil
@@ -152,13 +149,13 @@ func (e *Engine) writeFrame(op *writeOp) completion {
 	}
 	fin, n := f.head.Flags&flagFin != 0, len(f.payload)
 	if err == nil {
-		p.hash.Write(f.payload)
-		if fin && !bytes.Equal(p.hash.Sum(nil), f.head.Digest[:]) {
+		p.hash.frame(f.payload, f.head.CRC)
+		if fin && p.hash.sum() != f.head.Digest {
 			err = errDigest
 		}
 	}
 	if err == nil && !fin {
-		in.points.add(newPoint(pos.Advance(n), p.hash))
+		in.points.add(pos.Advance(n), p.hash)
 	}
 	p.problem = err
 	e.release(f)
@@ -274,7 +271,7 @@ func (e *Engine) reopen(op *writeOp) completion {
 			err = errors.New("shorter than the journal says")
 		}
 		if err == nil {
-			err = p.restore(in.rec.Point, pos)
+			err = p.restore(in.rec.Digest, in.rec.Point, pos)
 		}
 		return err
 	}()
@@ -293,11 +290,11 @@ func (e *Engine) reopen(op *writeOp) completion {
 
 // restore brings the digest to pos: from the journal's state where this program can continue it,
 // else by reading the prefix.
-func (p *part) restore(pt point, pos stream.Pos) error {
-	if p.hash = pt.digest(); p.hash != nil && pt.Pos == pos {
+func (p *part) restore(kind Digest, pt point, pos stream.Pos) error {
+	if p.hash = kind.resume(pt); p.hash != nil && pt.Pos == pos {
 		return nil
 	}
-	p.hash = sha256.New()
+	p.hash = kind.begin()
 	_, err := io.Copy(p.hash, io.NewSectionReader(p.file, 0, pos.Offset))
 	return err
 }
