@@ -83,21 +83,26 @@ func describe(f crashdisk.Found) string {
 // named among the failures.
 func (w *crashWorld) check(s Status, err error) (r crashResult) {
 	bad := func(format string, args ...any) { r.problems = append(r.problems, fmt.Sprintf(format, args...)) }
+	left := w.b.disk.Files("/got")
 	switch {
 	case err != nil:
 		bad("no end: %v", err)
+	case s.State == Cancelled && w.cancel > 0:
+		r.cancelled = true
 	case s.State != Completed || s.Failed != len(s.Failures):
 		bad("ended as %+v", s)
 	}
 	times := map[string]int{}
 	for name := range w.files.want {
 		times[name] = 1
+		if _, there := left[name]; r.cancelled && len(w.taken[name]) == 0 && !there {
+			times[name] = 0 // what was not delivered before is not
+		}
 	}
 	for _, f := range s.Failures {
 		r.failed = append(r.failed, f.Name+": "+f.Reason)
 		times[f.Name] = 0
 	}
-	left := w.b.disk.Files("/got")
 	for name, f := range w.files.want {
 		got := w.taken[name]
 		if l, there := left[name]; there {
@@ -119,10 +124,11 @@ func (w *crashWorld) check(s Status, err error) (r crashResult) {
 
 // crashResult is what came of a case.
 type crashResult struct {
-	problems []string
-	failed   []string                   // files that were not delivered, and why
-	left     map[string]crashdisk.Found // in the directory of the receiver, beside the files
-	resent   int64
+	problems  []string
+	failed    []string // files that were not delivered, and why
+	cancelled bool
+	left      map[string]crashdisk.Found // in the directory of the receiver, beside the files
+	resent    int64
 }
 
 // report says all that is not as it should be when nothing may fail or stay.
@@ -147,6 +153,7 @@ type crashCase struct {
 	second   func(*crashLife) crashdisk.Plan // of its successor, if the first is only stopped meanwhile
 	kept     crashdisk.Kept                  // of what was not synced
 	consumer consumer
+	cancel   int64 // bytes after which the transfer is cancelled; 0: never
 }
 
 // run runs a case in a bubble of its own, where waiting takes no time.
@@ -155,7 +162,7 @@ func (c crashCase) run(t *testing.T, files *crashFiles) (r crashResult) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newCrashWorld(t, c.seed, files, c.consumer)
 		n := map[string]*crashNode{"A": w.a, "B": w.b}[c.side]
-		n.kept, n.first, n.second = c.kept, c.first, c.second
+		n.kept, n.first, n.second, w.cancel = c.kept, c.first, c.second, c.cancel
 		r = w.check(w.run())
 	})
 	return r
@@ -357,5 +364,41 @@ func TestStoppedHolderWakesAtEveryOperation(t *testing.T) {
 				t.Errorf("stopped %d times, %d late calls", y.struck, calls)
 			}
 		})
+	}
+}
+
+// TestCancelledWhileEveryOperationFails: the transfer is cancelled early or late, and one side is stopped at every
+// operation. It ends as cancelled or completed, nothing is delivered twice, and nothing is left behind.
+func TestCancelledWhileEveryOperationFails(t *testing.T) {
+	files := newCrashFiles(t)
+	counts := operations(t, files)
+	for _, side := range []string{"A", "B"} {
+		for _, kept := range []crashdisk.Kept{crashdisk.All, crashdisk.Some} {
+			t.Run(fmt.Sprintf("%s keeps %v", side, kept), func(t *testing.T) {
+				ends := map[bool]int{}
+				for at := 1; at <= counts[side]; at++ {
+					c := crashCase{seed: uint64(at), side: side, kept: kept, consumer: takesAtOnce, cancel: 1 + files.bytes*int64(at%7)/8}
+					if kept == crashdisk.Some {
+						c.consumer = takesDurably
+					}
+					c.first = func(l *crashLife) crashdisk.Plan {
+						return func(op crashdisk.Op) crashdisk.Fate {
+							if op.Number != at {
+								return crashdisk.Goes
+							}
+							l.end()
+							return crashdisk.Fate{Done: at%2 == 0, Stop: true}
+						}
+					}
+					r := c.run(t, files)
+					ends[r.cancelled]++
+					r.report(t, "operation %d, cancelled after %d bytes", at, c.cancel)
+				}
+				t.Logf("%d cancelled, %d completed before", ends[true], ends[false])
+				if ends[true] < counts[side]/2 {
+					t.Errorf("only %d of %d were cancelled", ends[true], counts[side])
+				}
+			})
+		}
 	}
 }

@@ -24,6 +24,7 @@ type crashWorld struct {
 	chance *rand.Rand
 	a, b   *crashNode
 	queues *crashQueues
+	cancel int64         // payload after which the transfer is cancelled; 0: never
 	over   chan struct{} // closed when the transfer has ended at its sender
 
 	clients sync.WaitGroup
@@ -183,9 +184,10 @@ func crashPath(p string) string {
 // crashQueues are the input queues of A and B. A control frame stays until it is committed; one that
 // carries data is gone with the connection that it was got or not got on.
 type crashQueues struct {
-	mu   sync.Mutex
-	in   map[string]*crashQueue
-	sent int64 // payload of data frames
+	mu     sync.Mutex
+	in     map[string]*crashQueue
+	sent   int64 // payload of data frames
+	change chan struct{}
 }
 
 type crashQueue struct {
@@ -202,6 +204,14 @@ func (q *crashQueues) queue(agent string) *crashQueue {
 		q.in[agent] = &crashQueue{more: make(chan struct{}, 1)}
 	}
 	return q.in[agent]
+}
+
+// moved is closed when the next data frame is sent. The caller holds the mutex.
+func (q *crashQueues) moved() <-chan struct{} {
+	if q.change == nil {
+		q.change = make(chan struct{})
+	}
+	return q.change
 }
 
 func (c *crashQueue) signal() {
@@ -250,6 +260,10 @@ func (k *crashLink) Send(ctx context.Context, f *Frame) error {
 	defer k.q.mu.Unlock()
 	if kind(f.Body[6]) == kindData {
 		k.q.sent += int64(len(f.Body) - HeaderBytes)
+		if k.q.change != nil {
+			close(k.q.change)
+			k.q.change = nil
+		}
 	}
 	c := k.q.queue(f.Peer)
 	c.frames = append(c.frames, Frame{Persistent: f.Persistent, Body: append([]byte(nil), f.Body...)})
@@ -319,6 +333,24 @@ func (w *crashWorld) client() (Status, error) {
 	}
 }
 
+// cancelLater cancels once so much was sent, and again as long as there is no answer.
+func (w *crashWorld) cancelLater(ctx context.Context, e *Engine, id ID) {
+	for ctx.Err() == nil && e.failure() == nil {
+		w.queues.mu.Lock()
+		sent, more := w.queues.sent, w.queues.moved()
+		w.queues.mu.Unlock()
+		if sent >= w.cancel {
+			if err := e.Cancel(ctx, id); err == nil || errors.Is(err, ErrEnded) {
+				return
+			}
+		}
+		select {
+		case <-more:
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 func (w *crashWorld) submit(ctx context.Context, e *Engine, ended chan<- Status) {
 	r := Request{ID: ID{15: 1}, To: "B", Items: []Item{{Source: w.files.dir, Destination: "."}}}
 	for ctx.Err() == nil && e.failure() == nil {
@@ -326,6 +358,9 @@ func (w *crashWorld) submit(ctx context.Context, e *Engine, ended chan<- Status)
 		if err != nil {
 			time.Sleep(time.Second) // it may have been that call alone
 			continue
+		}
+		if w.cancel > 0 {
+			w.clients.Go(func() { w.cancelLater(ctx, e, r.ID) })
 		}
 		if s, err := e.Wait(ctx, r.ID); err == nil {
 			ended <- s

@@ -44,7 +44,7 @@ func (e *Engine) deliverFrame(now time.Time, f *inFrame) {
 		return
 	}
 	switch f.head.Kind {
-	case kindAsk, kindOpen, kindData, kindConfirm:
+	case kindAsk, kindOpen, kindData, kindConfirm, kindCancel:
 		e.toReceiver(now, f)
 	default:
 		e.toSender(now, f)
@@ -102,6 +102,11 @@ func (e *Engine) toReceiver(now time.Time, f *inFrame) {
 		e.release(f)
 	case kindConfirm:
 		e.stepIn(now, in, receive.Event{Kind: receive.Confirmed})
+	case kindCancel:
+		if in.core.Phase() < receive.Ending {
+			in.rec.Reason = cancelReason(f.payload)
+		}
+		e.stepIn(now, in, receive.Event{Kind: receive.Cancel})
 	case kindData:
 		e.data(now, in, f)
 	}
@@ -155,6 +160,13 @@ func printable(b []byte) string {
 	return "the sender: " + string(s)
 }
 
+func cancelReason(payload []byte) string {
+	if len(payload) == 0 {
+		return "cancelled at the sender"
+	}
+	return printable(payload)
+}
+
 // unknownIncoming answers for a transfer that is not, or no longer, known here.
 func (e *Engine) unknownIncoming(now time.Time, f *inFrame) {
 	h := &f.head
@@ -163,6 +175,9 @@ func (e *Engine) unknownIncoming(now time.Time, f *inFrame) {
 		e.post(h.From, &header{Kind: kindAnswer, Transfer: h.Transfer, Nonce: h.Nonce, Answer: stream.Unknown}, nil, nil)
 	case kindOpen:
 		e.announced(now, f)
+		return
+	case kindCancel: // it was cancelled before it began here
+		e.endUnknown(f, stream.Cancelled, cancelReason(f.payload))
 		return
 	}
 	e.finish(f)
@@ -218,13 +233,19 @@ func (e *Engine) settleBelow(h *header) {
 func (e *Engine) refuse(f *inFrame, reason string) {
 	h := &f.head
 	e.events.emit(Event{Kind: EventRefused, Transfer: h.Transfer, Peer: h.From, Reason: reason})
+	e.endUnknown(f, stream.Refused, reason)
+}
+
+// endUnknown gives the last word on a transfer of which nothing is recorded here.
+func (e *Engine) endUnknown(f *inFrame, a stream.Answer, reason string) {
+	h := &f.head
 	body, err := json.Marshal(result{Reason: reason})
 	if err != nil {
 		e.fail(err)
 		return
 	}
 	e.syncJournal(func(time.Time) {
-		e.post(h.From, &header{Kind: kindEnd, Transfer: h.Transfer, Answer: stream.Refused}, body, e.finishSent(f))
+		e.post(h.From, &header{Kind: kindEnd, Transfer: h.Transfer, Answer: a}, body, e.finishSent(f))
 	})
 }
 
@@ -248,7 +269,7 @@ func (e *Engine) toSender(now time.Time, f *inFrame) {
 	case kindAck:
 		ev.Kind = send.Acked
 	case kindEnd:
-		if h.Answer != stream.Completed && h.Answer != stream.Refused || json.Unmarshal(f.payload, &o.result) != nil {
+		if h.Answer < stream.Completed || json.Unmarshal(f.payload, &o.result) != nil {
 			e.finish(f)
 			return
 		}

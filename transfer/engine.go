@@ -315,6 +315,7 @@ func (e *Engine) armTimer(timer *time.Timer) {
 	}
 	for _, o := range e.live {
 		earlier(o.core.Deadline())
+		earlier(e.givesUpAt(o))
 	}
 	for _, in := range e.in {
 		earlier(in.deadline())
@@ -328,6 +329,9 @@ func (e *Engine) armTimer(timer *time.Timer) {
 
 func (e *Engine) tick(now time.Time) {
 	for _, o := range e.live {
+		if d := e.givesUpAt(o); !d.IsZero() && !now.Before(d) {
+			e.giveUp(now, o, fmt.Sprintf("no data has flowed for %v (Options.RecoveryTimeout)", e.opt.RecoveryTimeout))
+		}
 		if d := o.core.Deadline(); !d.IsZero() && !now.Before(d) {
 			e.stepOut(now, o, tickOut)
 		}

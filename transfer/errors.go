@@ -9,6 +9,8 @@ import (
 var (
 	// ErrUnknown: the engine has no transfer of that ID.
 	ErrUnknown = errors.New("transfer: unknown transfer")
+	// ErrEnded: the transfer has ended already, and cannot be cancelled.
+	ErrEnded = errors.New("transfer: the transfer has ended")
 	// ErrRequest: a Request cannot be carried out as it stands; the text says why. Matched by
 	// *RequestError.
 	ErrRequest = errors.New("transfer: bad request")

@@ -18,6 +18,7 @@ const (
 	EventStalled   EventKind = "stalled"   // the receiver's disk is full; tried again until there is room
 	EventCompleted EventKind = "completed"
 	EventRefused   EventKind = "refused" // Reason says why
+	EventCancelled EventKind = "cancelled"
 	EventDropped   EventKind = "dropped" // a frame was not understood or came from an older epoch: Reason
 )
 

@@ -31,11 +31,14 @@ const (
 	kindAck                     // R to S: Nonce, Durable, Frames, Bytes
 	kindEnd                     // R to S, control: Answer is the last word; payload: result
 	kindConfirm                 // S to R, control: the last word is durable here
-	lastKind    = kindConfirm
+	kindCancel                  // S to R, control: give the transfer up
+	lastKind    = kindCancel
 )
 
 // control says whether a frame of this kind is persistent and has to be settled.
-func (k kind) control() bool { return k == kindOpen || k == kindEnd || k == kindConfirm }
+func (k kind) control() bool {
+	return k == kindOpen || k == kindEnd || k == kindConfirm || k == kindCancel
+}
 
 const (
 	flagFin  = 1 << iota // the last frame of a file; Digest is the file's
@@ -137,7 +140,7 @@ func (h *header) check() error {
 		return &FrameError{Reason: fmt.Sprintf("%q is not an agent name", h.From)}
 	case h.Pos.Offset < 0 || h.Durable.Offset < 0 || h.Bytes < 0:
 		return &FrameError{Reason: "a negative offset or count"}
-	case h.Answer > stream.Refused:
+	case h.Answer > stream.Cancelled:
 		return &FrameError{Reason: fmt.Sprintf("unknown answer %d", h.Answer)}
 	}
 	return nil

@@ -200,11 +200,7 @@ func (e *Engine) sendEnd(in *incoming, h header) {
 		return
 	}
 	in.told = true
-	kind := EventCompleted
-	if h.Answer == stream.Refused {
-		kind = EventRefused
-	}
-	e.emitIn(in, kind, "", in.rec.Reason)
+	e.emitIn(in, endEvent(h.Answer), "", in.rec.Reason)
 	e.wakeWaiters(in.rec.ID)
 }
 
@@ -316,10 +312,10 @@ func (in *incoming) status() Status {
 	switch {
 	case in.core.Phase() < receive.Over:
 		s.State, s.Durable = Running, in.layout.bytesAt(in.core.Durable())
-	case in.core.Answer() == stream.Refused:
-		s.State = Refused
 	default:
-		s.State, s.Durable = Completed, in.rec.Bytes
+		if s.State = endState(in.core.Answer()); s.State == Completed {
+			s.Durable = in.rec.Bytes
+		}
 	}
 	return s
 }

@@ -35,6 +35,10 @@ type Options struct {
 	// RetryInterval is how long an answer of the other agent may take before the question is
 	// repeated; the wait doubles up to ten times this. Default 1 s.
 	RetryInterval time.Duration
+	// RecoveryTimeout cancels a transfer that this agent sends when no data of it has flowed for so long:
+	// its receiver or the link is away. Waiting for its turn behind others does not count; the time
+	// begins anew with each Engine. Default: never (IBM MQ MFT: transferRecoveryTimeout, -1).
+	RecoveryTimeout time.Duration
 	// OnEvent is called for each Event, in order, from one goroutine. It may call the Engine's
 	// methods but Close. While it does not return, up to 4,096 events wait; what comes then is
 	// dropped and counted in Event.Dropped.
@@ -93,6 +97,9 @@ func (o Options) Validate() error {
 	}
 	if o.CheckpointBytes < int64(o.FrameBytes) || o.CheckpointInterval < time.Millisecond || o.RetryInterval < time.Millisecond {
 		fail("Options.CheckpointBytes is less than one frame, or CheckpointInterval or RetryInterval less than 1 ms")
+	}
+	if o.RecoveryTimeout > 0 && o.RecoveryTimeout < 10*o.RetryInterval {
+		fail("Options.RecoveryTimeout %v: at least ten times RetryInterval (%v), so that an answer may take its time", o.RecoveryTimeout, o.RetryInterval)
 	}
 	return errors.Join(errs...)
 }

@@ -26,11 +26,13 @@ type outgoing struct {
 	layout   *layout // nil once ended
 	reader   *reader // nil until data is read for the first time
 	just     *outFrame
-	opened   bool   // the receiver has answered
-	lost     bool   // since then the link or the receiver was away
-	recorded bool   // the journal durably has it
-	begun    bool   // has a turn on the present link
-	result   result // that came with the last word
+	opened   bool            // the receiver has answered
+	lost     bool            // since then the link or the receiver was away
+	recorded bool            // the journal durably has it
+	away     time.Time       // since when no data flows; zero: it does
+	cancels  []chan struct{} // closed when the cancellation is durable
+	begun    bool            // has a turn on the present link
+	result   result          // that came with the last word
 	buf      []send.Action
 }
 
@@ -55,7 +57,7 @@ func (e *Engine) sendConfig(o *outRecord) send.Config {
 		Last: uint32(o.Files), CreditBytes: e.opt.CreditBytes, CreditFrames: e.opt.CreditFrames,
 		Buffers: readAhead - 1, Retry: e.opt.RetryInterval, RetryMax: 10 * e.opt.RetryInterval,
 		Stall: 5 * e.opt.RetryInterval,
-		Nonce: e.questions,
+		Nonce: e.questions, Cancelling: o.Cancelling,
 	}
 }
 
@@ -78,7 +80,7 @@ func (e *Engine) loadOutgoing(rec *outRecord) (*outgoing, error) {
 }
 
 func (e *Engine) newOutgoing(rec *outRecord, m *manifest) *outgoing {
-	return &outgoing{rec: rec, core: send.New(e.sendConfig(rec), rec.Point.Pos), layout: newLayout(m), opened: rec.Point.Pos != stream.Pos{}}
+	return &outgoing{rec: rec, away: time.Now(), core: send.New(e.sendConfig(rec), rec.Point.Pos), layout: newLayout(m), opened: rec.Point.Pos != stream.Pos{}}
 }
 
 // closeReader ends the reader without waiting for it: a disk that hangs must not hold up the loop.
@@ -106,15 +108,15 @@ func (e *Engine) nextTurns(now time.Time) {
 		switch {
 		case o.begun:
 			active[o.rec.To]++
-		case o.recorded:
+		case o.recorded || o.rec.Cancelling:
 			waiting = append(waiting, o)
 		}
 	}
 	slices.SortFunc(waiting, func(a, b *outgoing) int { return cmp.Compare(a.rec.Number, b.rec.Number) })
 	for _, o := range waiting {
-		if active[o.rec.To] < maxSources {
+		if active[o.rec.To] < maxSources || o.rec.Cancelling { // to give up takes nothing from the others
 			active[o.rec.To]++
-			o.begun = true
+			o.begun, o.away = true, now
 			e.stepOut(now, o, send.Event{Kind: send.LinkUp})
 		}
 	}
@@ -149,6 +151,8 @@ func (e *Engine) doOut(o *outgoing, a send.Action) {
 		e.mark(o, a.Pos)
 	case send.WriteEnd, send.SyncEnd, send.Confirm:
 		e.endOut(o, a)
+	case send.WriteCancel, send.SyncCancel, send.Cancel:
+		e.cancelOut(o, a)
 	case send.Settle:
 		e.settle()
 	}
@@ -227,23 +231,20 @@ func (e *Engine) tellOut(o *outgoing, before send.Phase) {
 	}
 	switch {
 	case after == send.Sending:
+		o.away = time.Time{}
 		at := o.core.At()
 		if o.lost || at != (stream.Pos{}) {
 			e.emitAt(o, EventResumed, o.layout.bytesAt(at))
 		}
 		o.opened, o.lost = true, false
 	case before == send.Sending && after < send.Ending:
-		o.lost = true
+		o.lost, o.away = true, time.Now()
 	case after == send.Ended:
 		e.closeReader(o)
 		o.layout = nil
 		delete(e.live, o.rec.ID)
 		e.removeLists(o.rec)
-		kind := EventCompleted
-		if o.rec.Answer == stream.Refused {
-			kind = EventRefused
-		}
-		e.emit(o, kind, "", o.rec.Reason)
+		e.emit(o, endEvent(o.rec.Answer), "", o.rec.Reason)
 		e.wakeWaiters(o.rec.ID)
 		e.nextTurns(time.Now())
 	}
@@ -267,10 +268,12 @@ func (o *outgoing) status() Status {
 		Failed: o.rec.Failed, Failures: append([]FileFailure(nil), o.rec.Failures...), Reason: o.rec.Reason,
 	}
 	switch {
-	case o.rec.Answer == stream.Completed && o.core.Phase() == send.Ended:
-		s.State, s.Durable = Completed, o.rec.Bytes
-	case o.rec.Answer == stream.Refused && o.core.Phase() == send.Ended:
-		s.State = Refused
+	case o.core.Phase() == send.Ended:
+		if s.State = endState(o.rec.Answer); s.State == Completed {
+			s.Durable = o.rec.Bytes
+		}
+	case o.rec.Cancelling:
+		s.State = Cancelling
 	case o.core.Phase() >= send.Sending:
 		s.State = Running
 	case o.opened:

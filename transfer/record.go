@@ -10,15 +10,16 @@ import (
 // record is one entry of the journal; exactly one field is set. It is JSON, so that an operator can
 // read a journal with strings(1).
 type record struct {
-	Peer   *peerRecord  `json:"peer,omitempty"`   // what is known of another agent
-	Out    *outRecord   `json:"out,omitempty"`    // an outgoing transfer as a whole
-	In     *inRecord    `json:"in,omitempty"`     // an incoming transfer as a whole
-	Mark   *markRecord  `json:"mark,omitempty"`   // outgoing: durable at the receiver
-	Commit *checkRecord `json:"commit,omitempty"` // incoming: a checkpoint; its files are about to be renamed
-	Done   *doneRecord  `json:"done,omitempty"`   // incoming: the files of the last commit have their names
-	OutEnd *endRecord   `json:"outend,omitempty"`
-	InEnd  *endRecord   `json:"inend,omitempty"`
-	Forget *ID          `json:"forget,omitempty"` // incoming: confirmed
+	Peer   *peerRecord   `json:"peer,omitempty"`   // what is known of another agent
+	Out    *outRecord    `json:"out,omitempty"`    // an outgoing transfer as a whole
+	In     *inRecord     `json:"in,omitempty"`     // an incoming transfer as a whole
+	Mark   *markRecord   `json:"mark,omitempty"`   // outgoing: durable at the receiver
+	Commit *checkRecord  `json:"commit,omitempty"` // incoming: a checkpoint; its files are about to be renamed
+	Done   *doneRecord   `json:"done,omitempty"`   // incoming: the files of the last commit have their names
+	Cancel *cancelRecord `json:"cancel,omitempty"` // outgoing: to be given up
+	OutEnd *endRecord    `json:"outend,omitempty"`
+	InEnd  *endRecord    `json:"inend,omitempty"`
+	Forget *ID           `json:"forget,omitempty"` // incoming: confirmed
 }
 
 // point is a place in the stream and the digest of the file up to there.
@@ -29,19 +30,20 @@ type point struct {
 }
 
 type outRecord struct {
-	ID       ID            `json:"id"`
-	Number   uint64        `json:"number"` // in this agent's sequence
-	To       string        `json:"to"`
-	Lists    uint64        `json:"lists"`    // epoch in the names of its lists
-	Manifest int64         `json:"manifest"` // bytes
-	Digest   Digest        `json:"digest,omitempty"`
-	Files    int           `json:"files"`
-	Bytes    int64         `json:"bytes"`
-	Point    point         `json:"point"`
-	Answer   stream.Answer `json:"answer,omitempty"`
-	Failed   int           `json:"failed,omitempty"`
-	Failures []FileFailure `json:"failures,omitempty"`
-	Reason   string        `json:"reason,omitempty"`
+	ID         ID            `json:"id"`
+	Number     uint64        `json:"number"` // in this agent's sequence
+	To         string        `json:"to"`
+	Lists      uint64        `json:"lists"`    // epoch in the names of its lists
+	Manifest   int64         `json:"manifest"` // bytes
+	Digest     Digest        `json:"digest,omitempty"`
+	Files      int           `json:"files"`
+	Bytes      int64         `json:"bytes"`
+	Point      point         `json:"point"`
+	Cancelling bool          `json:"cancelling,omitempty"`
+	Answer     stream.Answer `json:"answer,omitempty"`
+	Failed     int           `json:"failed,omitempty"`
+	Failures   []FileFailure `json:"failures,omitempty"`
+	Reason     string        `json:"reason,omitempty"`
 }
 
 type inRecord struct {
@@ -71,6 +73,11 @@ func (r *inRecord) result() result {
 type markRecord struct {
 	ID    ID    `json:"id"`
 	Point point `json:"point"`
+}
+
+type cancelRecord struct {
+	ID     ID     `json:"id"`
+	Reason string `json:"reason"`
 }
 
 type checkRecord struct {
@@ -120,6 +127,10 @@ func (s *state) apply(r record) {
 	case r.Mark != nil:
 		if o := s.out[r.Mark.ID]; o != nil {
 			o.Point = r.Mark.Point
+		}
+	case r.Cancel != nil:
+		if o := s.out[r.Cancel.ID]; o != nil {
+			o.Cancelling, o.Reason = true, r.Cancel.Reason
 		}
 	case r.OutEnd != nil:
 		s.endOut(r.OutEnd)

@@ -1,5 +1,7 @@
 package transfer
 
+import "github.com/mqha/mqha/internal/core/stream"
+
 // State is how far a transfer is, as an operator sees it.
 type State string
 
@@ -10,10 +12,33 @@ const (
 	Recovering State = "recovering" // the link or the other agent is away
 	Completed  State = "completed"  // every file is delivered or reported failed
 	Refused    State = "refused"    // the receiver will not have it; Status.Reason says why
+	Cancelling State = "cancelling" // to be cancelled, and the receiver has not answered yet
+	Cancelled  State = "cancelled"  // given up; files that were delivered before stay
 )
 
 // Ended says that the state will not change any more.
-func (s State) Ended() bool { return s == Completed || s == Refused }
+func (s State) Ended() bool { return s == Completed || s == Refused || s == Cancelled }
+
+// endState is the state that a last word means.
+func endState(a stream.Answer) State {
+	switch a {
+	case stream.Completed:
+		return Completed
+	case stream.Cancelled:
+		return Cancelled
+	}
+	return Refused
+}
+
+func endEvent(a stream.Answer) EventKind {
+	switch a {
+	case stream.Completed:
+		return EventCompleted
+	case stream.Cancelled:
+		return EventCancelled
+	}
+	return EventRefused
+}
 
 // FileFailure is one file, directory or link that was not delivered.
 type FileFailure struct {

@@ -60,6 +60,13 @@ func (j *judge) asked() {
 	}
 }
 
+// cancelling: what is told to the receiver is durable.
+func (j *judge) cancelling() {
+	if s := &j.w.sender.journal; !s.records[s.synced-1].cancel {
+		j.w.violated("CANCEL before it is durable")
+	}
+}
+
 func (j *judge) moved(who string, same bool) {
 	if same {
 		j.w.violated("the deadline of the %s stays when it has passed", who)
@@ -193,6 +200,9 @@ func (j *judge) settled(at side, m message) {
 func (j *judge) verdict() error {
 	end := j.w.sender.journal.last()
 	said := replay(j.w.receiver.journal.records)
+	if !said.known && end.answer == stream.Cancelled {
+		said.answer = stream.Cancelled // before the receiver heard of it
+	}
 	if !end.ended || end.answer != said.answer {
 		return fmt.Errorf("receiver says %d, sender %d", said.answer, end.answer)
 	}
@@ -208,6 +218,18 @@ func (j *judge) verdict() error {
 		j.w.count("end: refused")
 		if !j.excused[0] {
 			return fmt.Errorf("refused, and nothing was wrong")
+		}
+		return nil
+	}
+	if said.answer == stream.Cancelled {
+		j.w.count("end: cancelled")
+		if !j.w.sender.cancelled {
+			return fmt.Errorf("cancelled, and nobody has asked for it")
+		}
+		for file := 1; file < len(j.w.plan.sizes); file++ {
+			if count := j.w.disk.delivered(uint32(file)); count > 1 {
+				return fmt.Errorf("file %d delivered %d times", file, count)
+			}
 		}
 		return nil
 	}

@@ -25,11 +25,12 @@ type plan struct {
 	lose        float64
 	truncate    float64
 	repeat      float64
-	hold        float64 // a message stays in its queue for long
-	put         float64 // fails
-	io          float64 // a call on a file fails
-	late        float64 // a crash was only a stop, and the holder wakes
-	vanish      float64 // a source file cannot be read
+	hold        float64       // a message stays in its queue for long
+	put         float64       // fails
+	io          float64       // a call on a file fails
+	late        float64       // a crash was only a stop, and the holder wakes
+	vanish      float64       // a source file cannot be read
+	cancel      time.Duration // when the sender is told to give up; zero: never
 }
 
 func newPlan(rng *rand.Rand) plan {
@@ -63,5 +64,8 @@ func newPlan(rng *rand.Rand) plan {
 	p.power, p.drain, p.late = rate(1), rate(0.2), rate(1)
 	p.lose, p.repeat, p.hold, p.truncate = rate(0.2), rate(0.2), rate(0.1), rate(0.1)
 	p.put, p.io, p.vanish, p.turn = rate(0.1), rate(0.15), rate(0.02), rate(0.3)
+	if rng.IntN(5) < 2 {
+		p.cancel = 1 + time.Duration(rng.ExpFloat64()*float64(300*time.Millisecond))
+	}
 	return p
 }

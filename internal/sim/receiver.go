@@ -69,7 +69,8 @@ func (r *receiver) String() string {
 }
 
 func (r *receiver) ended() bool {
-	return r.alive && r.core == nil && replay(r.journal.records).forgotten && len(r.w.wire.control[atReceiver]) == 0
+	h := replay(r.journal.records)
+	return r.alive && r.core == nil && (h.forgotten || !h.known) && len(r.w.wire.control[atReceiver]) == 0
 }
 
 func (r *receiver) start() {
@@ -139,6 +140,17 @@ func (r *receiver) receive(m message) {
 		r.w.wire.settle(atReceiver)
 	case m.kind == confirm:
 		r.step(receive.Event{Kind: receive.Confirmed})
+	case m.kind == cancel && r.core == nil:
+		// What the transfer was is forgotten, or never was known: nothing has to be undone.
+		r.w.count("CANCEL of an unknown transfer")
+		if r.w.wire.put(atReceiver, message{kind: end, answer: stream.Cancelled}) {
+			r.w.wire.settle(atReceiver)
+			return
+		}
+		r.disconnect() // the shell's link has failed; the frame comes again
+	case m.kind == cancel:
+		r.w.count("receiver cancelled while " + receiverPhases[r.core.Phase()])
+		r.step(receive.Event{Kind: receive.Cancel})
 	case m.kind == ask && r.core == nil:
 		r.w.wire.put(atReceiver, message{kind: state, nonce: m.nonce, answer: stream.Unknown})
 	case m.kind == ask:

@@ -24,17 +24,19 @@ type sender struct {
 	at      stream.Pos
 	timer   int
 
-	confirmed int // confirmations put since the control frame was given
+	confirmed int  // confirmations put since the control frame was given
+	cancelled bool // somebody has asked for it
 }
 
 // sent is a record of the sender's journal.
 type sent struct {
 	durable stream.Pos
+	cancel  bool
 	ended   bool
 	answer  stream.Answer
 }
 
-var senderPhases = [...]string{"idle", "asking", "seeking", "sending", "ending", "ended"}
+var senderPhases = [...]string{"idle", "asking", "seeking", "sending", "cancelling", "ending", "ended"}
 
 func newSender(w *world) *sender {
 	s := &sender{w: w, vanish: make([]bool, len(w.plan.sizes))}
@@ -61,9 +63,9 @@ func (s *sender) start() {
 	s.alive = true
 	s.source, s.outlet, s.records = &lane{w: s.w}, &lane{w: s.w}, &lane{w: s.w}
 	s.journal.sync()
-	cfg := s.w.plan.send
+	cfg, last := s.w.plan.send, s.journal.last()
 	cfg.Nonce = s.epoch << 32
-	last := s.journal.last()
+	cfg.Cancelling = last.cancel
 	switch {
 	case !last.ended:
 		s.core = send.New(cfg, last.durable)
@@ -134,6 +136,20 @@ func (s *sender) receive(m message) {
 		s.w.count("END of an unknown transfer")
 		s.confirmUnknown(s.epoch)
 	}
+}
+
+// cancelSoon lets somebody cancel the transfer, again and again until it is known to be durable.
+func (s *sender) cancelSoon() {
+	last := s.journal.records[s.journal.synced-1]
+	if last.cancel || last.ended {
+		return
+	}
+	if s.alive && s.core != nil {
+		s.cancelled = true
+		s.w.count("sender cancelled while " + senderPhases[s.core.Phase()])
+		s.step(send.Event{Kind: send.CancelAsked})
+	}
+	s.w.after(50*time.Millisecond, s.cancelSoon)
 }
 
 // confirmUnknown answers the last word on a transfer that was pruned.
@@ -208,9 +224,22 @@ func (s *sender) do(a send.Action) {
 		})
 	case send.Mark:
 		s.later(s.records, func() send.Event {
-			s.journal.append(sent{durable: a.Pos})
+			s.journal.append(sent{durable: a.Pos, cancel: s.journal.last().cancel})
 			return send.Event{}
 		})
+	case send.WriteCancel:
+		s.later(s.records, func() send.Event {
+			s.journal.append(sent{durable: s.journal.last().durable, cancel: true})
+			return send.Event{Kind: send.CancelWritten}
+		})
+	case send.SyncCancel:
+		s.later(s.records, func() send.Event {
+			s.journal.sync()
+			return send.Event{Kind: send.CancelSynced}
+		})
+	case send.Cancel:
+		s.w.judge.cancelling()
+		s.w.wire.put(atSender, message{kind: cancel, nonce: a.Nonce})
 	case send.WriteEnd:
 		s.later(s.records, func() send.Event {
 			s.journal.append(sent{ended: true, answer: a.Answer})

@@ -23,6 +23,11 @@ var needed = []string{
 	"part gone, counts as delivered",
 	"unfinished file begun anew",
 	"put to an unknown agent failed",
+	"CANCEL of an unknown transfer", "end: cancelled",
+	"sender cancelled while idle", "sender cancelled while asking", "sender cancelled while seeking",
+	"sender cancelled while sending", "sender killed while cancelling",
+	"receiver cancelled while repairing", "receiver cancelled while taking",
+	"receiver cancelled while loading", "receiver cancelled while ending", "receiver cancelled while over",
 	"end: completed", "end: refused", "end: file delivered", "end: file failed",
 	"fault: connection of the receiver lost", "fault: connection of the sender lost",
 	"fault: crash in a new phase", "fault: create failed", "fault: directory not made", "fault: late call of a stopped holder",
@@ -70,7 +75,7 @@ func TestEveryFileIsDeliveredOnceWhateverFails(t *testing.T) {
 // TestDefectsOfOthersAreFound makes mistakes that another agent once made. Each is found within so many seeds
 // that a run of all of them cannot miss it.
 func TestDefectsOfOthersAreFound(t *testing.T) {
-	const most = 100
+	const most = 500
 	for _, d := range []Defect{LostCompletion, CompletionRace, NegotiationTimeOut, UnknownDestination} {
 		found := uint64(0)
 		var err error

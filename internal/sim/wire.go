@@ -20,12 +20,13 @@ const (
 	open    // a control frame, like the next two
 	end     //
 	confirm //
+	cancel  //
 )
 
 func (k kind) control() bool { return k >= open }
 
 func (k kind) String() string {
-	return [...]string{"ASK", "STATE", "DATA", "ACK", "NUDGE", "OPEN", "END", "CONFIRM"}[k]
+	return [...]string{"ASK", "STATE", "DATA", "ACK", "NUDGE", "OPEN", "END", "CONFIRM", "CANCEL"}[k]
 }
 
 type message struct {

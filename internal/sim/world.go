@@ -55,6 +55,9 @@ func RunWith(d Defect, seed uint64, counts Counts, trace func(format string, arg
 	w.sender.start()
 	w.receiver.start()
 	w.after(0, w.disturb)
+	if w.plan.cancel > 0 {
+		w.at(w.plan.cancel, w.sender.cancelSoon)
+	}
 	w.at(w.calm, func() {})
 	return w.run()
 }

@@ -34,6 +34,9 @@ type checkpoint struct {
 }
 
 func (t *Transfer) maybeCheckpoint(now time.Time, buf []Action) []Action {
+	if t.cancel {
+		return t.giveUpAll(buf)
+	}
 	if !t.accepting() || t.check.stage != idle {
 		return buf
 	}
@@ -86,7 +89,7 @@ func (t *Transfer) enter(dir uint32) {
 // nobody would look again.
 func (t *Transfer) complete(buf []Action) []Action {
 	if !t.removed {
-		return t.end(stream.Completed, buf)
+		return t.end(t.lastWord(), buf)
 	}
 	t.check.stage = listing
 	return append(buf, Action{Kind: List})
@@ -140,7 +143,7 @@ func (t *Transfer) checkpointStep(now time.Time, e Event, buf []Action) []Action
 				return buf
 			}
 			t.check, t.removed = checkpoint{}, false
-			return t.end(stream.Completed, buf)
+			return t.end(t.lastWord(), buf)
 		}
 		return t.dirsSynced(now, buf)
 	case Removed:

@@ -50,6 +50,7 @@ const (
 	Asked                              // Nonce: the sender asks where to go on
 	Frame                              // Nonce, Pos, Length, Fin, Skip: data arrived
 	Confirmed                          // the sender has the last word durable; a control frame
+	Cancel                             // the sender gives the transfer up; a control frame
 	Tick                               // Deadline has passed
 	LinkUp                             // a link is there: tell the sender
 	Written                            // File, Dir, Pos, Length, Fin, Failed: one frame is in its part; Fin: and the digest is equal

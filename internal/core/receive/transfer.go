@@ -40,6 +40,7 @@ type Transfer struct {
 	last     uint32
 	dirs     uint32
 	draining bool
+	cancel   bool // the sender has given up
 	up       bool
 
 	nonce     uint64 // of the sender's last question
@@ -121,7 +122,7 @@ func (t *Transfer) Quiet() bool {
 
 // Deadline is when the shell must deliver a Tick; zero: never.
 func (t *Transfer) Deadline() time.Time {
-	if !t.accepting() || t.check.stage != idle || !t.fresh() {
+	if t.cancel || !t.accepting() || t.check.stage != idle || !t.fresh() {
 		return time.Time{}
 	}
 	return t.since.Add(t.cfg.CheckpointInterval)
@@ -138,6 +139,8 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		buf = t.frame(e, buf)
 	case Confirmed:
 		buf = t.confirmed(buf)
+	case Cancel:
+		buf = t.cancelled(buf)
 	case LinkUp:
 		t.up, t.nudged, t.settle = true, false, false
 		if t.phase == Taking || t.phase == Loading || t.phase == Over {
@@ -252,7 +255,7 @@ func (t *Transfer) nudge(buf []Action) []Action {
 // process never answered, make it ask.
 func (t *Transfer) frame(e Event, buf []Action) []Action {
 	drop := Action{Kind: Drop}
-	if t.phase != Taking || t.draining || e.Nonce < t.nonce {
+	if t.phase != Taking || t.draining || t.cancel || e.Nonce < t.nonce {
 		return append(buf, drop)
 	}
 	if e.Nonce > t.nonce || t.pos.Before(e.Pos) {
@@ -272,7 +275,7 @@ func (t *Transfer) frame(e Event, buf []Action) []Action {
 
 // Takes says whether a frame with that question's number and place is the one that comes next.
 func (t *Transfer) Takes(nonce uint64, pos stream.Pos) bool {
-	return t.phase == Taking && !t.draining && nonce == t.nonce && pos == t.pos && (pos.File == 0 || pos.File <= t.last)
+	return t.phase == Taking && !t.draining && !t.cancel && nonce == t.nonce && pos == t.pos && (pos.File == 0 || pos.File <= t.last)
 }
 
 // place moves the stream on by one frame.
@@ -384,6 +387,47 @@ func (t *Transfer) confirmed(buf []Action) []Action {
 	}
 	t.record = forgetRecord
 	return append(buf, Action{Kind: WriteForget})
+}
+
+// cancelled notes that the sender has given up. Nothing more is taken in; what was committed gets its names
+// first. The frame is settled at once: if this is forgotten, the sender says it again.
+func (t *Transfer) cancelled(buf []Action) []Action {
+	t.settle = true
+	switch t.phase {
+	case Over:
+		buf = append(buf, Action{Kind: SendEnd, Answer: t.answer})
+	case Ending, Gone:
+	default:
+		t.cancel = true
+	}
+	return t.settled(buf)
+}
+
+// giveUpAll removes what was received and has no name, once nothing is under way.
+func (t *Transfer) giveUpAll(buf []Action) []Action {
+	if t.phase != Taking || t.check.stage != idle || t.writes > 0 || t.record != noRecord {
+		return buf
+	}
+	for _, f := range t.pending {
+		buf = append(buf, Action{Kind: Abandon, File: f.Index})
+	}
+	if t.created && !t.failed {
+		buf = append(buf, Action{Kind: Abandon, File: t.pos.File})
+	}
+	t.pending, t.created, t.failed = nil, false, true
+	if t.durable.File == 0 {
+		return t.end(stream.Cancelled, buf) // the parts of the manifest are not among those that are listed
+	}
+	t.removed = true
+	return t.complete(buf)
+}
+
+// lastWord is what is said in the end.
+func (t *Transfer) lastWord() stream.Answer {
+	if t.cancel {
+		return stream.Cancelled
+	}
+	return stream.Completed
 }
 
 // end begins to make the last word durable.

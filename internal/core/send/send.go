@@ -23,6 +23,7 @@ type Config struct {
 	RetryMax     time.Duration // the wait doubles up to this
 	Stall        time.Duration // how long data may stay unacknowledged before it is asked about
 	Nonce        uint64        // every question's nonce is higher; grows with the epoch
+	Cancelling   bool          // the journal says that the transfer is to be cancelled
 }
 
 // EventKind says what happened.
@@ -30,20 +31,23 @@ type EventKind uint8
 
 // The events.
 const (
-	LinkUp       EventKind = iota + 1
-	LinkDown               // nothing can be sent until LinkUp
-	Tick                   // Deadline has passed
-	Answered               // Nonce, Answer, Pos, Durable: the receiver answered a question
-	Nudged                 // the receiver asks to be asked: it misses something
-	Acked                  // Nonce, Durable, Frames, Bytes: taken in since the answer to Nonce
-	Finished               // Answer: the receiver's last word, a control frame to be settled
-	Sought                 // Nonce: the source stands at the position asked for
-	ReadDone               // Nonce, Length, Fin, Failed: a frame was read
-	Sent                   // Failed: a frame has left, or could not
-	EndWritten             // the end of the transfer is in the journal
-	EndSynced              // and durable
-	ConfirmSent            // Failed: the confirmation has left, or could not
-	DrainStarted           // send nothing new
+	LinkUp        EventKind = iota + 1
+	LinkDown                // nothing can be sent until LinkUp
+	Tick                    // Deadline has passed
+	Answered                // Nonce, Answer, Pos, Durable: the receiver answered a question
+	Nudged                  // the receiver asks to be asked: it misses something
+	Acked                   // Nonce, Durable, Frames, Bytes: taken in since the answer to Nonce
+	Finished                // Answer: the receiver's last word, a control frame to be settled
+	Sought                  // Nonce: the source stands at the position asked for
+	ReadDone                // Nonce, Length, Fin, Failed: a frame was read
+	Sent                    // Failed: a frame has left, or could not
+	EndWritten              // the end of the transfer is in the journal
+	EndSynced               // and durable
+	ConfirmSent             // Failed: the confirmation has left, or could not
+	DrainStarted            // send nothing new
+	CancelAsked             // give the transfer up
+	CancelWritten           // that is in the journal
+	CancelSynced            // and durable
 )
 
 // Event is one thing that happened; which fields count depends on Kind.
@@ -66,17 +70,20 @@ type ActionKind uint8
 // The actions. Each is one I/O operation but Seek, which may read what lies between the last saved
 // state of the digest and the position.
 const (
-	Ask      ActionKind = iota + 1 // send the question with Nonce
-	Announce                       // send the description of the transfer
-	Seek                           // prepare the source at Pos; answer with Sought
-	Read                           // read a frame at Pos; answer with ReadDone
-	Send                           // hand the frame just read to the link, in order; answer with Sent
-	Discard                        // drop the frame just read
-	Mark                           // note in the journal, without sync, that Pos is durable at the receiver
-	WriteEnd                       // write Answer into the journal as the end; EndWritten
-	SyncEnd                        // make it durable; EndSynced
-	Confirm                        // send the confirmation; ConfirmSent
-	Settle                         // the control frame that brought Finished may be committed
+	Ask         ActionKind = iota + 1 // send the question with Nonce
+	Announce                          // send the description of the transfer
+	Seek                              // prepare the source at Pos; answer with Sought
+	Read                              // read a frame at Pos; answer with ReadDone
+	Send                              // hand the frame just read to the link, in order; answer with Sent
+	Discard                           // drop the frame just read
+	Mark                              // note in the journal, without sync, that Pos is durable at the receiver
+	WriteEnd                          // write Answer into the journal as the end; EndWritten
+	SyncEnd                           // make it durable; EndSynced
+	Confirm                           // send the confirmation; ConfirmSent
+	Settle                            // the control frame that brought Finished may be committed
+	WriteCancel                       // write into the journal that the transfer is to be cancelled; CancelWritten
+	SyncCancel                        // make it durable; CancelSynced
+	Cancel                            // tell the receiver, a control frame
 )
 
 // Action is one thing to do.
@@ -92,11 +99,12 @@ type Phase uint8
 
 // The phases.
 const (
-	Idle    Phase = iota // no link
-	Asking               // waiting for the answer to a question
-	Seeking              // preparing the source
-	Sending              // data flows, or all is sent and the last word is awaited
-	Ending               // the last word is being made durable
+	Idle       Phase = iota // no link
+	Asking                  // waiting for the answer to a question
+	Seeking                 // preparing the source
+	Sending                 // data flows, or all is sent and the last word is awaited
+	Cancelling              // the receiver was told to give up; its last word is awaited
+	Ending                  // the last word is being made durable
 	Ended
 )
 
@@ -106,6 +114,8 @@ type Transfer struct {
 	phase    Phase
 	up       bool
 	draining bool
+	asked    bool // to cancel
+	cancel   bool // that is durable
 	nonce    uint64
 	wait     time.Duration
 	deadline time.Time
@@ -125,7 +135,7 @@ type Transfer struct {
 
 // New makes a transfer that waits for a link. durable is what the journal knows.
 func New(cfg Config, durable stream.Pos) *Transfer {
-	return &Transfer{cfg: cfg, nonce: cfg.Nonce, durable: durable}
+	return &Transfer{cfg: cfg, nonce: cfg.Nonce, durable: durable, asked: cfg.Cancelling, cancel: cfg.Cancelling}
 }
 
 // NewEnded makes a transfer that ended before this process began; it only confirms.
@@ -165,7 +175,7 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 	case LinkUp:
 		t.up = true
 		if t.phase == Idle {
-			buf = t.ask(now, buf)
+			buf = t.begin(now, buf)
 		}
 	case LinkDown:
 		t.up = false
@@ -203,8 +213,38 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		buf = t.settleAll(now, e, buf)
 	case DrainStarted:
 		t.draining = true
+	case CancelAsked:
+		if t.phase < Ending && !t.asked {
+			t.asked = true
+			buf = append(buf, Action{Kind: WriteCancel})
+		}
+	case CancelWritten:
+		buf = append(buf, Action{Kind: SyncCancel})
+	case CancelSynced:
+		t.cancel = true
+		if t.up && t.phase < Ending {
+			buf = t.tellCancel(now, buf)
+		}
 	}
 	return t.pump(buf)
+}
+
+// begin says what is first said on a new link.
+func (t *Transfer) begin(now time.Time, buf []Action) []Action {
+	if t.cancel {
+		return t.tellCancel(now, buf)
+	}
+	return t.ask(now, buf)
+}
+
+// tellCancel ends the session and asks for the last word. A cancellation that comes too late gets another one
+// than Cancelled, and that one counts.
+func (t *Transfer) tellCancel(now time.Time, buf []Action) []Action {
+	t.phase = Cancelling
+	t.nonce++
+	t.wait = t.cfg.Retry
+	t.deadline = now.Add(t.wait)
+	return append(buf, Action{Kind: Cancel, Nonce: t.nonce})
 }
 
 // ask begins a new session: whatever belongs to an older nonce no longer counts.
@@ -241,6 +281,10 @@ func (t *Transfer) tick(now time.Time, buf []Action) []Action {
 		return append(buf, Action{Kind: Ask, Nonce: t.nonce})
 	case Sending:
 		return t.ask(now, buf)
+	case Cancelling:
+		t.wait = min(2*t.wait, t.cfg.RetryMax)
+		t.deadline = now.Add(t.wait)
+		return append(buf, Action{Kind: Cancel, Nonce: t.nonce})
 	}
 	t.deadline = time.Time{}
 	if t.phase == Ended && t.settle > 0 {

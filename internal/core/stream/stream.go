@@ -32,4 +32,5 @@ const (
 	Receiving               // goes on at the position that comes with the answer
 	Completed               // every file is delivered or reported failed
 	Refused                 // will not be received
+	Cancelled               // given up by its sender; files that were delivered before stay
 )
