@@ -103,7 +103,7 @@ func TestJournalTakesNoRecordThatItCannotRead(t *testing.T) {
 	}
 	refused := false
 	for _, r := range []record{{Commit: c}, {Peer: &peerRecord{Name: "B"}}} {
-		body, err := json.Marshal(&r)
+		body, err := appendEntry(nil, &r)
 		if err == nil {
 			err = j.append(body)
 		}

@@ -358,6 +358,10 @@ func (e *Engine) shutdown() {
 	e.writer.close()
 	e.syncer.close()
 	e.scribe.close()
+	if errors.Is(e.failure(), ErrClosed) {
+		// Only a better mark: what a failure leaves is what a process leaves that is killed.
+		_ = e.journal.seal()
+	}
 	for _, in := range e.in {
 		in.closeParts()
 	}

@@ -52,11 +52,15 @@ func badRequest(format string, args ...any) error {
 
 // JournalError says which journal cannot be read and why.
 type JournalError struct {
-	Path   string
-	Reason string
+	Path    string
+	Version int // of the journal, if that is what is wrong; else 0
+	Reason  string
 }
 
 func (e *JournalError) Error() string {
+	if e.Version != 0 {
+		return fmt.Sprintf("transfer: journal %s cannot be read: %s; start the release that wrote it, or a later one", e.Path, e.Reason)
+	}
 	return fmt.Sprintf("transfer: journal %s cannot be read: %s; restore it from a copy, or move the state directory away to start without its unfinished transfers", e.Path, e.Reason)
 }
 

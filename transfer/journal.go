@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -17,9 +16,12 @@ import (
 	"github.com/mqha/mqha/internal/vfs"
 )
 
-// A journal is a file journal.<epoch>.<sequence>: a head, a snapshot of the state, and then what
-// happened since. Each entry is a prefix and JSON. The prefix, little endian: the length of the JSON (4
-// bytes), a CRC32C of what follows (4), and how much of the file was synced when the entry was written (8).
+// A journal is a file journal.<epoch>.<sequence>: two marks, a head, a snapshot of the state, and then what
+// happened since. Each entry is its length and CRC32C (both 4 bytes, little endian) and JSON.
+//
+// A mark says how much of the file was durable once; the two are written in turn, so that a torn one
+// leaves the other. What lies behind may be torn, and nobody was told of it. But a file that is damaged or
+// ends before its mark has lost what somebody relies on.
 // An epoch begins a file of its own, so that a late write of an earlier holder goes to a file that
 // nobody reads any more.
 
@@ -33,7 +35,6 @@ const (
 type journalHead struct {
 	Version int    `json:"mqha"`
 	Epoch   uint64 `json:"epoch"`
-	Records int    `json:"records"` // of the snapshot
 }
 
 type journalName struct{ epoch, sequence uint64 }
@@ -80,8 +81,9 @@ type journal struct {
 	file   vfs.File
 	size   int64
 	synced int64 // so much of it is durable
-	start  int64 // size of head and snapshot
-	entry  []byte
+	marked int64 // the last mark says so
+	marks  int   // written
+	start  int64 // size of marks, head and snapshot
 }
 
 // openJournal reads the newest journal, writes its state under this epoch, and removes the older
@@ -111,10 +113,9 @@ func openJournal(dir *tree, epoch uint64) (*journal, *state, error) {
 		}
 	}
 	j := &journal{dir: dir, name: next}
-	records := s.snapshot()
-	entries, err := appendRecords(records)
+	entries, err := appendEntries(s.snapshot())
 	if err == nil {
-		err = j.begin(len(records), entries)
+		err = j.begin(entries)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -166,13 +167,15 @@ func lockOwn(dir *tree, n journalName, epoch uint64) (unlock func(), err error) 
 	return func() { f.Close() }, nil
 }
 
-// begin writes a new journal with a snapshot of n records, opens and locks it.
-func (j *journal) begin(n int, snapshot []byte) error {
+// begin writes a new journal with a snapshot, opens and locks it.
+func (j *journal) begin(snapshot []byte) error {
 	name := j.name.String()
-	head, err := appendRecord(nil, journalHead{Version: journalVersion, Epoch: j.name.epoch, Records: n})
+	entry, err := appendEntry(nil, journalHead{Version: journalVersion, Epoch: j.name.epoch})
 	if err != nil {
 		return err
 	}
+	size := int64(marksBytes + len(entry) + len(snapshot))
+	head := append(appendMark(appendMark(nil, size), size), entry...)
 	err = j.dir.write(name, func(w io.Writer) error {
 		if _, err := w.Write(head); err != nil {
 			return err
@@ -191,64 +194,83 @@ func (j *journal) begin(n int, snapshot []byte) error {
 	if err == nil && !ok {
 		err = ErrInUse
 	}
-	var fi fs.FileInfo
-	if err == nil {
-		fi, err = f.Stat()
-	}
 	if err != nil {
 		f.Close()
 		return err
 	}
-	j.file, j.size, j.synced, j.start = f, fi.Size(), fi.Size(), fi.Size()
+	j.file, j.size, j.synced, j.marked, j.start = f, size, size, size, size
 	return nil
 }
 
-func appendEntry(buf, body []byte, synced int64) []byte {
+// A mark is "MQHA", the CRC32C of the rest, and a length.
+const (
+	markBytes  = 16
+	marksBytes = 2 * markBytes
+)
+
+func appendMark(buf []byte, synced int64) []byte {
 	le := binary.LittleEndian
 	at := len(buf)
-	buf = le.AppendUint32(buf, uint32(len(body)))
-	buf = le.AppendUint32(buf, 0)
+	buf = append(buf, "MQHA\x00\x00\x00\x00"...)
 	buf = le.AppendUint64(buf, uint64(synced))
-	buf = append(buf, body...)
 	le.PutUint32(buf[at+4:], crc32.Checksum(buf[at+8:], castagnoli))
 	return buf
 }
 
-// appendRecord is for what becomes durable as a whole, the head and the snapshot.
-func appendRecord(buf []byte, v any) ([]byte, error) {
+// readMarks gives the higher of two marks; false: there is none.
+func readMarks(b []byte) (synced int64, ok bool) {
+	le := binary.LittleEndian
+	if len(b) < marksBytes {
+		return 0, false
+	}
+	for at := 0; at < marksBytes; at += markBytes {
+		m := b[at : at+markBytes]
+		if string(m[:4]) == "MQHA" && le.Uint32(m[4:]) == crc32.Checksum(m[8:], castagnoli) {
+			synced, ok = max(synced, int64(le.Uint64(m[8:]))), true
+		}
+	}
+	return synced, ok
+}
+
+func appendEntry(buf []byte, v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	return appendEntry(buf, body, 0), nil
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(body)))
+	buf = binary.LittleEndian.AppendUint32(buf, crc32.Checksum(body, castagnoli))
+	return append(buf, body...), nil
 }
 
-func appendRecords(records []record) ([]byte, error) {
+func appendEntries(records []record) ([]byte, error) {
 	var buf []byte
 	for i := range records {
 		var err error
-		if buf, err = appendRecord(buf, &records[i]); err != nil {
+		if buf, err = appendEntry(buf, &records[i]); err != nil {
 			return nil, err
 		}
 	}
 	return buf, nil
 }
 
-// append writes a record, given as JSON; it is durable after sync.
-func (j *journal) append(body []byte) error {
-	if len(body) > maxRecordBytes {
-		return fmt.Errorf("a record of %d bytes, at most %d can be read again", len(body), maxRecordBytes)
+// append writes an entry; it is durable after sync.
+func (j *journal) append(entry []byte) error {
+	if len(entry) > prefixBytes+maxRecordBytes {
+		return fmt.Errorf("a record of %d bytes, at most %d can be read again", len(entry), maxRecordBytes)
 	}
 	if err := j.dir.fence.Err(); err != nil {
 		return err
 	}
-	j.entry = appendEntry(j.entry[:0], body, j.synced)
-	n, err := j.file.WriteAt(j.entry, j.size)
+	n, err := j.file.WriteAt(entry, j.size)
 	j.size += int64(n)
 	return err
 }
 
+// sync makes all entries durable, and with them the mark of what was durable before.
 func (j *journal) sync() error {
+	if err := j.mark(); err != nil {
+		return err
+	}
 	if err := j.dir.sync(j.file); err != nil {
 		return err
 	}
@@ -256,14 +278,37 @@ func (j *journal) sync() error {
 	return nil
 }
 
+func (j *journal) mark() error {
+	if j.marked == j.synced {
+		return nil
+	}
+	if err := j.dir.fence.Err(); err != nil {
+		return err
+	}
+	if _, err := j.file.WriteAt(appendMark(nil, j.synced), int64(j.marks%2*markBytes)); err != nil {
+		return err
+	}
+	j.marks++
+	j.marked = j.synced
+	return nil
+}
+
+// seal leaves a journal whose mark covers all of it. Without it the last entries are not covered.
+func (j *journal) seal() error {
+	if err := j.sync(); err != nil {
+		return err
+	}
+	return j.sync()
+}
+
 // full says that the journal has grown enough to be written anew.
 func (j *journal) full() bool { return j.size-j.start > rotateBytes && j.size > 4*j.start }
 
-// rotate goes on in a new file that begins with a snapshot of n records.
-func (j *journal) rotate(n int, snapshot []byte) error {
+// rotate goes on in a new file that begins with a snapshot.
+func (j *journal) rotate(snapshot []byte) error {
 	old, oldName := j.file, j.name
 	j.name.sequence++
-	if err := j.begin(n, snapshot); err != nil {
+	if err := j.begin(snapshot); err != nil {
 		return err
 	}
 	old.Close()
@@ -273,9 +318,7 @@ func (j *journal) rotate(n int, snapshot []byte) error {
 func (j *journal) close() error { return j.file.Close() }
 
 // readJournal replays a journal up to the first entry that is not whole. What was not synced when the
-// power went may have any of its pages, so whole entries may follow; nobody was told of them. But one in
-// the head or the snapshot, or before what a later entry says was synced, means that the file is
-// damaged: reading it as a shorter one could deliver files twice.
+// power went may have any of its pages, so whole entries may follow; nobody was told of them.
 func readJournal(dir *tree, n journalName) (*state, error) {
 	whole, err := dir.ReadFile(n.String())
 	if err != nil {
@@ -284,63 +327,52 @@ func readJournal(dir *tree, n journalName) (*state, error) {
 	damaged := func(format string, args ...any) error {
 		return &JournalError{Path: dir.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
 	}
+	synced, ok := readMarks(whole)
+	if !ok {
+		return nil, damaged("it does not begin with a mark")
+	}
 	var head journalHead
-	body, _, rest := cutEntry(whole)
+	body, rest := cutEntry(whole[marksBytes:])
 	if body == nil || json.Unmarshal(body, &head) != nil {
 		return nil, damaged("it has no head")
 	}
 	if head.Version != journalVersion {
-		return nil, damaged("it has version %d, this program understands %d", head.Version, journalVersion)
+		return nil, &JournalError{
+			Path: dir.Name() + string(os.PathSeparator) + n.String(), Version: head.Version,
+			Reason: fmt.Sprintf("it has version %d, this program understands %d", head.Version, journalVersion),
+		}
 	}
 	s := newState()
 	for i := 0; ; i++ {
-		var body []byte
-		if body, _, rest = cutEntry(rest); body != nil {
-			var rec record
-			if err := json.Unmarshal(body, &rec); err != nil {
-				return nil, damaged("record %d is not understood: %v", i, err)
-			}
-			s.apply(rec)
-			continue
+		if body, rest = cutEntry(rest); body == nil {
+			break
 		}
-		if i < head.Records {
-			return nil, damaged("it ends within its snapshot, after %d of %d records", i, head.Records)
+		var rec record
+		if err := json.Unmarshal(body, &rec); err != nil {
+			return nil, damaged("record %d is not understood: %v", i, err)
 		}
-		if at := int64(len(whole) - len(rest)); syncedWithin(rest) > at {
-			return nil, damaged("record %d is damaged, and was durable once", i)
-		}
-		return s, nil
+		s.apply(rec)
 	}
+	if at := int64(len(whole) - len(rest)); at < synced {
+		return nil, damaged("it is whole up to byte %d of %d, and was durable up to %d", at, len(whole), synced)
+	}
+	return s, nil
 }
 
-const prefixBytes = 16
+const prefixBytes = 8
 
 // cutEntry takes the first entry off b; nil: there is no whole one.
-func cutEntry(b []byte) (body []byte, synced int64, rest []byte) {
+func cutEntry(b []byte) (body, rest []byte) {
 	if len(b) < prefixBytes {
-		return nil, 0, b
+		return nil, b
 	}
-	le := binary.LittleEndian
-	n := int64(le.Uint32(b))
+	n := int64(binary.LittleEndian.Uint32(b))
 	if n == 0 || n > maxRecordBytes || prefixBytes+n > int64(len(b)) {
-		return nil, 0, b
+		return nil, b
 	}
-	if le.Uint32(b[4:]) != crc32.Checksum(b[8:prefixBytes+n], castagnoli) {
-		return nil, 0, b
+	body = b[prefixBytes : prefixBytes+n]
+	if binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(body, castagnoli) {
+		return nil, b
 	}
-	return b[prefixBytes : prefixBytes+n], int64(le.Uint64(b[8:])), b[prefixBytes+n:]
-}
-
-// syncedWithin is the most that any whole entry in b says was synced, wherever it begins.
-func syncedWithin(b []byte) int64 {
-	var most int64
-	for i := 1; i+prefixBytes < len(b); i++ {
-		if b[i+prefixBytes] != '{' {
-			continue
-		}
-		if body, synced, _ := cutEntry(b[i:]); body != nil {
-			most = max(most, synced)
-		}
-	}
-	return most
+	return body, b[prefixBytes+n:]
 }

@@ -1,17 +1,15 @@
 package transfer
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 )
 
 // journalOp is one operation of the journal lane: a record to write, a sync, or a rotation.
 type journalOp struct {
-	body     []byte // a record to append; rotate: the entries of the snapshot
+	body     []byte // an entry to append; rotate: the entries of the snapshot
 	sync     bool
 	rotate   bool
-	records  int // rotate: in body
 	complete completion
 }
 
@@ -19,7 +17,7 @@ type journalOp struct {
 // it is written.
 func (e *Engine) record(r record, complete completion) {
 	e.state.apply(r)
-	body, err := json.Marshal(&r)
+	body, err := appendEntry(nil, &r)
 	if err != nil {
 		e.fail(err)
 		return
@@ -34,13 +32,12 @@ func (e *Engine) syncJournal(complete completion) {
 
 // rotateJournal writes the journal anew. The snapshot is taken here, between two records.
 func (e *Engine) rotateJournal() {
-	records := e.state.snapshot()
-	body, err := appendRecords(records)
+	body, err := appendEntries(e.state.snapshot())
 	if err != nil {
 		e.fail(err)
 		return
 	}
-	e.scribe.add(journalOp{rotate: true, records: len(records), body: body})
+	e.scribe.add(journalOp{rotate: true, body: body})
 }
 
 // runJournal writes what has gathered and syncs once for all of it. A journal that could not be
@@ -55,7 +52,7 @@ func (e *Engine) runJournal(ops []journalOp) {
 		switch {
 		case op.rotate:
 			e.rotating = false
-			err = e.journal.rotate(op.records, op.body)
+			err = e.journal.rotate(op.body)
 		case op.sync:
 			syncs = true
 		default:
