@@ -26,7 +26,7 @@ const replyExpiry = time.Minute
 var ErrNoAnswer = errors.New("ha: the agent did not answer")
 
 // NoAnswerError says that no answer came in time: no instance is active, the agent cannot reach its
-// queue manager, or this client cannot reach its own. A submit or stop that was put will be done as
+// queue manager, or this client cannot reach its own. A submit, cancel or stop that was put will be done as
 // soon as there is an active instance; Submit with the same ID may be called again.
 type NoAnswerError struct {
 	Agent string
@@ -138,6 +138,14 @@ func (c *Client) Status(ctx context.Context, id transfer.ID) (transfer.Status, e
 	return *a.Status, nil
 }
 
+// Cancel gives up a transfer that the agent sends, and returns when that is durable there (transfer.Engine
+// Cancel). Cancelling again is harmless. errors.Is transfer.ErrUnknown if the agent has none of that ID,
+// transfer.ErrEnded if it has ended.
+func (c *Client) Cancel(ctx context.Context, id transfer.ID) error {
+	_, err := c.ask(ctx, command{Command: cancelCommand, Transfer: &id})
+	return err
+}
+
 // Stop asks the named instance to stop (Ping tells its name) and returns when it has agreed to. An
 // instance that is not active any more answers no more; its successor refuses the command and goes
 // on: errors.Is ErrRefused.
@@ -165,7 +173,7 @@ func (c *Client) ask(ctx context.Context, cmd command) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	q := question{client: c, body: body, lasting: cmd.Command == submitCommand || cmd.Command == stopCommand, id: newCorrelationID()}
+	q := question{client: c, body: body, lasting: cmd.lasting(), id: newCorrelationID()}
 	start := time.Now()
 	err = connector.Run(ctx, q.ask)
 	if err != nil {

@@ -46,6 +46,40 @@ func TestAgentAnswersPingAndStopsAsAsked(t *testing.T) {
 	}
 }
 
+// TestClientCancelsATransferToAnAgentThatIsAway: it is cancelled as soon as that agent is there.
+func TestClientCancelsATransferToAnAgentThatIsAway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC", "DST")
+	from, to := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(from, "a.txt"), []byte("mq"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	src, dst := s.config("SRC"), s.config("DST")
+	src.Work, dst.Work = nil, nil
+	src.Transfer.ReadRoots, dst.Transfer.WriteRoot = []string{from}, to
+	a := start(t, src)
+	client := s.client("SRC")
+	id, err := client.Submit(within(t), transfer.Request{To: "DST", Items: []transfer.Item{{Source: from, Destination: "."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Cancel(within(t), id); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := client.Status(within(t), id); err != nil || status.State != transfer.Cancelling {
+		t.Errorf("status: %+v, %v", status, err)
+	}
+	b := start(t, dst)
+	for n := 1; a.event(CodeTransfer, n).Detail.(transfer.Event).Kind != transfer.EventCancelled; n++ {
+	}
+	if names, err := os.ReadDir(to); err != nil || len(names) > 0 {
+		t.Errorf("delivered: %v, %v", names, err)
+	}
+	if err := errors.Join(a.stop(), b.stop()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTransferBetweenTwoAgents(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "SRC", "DST")
@@ -76,6 +110,9 @@ func TestTransferBetweenTwoAgents(t *testing.T) {
 	}
 	if _, err := client.Status(within(t), transfer.NewID()); !errors.Is(err, transfer.ErrUnknown) {
 		t.Errorf("status of an unknown transfer: %v", err)
+	}
+	if err := client.Cancel(within(t), request.ID); !errors.Is(err, transfer.ErrEnded) {
+		t.Errorf("cancelled when it was over: %v", err)
 	}
 	if err := errors.Join(a.stop(), b.stop()); err != nil {
 		t.Error(err)

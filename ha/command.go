@@ -17,6 +17,7 @@ const (
 	pingCommand   = "ping"
 	submitCommand = "submit"
 	statusCommand = "status"
+	cancelCommand = "cancel"
 	stopCommand   = "stop"
 )
 
@@ -39,7 +40,13 @@ type command struct {
 	Instance string            `json:"instance,omitempty"` // stop
 	Mode     StopMode          `json:"mode,omitempty"`     // stop
 	Request  *transfer.Request `json:"request,omitempty"`  // submit
-	Transfer *transfer.ID      `json:"transfer,omitempty"` // status
+	Transfer *transfer.ID      `json:"transfer,omitempty"` // status, cancel
+}
+
+// lasting says that a command must outlive the queue manager, because its sender may not be there to put it
+// again.
+func (c *command) lasting() bool {
+	return c.Command == submitCommand || c.Command == cancelCommand || c.Command == stopCommand
 }
 
 // reply is the answer. Instance and Epoch say who answered.
@@ -66,6 +73,7 @@ const (
 	RefusedInstance  Refusal = "instance"         // a stop for an instance that is not active any more
 	RefusedTransfer  Refusal = "transfer"         // the agent has no transfers, or refuses this one
 	RefusedUnknown   Refusal = "unknown-transfer" // the agent does not know this transfer
+	RefusedEnded     Refusal = "ended"            // the transfer has ended, and cannot be cancelled
 	RefusedBusy      Refusal = "busy"             // could not be made durable, several times: submit it again later
 )
 
@@ -84,15 +92,17 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("ha: agent %s (instance %s) refused: %s", e.Agent, e.Instance, e.Text)
 }
 
-// Is matches ErrRefused, and transfer.ErrUnknown if that is what the agent said.
+// Is matches ErrRefused, and transfer.ErrUnknown or ErrEnded if that is what the agent said.
 func (e *RefusedError) Is(target error) bool {
-	return target == ErrRefused || target == transfer.ErrUnknown && e.Refusal == RefusedUnknown
+	return target == ErrRefused || target == transfer.ErrUnknown && e.Refusal == RefusedUnknown ||
+		target == transfer.ErrEnded && e.Refusal == RefusedEnded
 }
 
 // mover is what commands need of an engine.
 type mover interface {
 	Submit(ctx context.Context, r transfer.Request) (transfer.ID, error)
 	Status(id transfer.ID) (transfer.Status, error)
+	Cancel(ctx context.Context, id transfer.ID) error
 }
 
 var _ mover = (*transfer.Engine)(nil)
@@ -125,6 +135,8 @@ func (r *responder) answer(ctx context.Context, body []byte) (a reply, stop Stop
 		a, err = r.submit(ctx, a, c)
 	case statusCommand:
 		a = r.status(a, c)
+	case cancelCommand:
+		a, err = r.cancel(ctx, a, c)
 	case stopCommand:
 		a, stop = r.stop(a, c)
 	default:
@@ -190,6 +202,28 @@ func (r *responder) status(a reply, c command) reply {
 	}
 	a.Status = &s
 	return a
+}
+
+func (r *responder) cancel(ctx context.Context, a reply, c command) (reply, error) {
+	switch {
+	case c.Transfer == nil:
+		return a.refuse(RefusedMalformed, "a cancel command needs a transfer"), nil
+	case r.engine == nil:
+		return a.refuse(RefusedUnknown, "agent %s has no transfers", r.agent), nil
+	}
+	err := r.engine.Cancel(ctx, *c.Transfer)
+	switch {
+	case err == nil:
+		a.Transfer = c.Transfer
+		return a, nil
+	case errors.Is(err, transfer.ErrUnknown):
+		return a.refuse(RefusedUnknown, "transfer %s is not known to agent %s", c.Transfer, r.agent), nil
+	case errors.Is(err, transfer.ErrEnded):
+		return a.refuse(RefusedEnded, "%v", err), nil
+	case errors.Is(err, transfer.ErrRequest):
+		return a.refuse(RefusedTransfer, "%v", err), nil
+	}
+	return a, err // not durable: another try, the next generation or the next instance does it
 }
 
 // stop drops a command for another instance: it was delivered late, after that instance had ended,

@@ -31,6 +31,17 @@ func (m *memory) Status(id transfer.ID) (transfer.Status, error) {
 	return transfer.Status{ID: id, Peer: r.To}, nil
 }
 
+func (m *memory) Cancel(_ context.Context, id transfer.ID) error {
+	if m.err != nil {
+		return m.err
+	}
+	if _, ok := m.requests[id]; !ok {
+		return transfer.ErrUnknown
+	}
+	delete(m.requests, id)
+	return nil
+}
+
 func newResponder() (*responder, *memory) {
 	m := &memory{requests: map[transfer.ID]transfer.Request{}}
 	return &responder{agent: "SRC", instance: "i1", epoch: 7, engine: m}, m
@@ -149,6 +160,41 @@ func TestCorrelationIDsNeverEndInZero(t *testing.T) {
 	for range 2000 { // one in 256 random ones would
 		if id := newCorrelationID(); id[23] == 0 {
 			t.Fatal("a correlation id that ends in zero is cut by mq-golang-jms20")
+		}
+	}
+}
+
+func TestCancelCommand(t *testing.T) {
+	r, m := newResponder()
+	id := transfer.NewID()
+	m.requests[id] = transfer.Request{ID: id}
+	cancel := command{Version: 1, Command: cancelCommand, Agent: "SRC", Transfer: &id}
+	if a, _ := ask(t, r, cancel); a.Refusal != "" || *a.Transfer != id || len(m.requests) > 0 {
+		t.Errorf("%+v", a)
+	}
+	for _, c := range []struct {
+		err  error
+		want Refusal
+	}{{nil, RefusedUnknown}, {transfer.ErrEnded, RefusedEnded}, {transfer.ErrRequest, RefusedTransfer}} {
+		m.err = c.err
+		if a, _ := ask(t, r, cancel); a.Refusal != c.want || a.Text == "" {
+			t.Errorf("%v: %+v, want %s", c.err, a, c.want)
+		}
+	}
+	if a, _ := ask(t, r, command{Version: 1, Command: cancelCommand, Agent: "SRC"}); a.Refusal != RefusedMalformed {
+		t.Errorf("without a transfer: %+v", a)
+	}
+	m.err = transfer.ErrDurability
+	body, err := json.Marshal(cancel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.answer(t.Context(), body); !errors.Is(err, transfer.ErrDurability) {
+		t.Errorf("a cancellation that is not durable was answered: %v", err)
+	}
+	for refusal, want := range map[Refusal]error{RefusedUnknown: transfer.ErrUnknown, RefusedEnded: transfer.ErrEnded} {
+		if err := error(&RefusedError{Refusal: refusal}); !errors.Is(err, want) || !errors.Is(err, ErrRefused) {
+			t.Errorf("%s is not %v", refusal, want)
 		}
 	}
 }

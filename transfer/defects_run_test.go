@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
@@ -47,49 +48,56 @@ func TestCloseWhileOnEventCallsStatus(t *testing.T) {
 // A frame that is read between the end of the run's sender and linkDown goes to a lane that nobody
 // runs: Sent never comes, held never falls, and after five such frames nothing is read any more.
 func TestFrameReadWhileTheLinkEndsIsNotForgotten(t *testing.T) {
-	a, b := newSeat(t, "A"), newSeat(t, "B")
-	ea, eb := a.open(t, goodLease(1), nil), b.open(t, goodLease(1), nil)
-	defer ea.Close()
-	defer eb.Close()
-	id := submit(t, ea, "B", a.file(t, "x", 64<<20), "x")
-	for range 40 {
-		la, lb := Pipe()
-		var data atomic.Int64
-		flowing := make(chan struct{})
-		fa := &sendFilter{Link: la, look: func(f *Frame) error {
-			if !f.Persistent && len(f.Body) > HeaderBytes && data.Add(1) == 3 {
-				close(flowing)
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newSeat(t, "A"), newSeat(t, "B")
+		ea, eb := a.open(t, goodLease(1), nil), b.open(t, goodLease(1), nil)
+		defer ea.Close()
+		defer eb.Close()
+		id := submit(t, ea, "B", a.file(t, "x", 64<<20), "x")
+		for range 40 {
+			if ended := endLinkWhileBusy(t, ea, eb, id); ended {
+				return
 			}
-			return nil
-		}}
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() { done <- ea.Run(ctx, fa) }()
-		stopB := start(eb, lb)
-		select {
-		case <-flowing:
-		case <-time.After(patience):
-			var held string
-			_ = ea.call(t.Context(), func() { held = fmt.Sprintf("%+v", ea.out[id].core) })
-			t.Error("no data flows any more on a new link; core:", held)
-			cancel()
-			<-done
-			stopB()
-			return
 		}
-		// The loop is busy while the link ends.
-		busy, free := make(chan struct{}), make(chan struct{})
-		go func() { _ = ea.call(context.Background(), func() { close(busy); <-free }) }()
-		<-busy
-		cancel()
-		time.Sleep(20 * time.Millisecond) // Run comes to linkDown, the reader to the end of its read
-		close(free)
-		<-done
+	})
+}
+
+// endLinkWhileBusy ends a link on which data flows while the loop of the sender is busy. It runs in a bubble.
+func endLinkWhileBusy(t *testing.T, ea, eb *Engine, id ID) (ended bool) {
+	t.Helper()
+	la, lb := Pipe()
+	var data atomic.Int64
+	flowing := make(chan struct{})
+	fa := &sendFilter{Link: la, look: func(f *Frame) error {
+		if !f.Persistent && len(f.Body) > HeaderBytes && data.Add(1) == 3 {
+			close(flowing)
+		}
+		return nil
+	}}
+	stopA, stopB := start(ea, fa), start(eb, lb)
+	select {
+	case <-flowing:
+	case <-time.After(time.Hour):
+		var held string
+		_ = ea.call(t.Context(), func() { held = fmt.Sprintf("%+v", ea.out[id].core) })
+		stopA()
 		stopB()
-		if s, _ := ea.Status(id); s.State.Ended() {
-			return
-		}
+		t.Fatal("no data flows any more on a new link; core:", held)
 	}
+	busy, free := make(chan struct{}), make(chan struct{})
+	go func() { _ = ea.call(context.Background(), func() { close(busy); <-free }) }()
+	<-busy
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); stopA() }()
+	synctest.Wait() // Run waits to say that the link is down, the reader has come to the end of its read
+	close(free)
+	<-stopped
+	stopB()
+	s, err := ea.Status(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.State.Ended()
 }
 
 // Turns are taken by transfers whose receiver does not answer.
@@ -177,20 +185,19 @@ func TestSkipBeforeTheManifestIsAcceptedIsNoPanic(t *testing.T) {
 
 // An agent that may receive no more must not end its process because it once did.
 func TestWriteRootTakenAwayIsNoPanic(t *testing.T) {
-	if dir := os.Getenv("REVIEW_STATE"); dir != "" {
+	if dir := os.Getenv("MQHA_TEST_STATE_OF_B"); dir != "" {
 		e, err := Open(context.Background(), dir, goodLease(2), Options{Name: "B"})
 		if err != nil {
 			fmt.Println("refused:", err)
 			return
 		}
-		time.Sleep(300 * time.Millisecond)
 		fmt.Println("lives:", e.Close())
 		return
 	}
 	a, b := newSeat(t, "A"), newSeat(t, "B")
 	unfinished(t, a, b)
 	c := exec.Command(os.Args[0], "-test.run=^TestWriteRootTakenAwayIsNoPanic$")
-	c.Env = append(os.Environ(), "REVIEW_STATE="+b.state)
+	c.Env = append(os.Environ(), "MQHA_TEST_STATE_OF_B="+b.state)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%.400s", err, out)
 	}

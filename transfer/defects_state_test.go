@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
@@ -324,21 +325,19 @@ func TestSubmitWithoutALeaseSaysFenced(t *testing.T) {
 // The confirmation of a sender that lost its state directory comes with a new incarnation, and is
 // exactly the case for which strange() sends it.
 func TestNewIncarnationConfirmsWhatTheOldOneSent(t *testing.T) {
-	l, e := newLiar(t, Options{WriteRoot: t.TempDir()})
-	if ok, reason := l.manifest([]byte(`{"files":[{"name":"x","mode":384}]}`), 1, 0); !ok {
-		t.Fatal(reason)
-	}
-	l.send(header{Kind: kindData, Nonce: 1, Pos: stream.Pos{File: 1}, Flags: flagFin, Digest: digestOf(nil)}, nil)
-	l.expect(kindEnd)
-	id := l.head.Transfer
-	l.head.Incarnation = [16]byte{2}
-	l.send(header{Kind: kindConfirm}, nil)
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := e.Status(id); errors.Is(err, ErrUnknown) {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		l, e := newLiar(t, Options{WriteRoot: t.TempDir()})
+		if ok, reason := l.manifest([]byte(`{"files":[{"name":"x","mode":384}]}`), 1, 0); !ok {
+			t.Fatal(reason)
 		}
-		if time.Now().After(end) {
-			t.Fatal("the record of the transfer can never go")
+		l.send(header{Kind: kindData, Nonce: 1, Pos: stream.Pos{File: 1}, Flags: flagFin, Digest: digestOf(nil)}, nil)
+		l.expect(kindEnd)
+		id := l.head.Transfer
+		l.head.Incarnation = [16]byte{2}
+		l.send(header{Kind: kindConfirm}, nil)
+		synctest.Wait()
+		if _, err := e.Status(id); !errors.Is(err, ErrUnknown) {
+			t.Errorf("the record of the transfer can never go: %v", err)
 		}
-	}
+	})
 }

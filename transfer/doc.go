@@ -39,7 +39,7 @@
 // # What is not there yet
 //
 // Links and special files are reported by name and not sent. Directories get mode 0755, files their
-// permission bits and modification time; owners and extended attributes are not carried. A transfer
-// cannot be cancelled, and a source file cannot be deleted after it arrived. The record of an ended
+// permission bits and modification time; owners and extended attributes are not carried. A source file
+// cannot be deleted after it arrived. The record of an ended
 // outgoing transfer stays in the journal, because it is what makes Submit idempotent.
 package transfer

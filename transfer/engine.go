@@ -44,6 +44,7 @@ type Engine struct {
 	draining  bool
 	raising   int // peers whose new epoch is not durable yet; frames wait
 	waiters   map[ID]chan struct{}
+	noWay     map[string]string // why a peer cannot be reached on this run
 
 	calls   chan func()
 	frames  chan *inFrame
@@ -71,7 +72,7 @@ type completion func(now time.Time)
 // Open reads the journal in the state directory dir, which must exist, and takes it over for the
 // epoch of f: parts and journals get this epoch's names. ctx bounds Open alone.
 //
-// Errors: ErrStale, ErrInUse, ErrJournal, those of Options.Validate, and those of the file system.
+// Errors: ErrOptions, ErrStale, ErrInUse, ErrJournal, ErrRoot, ErrFenced, and those of the file system.
 func Open(ctx context.Context, dir string, f Fence, o Options) (*Engine, error) {
 	if o.WriteRoot != "" {
 		if err := apart(dir, o.WriteRoot); err != nil {
@@ -92,7 +93,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 	}
 	e := &Engine{
 		opt: o, fence: f, epoch: f.Epoch(),
-		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{},
+		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{}, noWay: map[string]string{},
 		calls: make(chan func()), frames: make(chan *inFrame), done: newMailbox[completion](),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
 		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1),
@@ -195,7 +196,7 @@ func apart(state, writeRoot string) error {
 		real[i] = abs
 	}
 	if rel, err := filepath.Rel(real[0], real[1]); err == nil && filepath.IsLocal(rel) {
-		return fmt.Errorf("transfer: the state directory %s lies below Options.WriteRoot %s, where other agents may create files", state, writeRoot)
+		return fmt.Errorf("%w: the state directory %s lies below Options.WriteRoot %s, where other agents may create files", ErrOptions, state, writeRoot)
 	}
 	return nil
 }

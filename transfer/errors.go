@@ -7,6 +7,8 @@ import (
 
 // The errors of this package.
 var (
+	// ErrOptions: Options cannot be used as they stand; the text says why.
+	ErrOptions = errors.New("transfer: unusable options")
 	// ErrUnknown: the engine has no transfer of that ID.
 	ErrUnknown = errors.New("transfer: unknown transfer")
 	// ErrEnded: the transfer has ended already, and cannot be cancelled.

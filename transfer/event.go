@@ -15,7 +15,9 @@ const (
 	EventResumed   EventKind = "resumed"   // goes on at Offset after a loss of link, process or epoch
 	EventProgress  EventKind = "progress"  // Durable has advanced
 	EventFailed    EventKind = "failed"    // one file is not delivered: File, Reason
-	EventStalled   EventKind = "stalled"   // the receiver's disk is full; tried again until there is room
+	// EventStalled: the receiver's disk is full, or (without a Transfer) there is no way to Peer, such as a
+	// queue that is not defined. It is tried again until somebody has mended it.
+	EventStalled   EventKind = "stalled"
 	EventCompleted EventKind = "completed"
 	EventRefused   EventKind = "refused" // Reason says why
 	EventCancelled EventKind = "cancelled"

@@ -67,11 +67,11 @@ func setDefault[T comparable](v *T, d T) {
 	}
 }
 
-// Validate reports everything that is wrong with o, defaults filled in.
+// Validate reports everything that is wrong with o, defaults filled in. The error is ErrOptions.
 func (o Options) Validate() error {
 	o = o.withDefaults()
 	var errs []error
-	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("transfer: "+format, args...)) }
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !validName(o.Name) {
 		fail("Options.Name %q: an agent name is 1 to 28 of A-Z 0-9 . _ and does not begin with a dot", o.Name)
 	}
@@ -101,7 +101,10 @@ func (o Options) Validate() error {
 	if o.RecoveryTimeout > 0 && o.RecoveryTimeout < 10*o.RetryInterval {
 		fail("Options.RecoveryTimeout %v: at least ten times RetryInterval (%v), so that an answer may take its time", o.RecoveryTimeout, o.RetryInterval)
 	}
-	return errors.Join(errs...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrOptions, errors.Join(errs...))
 }
 
 // validName says whether s is an agent name. 28 characters leave room for MQHA.<name>.IN in the 48

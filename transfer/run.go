@@ -20,6 +20,7 @@ type run struct {
 	cancel context.CancelCauseFunc
 	sender *lane[sendOp]
 	free   chan *inFrame
+	noWay  map[string]string // of the sender's lane: why a peer cannot be reached; empty: it can
 }
 
 // inFrame is a message from the link on its way through the engine.
@@ -77,7 +78,7 @@ func (e *Engine) Run(ctx context.Context, l Link) error {
 }
 
 func (e *Engine) newRun(ctx context.Context, l Link) *run {
-	r := &run{link: l, free: make(chan *inFrame, framesInHand)}
+	r := &run{link: l, free: make(chan *inFrame, framesInHand), noWay: map[string]string{}}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	for range framesInHand {
 		r.free <- &inFrame{run: r}
@@ -174,6 +175,7 @@ func (e *Engine) linkUp(now time.Time, r *run) {
 
 func (e *Engine) linkDown(now time.Time) {
 	e.run, e.control = nil, nil
+	clear(e.noWay)
 	for _, o := range e.out { // ended ones too: a confirmation may be on its way
 		o.begun = false
 		e.stepOut(now, o, send.Event{Kind: send.LinkDown})
@@ -206,22 +208,47 @@ func (e *Engine) enqueue(op sendOp) {
 func (e *Engine) runSends(r *run, ops []sendOp) {
 	for i := range ops {
 		op := &ops[i]
-		failed := e.transmit(r, op)
+		err := e.transmit(r, op)
+		e.noteWay(r, op.peer, err)
+		failed := err != nil
 		if complete := op.complete; complete != nil {
 			e.done.put(func(now time.Time) { complete(now, failed) })
 		}
 	}
 }
 
+// noteWay tells the loop when the way to a peer is lost or found again. It runs in the sender's lane.
+func (e *Engine) noteWay(r *run, peer string, err error) {
+	why := ""
+	if errors.Is(err, ErrPeer) {
+		why = err.Error()
+	} else if err != nil {
+		return // of the link: it says nothing of one peer
+	}
+	if r.noWay[peer] == why {
+		return
+	}
+	r.noWay[peer] = why
+	e.done.put(func(time.Time) {
+		if e.run != r {
+			return
+		}
+		e.noWay[peer] = why
+		if why != "" {
+			e.events.emit(Event{Kind: EventStalled, Peer: peer, Sending: true, Reason: why})
+		}
+	})
+}
+
 // transmit sends one frame. Only a failure that concerns one peer leaves the run alive (IT29902: one
 // unknown destination put the whole agent into recovery).
-func (e *Engine) transmit(r *run, op *sendOp) (failed bool) {
+func (e *Engine) transmit(r *run, op *sendOp) error {
 	if r.ctx.Err() != nil {
-		return true
+		return context.Cause(r.ctx)
 	}
 	if err := e.fence.Err(); err != nil {
 		e.fail(err)
-		return true
+		return err
 	}
 	var body []byte
 	if op.frame != nil {
@@ -235,7 +262,7 @@ func (e *Engine) transmit(r *run, op *sendOp) (failed bool) {
 	if err != nil && !errors.Is(err, ErrPeer) {
 		r.cancel(err)
 	}
-	return err != nil
+	return err
 }
 
 // takeBuffer gives a frame to read into.

@@ -60,5 +60,5 @@ type Status struct {
 	Durable  int64         `json:"durable"` // bytes that are durable at the receiver
 	Failed   int           `json:"failed"`  // files not delivered
 	Failures []FileFailure `json:"failures,omitempty"`
-	Reason   string        `json:"reason,omitempty"`
+	Reason   string        `json:"reason,omitempty"` // of the end, or why there is no way to Peer at present
 }

@@ -97,13 +97,18 @@ func (e *Engine) Status(id ID) (Status, error) {
 }
 
 func (e *Engine) statusOf(id ID) (Status, error) {
+	var s Status
 	if o := e.out[id]; o != nil {
-		return o.status(), nil
+		s = o.status()
+	} else if in := e.in[id]; in != nil {
+		s = in.status()
+	} else {
+		return Status{}, ErrUnknown
 	}
-	if in := e.in[id]; in != nil {
-		return in.status(), nil
+	if why := e.noWay[s.Peer]; why != "" && !s.State.Ended() {
+		s.Reason = why
 	}
-	return Status{}, ErrUnknown
+	return s, nil
 }
 
 // Wait returns the status of a transfer once it has ended. Errors: ErrUnknown, the error of ctx,
