@@ -21,7 +21,7 @@ func (e *Engine) frameArrived(now time.Time, f *inFrame) {
 	}
 	switch e.state.peer(h.From).judge(h.Incarnation, h.Epoch) {
 	case older:
-		e.events.emit(Event{Kind: EventDropped, Transfer: h.Transfer, Peer: h.From,
+		e.tell(Event{Kind: EventDropped, Transfer: h.Transfer, Peer: h.From,
 			Reason: fmt.Sprintf("a message of epoch %d, which is over", h.Epoch)})
 		e.finish(f)
 		return
@@ -232,7 +232,7 @@ func (e *Engine) settleBelow(h *header) {
 // announcement said of the sender's other transfers is durable before it is settled.
 func (e *Engine) refuse(f *inFrame, reason string) {
 	h := &f.head
-	e.events.emit(Event{Kind: EventRefused, Transfer: h.Transfer, Peer: h.From, Reason: reason})
+	e.tell(Event{Kind: EventRefused, Transfer: h.Transfer, Peer: h.From, Reason: reason})
 	e.endUnknown(f, stream.Refused, reason)
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
+	"github.com/mqha/mqha/internal/events"
 	"github.com/mqha/mqha/internal/vfs"
 )
 
@@ -29,7 +30,7 @@ type Engine struct {
 	dir         *tree  // the state directory
 	files       *tree  // WriteRoot; nil: nothing is received
 	root        uint64 // vfs.Dir.ID of WriteRoot
-	events      *dispatcher
+	events      *events.Queue[Event]
 
 	// owned by the loop
 	state     *state
@@ -237,7 +238,7 @@ func (e *Engine) closeFiles() {
 }
 
 func (e *Engine) start() {
-	e.events = newDispatcher(e.opt.OnEvent)
+	e.events = events.Start(maxEvents, e.opt.OnEvent, missed)
 	e.writer = newLane(e.runWrites)
 	e.syncer = newLane(e.runSyncs)
 	e.scribe = newLane(e.runJournal)
@@ -367,7 +368,8 @@ func (e *Engine) shutdown() {
 		in.closeParts()
 	}
 	e.closeFiles()
-	e.events.close()
+	e.events.Close()
+	<-e.events.Done()
 }
 
 // call runs fn in the loop and waits until it has run.

@@ -1,9 +1,6 @@
 package transfer
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // EventKind says what an Event reports.
 type EventKind string
@@ -22,6 +19,7 @@ const (
 	EventRefused   EventKind = "refused" // Reason says why
 	EventCancelled EventKind = "cancelled"
 	EventDropped   EventKind = "dropped" // a frame was not understood or came from an older epoch: Reason
+	EventMissed    EventKind = "missed"  // OnEvent was too slow, and so many events are missing here: Dropped
 )
 
 // Event is something that happened to a transfer, seen from this agent.
@@ -36,74 +34,15 @@ type Event struct {
 	Offset   int64     `json:"offset"`  // EventResumed: where in the bytes of all files it goes on
 	File     string    `json:"file,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
-	Dropped  int       `json:"dropped,omitempty"` // events that could not be delivered before this one
+	Dropped  int       `json:"dropped,omitempty"` // EventMissed
 }
 
 // maxEvents is how many events wait for OnEvent.
 const maxEvents = 4096
 
-// dispatcher calls OnEvent from one goroutine, so that the engine never waits for it.
-type dispatcher struct {
-	mu      sync.Mutex
-	queue   []Event
-	dropped int
-	closed  bool
-	wake    chan struct{}
-	done    chan struct{}
-}
+func missed(n int) Event { return Event{Kind: EventMissed, Time: time.Now(), Dropped: n} }
 
-func newDispatcher(onEvent func(Event)) *dispatcher {
-	d := &dispatcher{wake: make(chan struct{}, 1), done: make(chan struct{})}
-	go func() {
-		defer close(d.done)
-		for range d.wake {
-			events, closed := d.take()
-			for _, e := range events {
-				if onEvent != nil {
-					onEvent(e)
-				}
-			}
-			if closed {
-				return
-			}
-		}
-	}()
-	return d
-}
-
-func (d *dispatcher) take() ([]Event, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	events := d.queue
-	d.queue = nil
-	return events, d.closed
-}
-
-func (d *dispatcher) emit(e Event) {
-	d.mu.Lock()
-	if len(d.queue) >= maxEvents {
-		d.dropped++
-		d.mu.Unlock()
-		return
-	}
-	e.Time, e.Dropped, d.dropped = time.Now(), d.dropped, 0
-	d.queue = append(d.queue, e)
-	d.mu.Unlock()
-	d.signal()
-}
-
-func (d *dispatcher) signal() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
-}
-
-// close delivers what waits and ends the goroutine.
-func (d *dispatcher) close() {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
-	d.signal()
-	<-d.done
+func (e *Engine) tell(ev Event) {
+	ev.Time = time.Now()
+	e.events.Add(ev)
 }

@@ -211,7 +211,7 @@ func (e *Engine) tellResumed(in *incoming, p stream.Pos) {
 	}
 	ev := e.inEvent(in, kind)
 	ev.Offset = in.layout.bytesAt(p)
-	e.events.emit(ev)
+	e.tell(ev)
 }
 
 // drop gives the frame that is being stepped back; a frame of a skipped file says why first.
@@ -327,7 +327,7 @@ func (e *Engine) inEvent(in *incoming, k EventKind) Event {
 func (e *Engine) emitIn(in *incoming, k EventKind, file, reason string) {
 	ev := e.inEvent(in, k)
 	ev.File, ev.Reason = file, reason
-	e.events.emit(ev)
+	e.tell(ev)
 }
 
 // partOf is the path of a file's part in this epoch.

@@ -41,7 +41,7 @@ type Options struct {
 	RecoveryTimeout time.Duration
 	// OnEvent is called for each Event, in order, from one goroutine. It may call the Engine's
 	// methods but Close. While it does not return, up to 4,096 events wait; what comes then is
-	// dropped and counted in Event.Dropped.
+	// missing, and an EventMissed in its place says how many.
 	OnEvent func(Event)
 }
 

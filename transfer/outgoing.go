@@ -290,11 +290,11 @@ func (o *outgoing) status() Status {
 func (e *Engine) emit(o *outgoing, k EventKind, file, reason string) {
 	s := Event{Kind: k, Transfer: o.rec.ID, Peer: o.rec.To, Sending: true, Bytes: o.rec.Bytes, File: file, Reason: reason}
 	s.Durable = o.status().Durable
-	e.events.emit(s)
+	e.tell(s)
 }
 
 func (e *Engine) emitAt(o *outgoing, k EventKind, offset int64) {
-	e.events.emit(Event{
+	e.tell(Event{
 		Kind: k, Transfer: o.rec.ID, Peer: o.rec.To, Sending: true, Bytes: o.rec.Bytes,
 		Durable: o.layout.bytesAt(o.core.Durable()), Offset: offset,
 	})

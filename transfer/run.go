@@ -120,7 +120,7 @@ func (e *Engine) accept(r *run, f *inFrame) error {
 	f.head, f.payload, err = decode(f.Body)
 	if err != nil {
 		// Nobody can act on it, so it is settled; the operator is told.
-		e.events.emit(Event{Kind: EventDropped, Reason: err.Error()})
+		e.tell(Event{Kind: EventDropped, Reason: err.Error()})
 		r.free <- f
 		return r.link.Commit(r.ctx)
 	}
@@ -235,7 +235,7 @@ func (e *Engine) noteWay(r *run, peer string, err error) {
 		}
 		e.noWay[peer] = why
 		if why != "" {
-			e.events.emit(Event{Kind: EventStalled, Peer: peer, Sending: true, Reason: why})
+			e.tell(Event{Kind: EventStalled, Peer: peer, Sending: true, Reason: why})
 		}
 	})
 }

@@ -54,3 +54,28 @@ func TestWayToAPeerThatIsMissingIsSaidOnce(t *testing.T) {
 		t.Errorf("when the queue is there: %+v, %v", s, err)
 	}
 }
+
+// TestSlowListenerIsToldWhatItMissed: it holds up nothing, and hears how many events are missing.
+func TestSlowListenerIsToldWhatItMissed(t *testing.T) {
+	a := newSeat(t, "A")
+	slow, missing := make(chan struct{}), 0
+	e := a.open(t, goodLease(1), func(o *Options) {
+		o.OnEvent = func(ev Event) {
+			<-slow
+			if ev.Kind == EventMissed {
+				missing += ev.Dropped
+			}
+		}
+	})
+	const more = 10
+	for range maxEvents + 1 + more { // one is with the listener
+		e.tell(Event{Kind: EventProgress})
+	}
+	close(slow)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if missing < more || missing > more+1 {
+		t.Errorf("%d events are said to be missing, want %d, or one more if the listener had none yet", missing, more)
+	}
+}

@@ -30,7 +30,7 @@ var rooms = []room{
 	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest"}},
 	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc", "mqconn/ibmmq"}}, // the MQCNO is the same
 	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}},
-	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream", "internal/vfs"}},
+	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream", "internal/events", "internal/vfs"}},
 	{path: "transfer/mqlink", may: []string{"transfer", "mqconn"}},
 	{path: "ha", may: []string{
 		"internal/core/agent", "lockfile", "resource", "transfer", "transfer/mqlink", "mqconn", "mqconn/mqrc", "ha/audit",
@@ -45,6 +45,7 @@ var rooms = []room{
 	{path: "internal/core/agent", may: []string{"internal/core/"}},
 	{path: "internal/core/", may: []string{"internal/core/"}, optional: true},
 	{path: "internal/sim", may: []string{"internal/core/"}},
+	{path: "internal/events"},
 	{path: "internal/vfs"},
 	{path: "internal/vfs/crashdisk", may: []string{"internal/vfs"}},
 	{path: "internal/arch"},
