@@ -90,7 +90,7 @@ func (q *QueueManager) attribute(selector int32) (int32, bool) {
 	case inquireMaxPriority:
 		return highestPriority, true
 	case inquireMaxUncommitted:
-		return maxUncommitted, true
+		return int32(q.maxUncommitted()), true
 	case inquirePlatform:
 		return platformX, true
 	case inquireSyncpoint:

@@ -35,7 +35,7 @@ func (c *callBuffer) next() error {
 	} else {
 		_ = c.conn.SetReadDeadline(time.Time{})
 	}
-	if c.qm.stops() {
+	if c.orderly.Load() {
 		return ErrStopped // hangUp may have come before the deadline just set
 	}
 	h, err := readHeader(c.reader)

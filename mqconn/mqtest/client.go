@@ -200,7 +200,7 @@ func (r *remote) arguments(h header, parts ...[]byte) (left int, reason mqrc.Rea
 
 func (r *remote) connect(request []byte) (mqconn.Info, mqrc.Reason) {
 	n := copy(r.frame[headerLength:], request)
-	h, reason := r.exchange(wireConnect, 0, n, nil, 0)
+	h, reason := r.exchange(wireConnect, wireLibraryGo, n, nil, 0)
 	switch {
 	case r.broken && reason == mqrc.ConnectionBroken:
 		return mqconn.Info{}, mqrc.QMgrNotAvailable // closed before it was a connection

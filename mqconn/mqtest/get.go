@@ -27,7 +27,7 @@ func (s *session) get(number int32, d *md, o *gmo, limit int, beforeWait func())
 			return mqrc.OptionsError
 		case getLong(o[:], gmoMatchOptions)&^moKnown != 0:
 			return matchOptionsError
-		case o.options()&(gmoSyncpoint|gmoSyncpointIfPersistent) != 0 && s.unit.full():
+		case o.options()&(gmoSyncpoint|gmoSyncpointIfPersistent) != 0 && s.full():
 			return mqrc.SyncpointLimitReached
 		}
 		g := retrieval{session: s, handle: h, options: o.options(), selection: o.selection(d), limit: limit}
@@ -81,8 +81,8 @@ func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
 		case <-timeout:
 			over = mqrc.NoMsgAvailable
 		case <-g.done:
-			over = g.qm.endReason()
-		case <-g.qm.quiesced:
+			over = g.endReason()
+		case <-g.qm.quiesced.wait():
 			over = mqrc.QMgrQuiescing
 		case <-g.qm.stopping:
 			over = mqrc.QMgrStopping

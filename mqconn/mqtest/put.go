@@ -59,7 +59,7 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 		return mqrc.DataLengthError
 	case len(b.data) > s.qm.maxMessageLength():
 		return mqrc.MsgTooBigForQMgr
-	case syncpoint && s.unit.full():
+	case syncpoint && s.full():
 		return mqrc.SyncpointLimitReached
 	}
 	m, r := s.newMessage(d, options, b)
@@ -68,10 +68,20 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	}
 	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
 	putText(o[:], pmoResolvedQM, queueNameLength, s.qm.name)
+	fate := s.fate(q, m)
+	if fate.Lose {
+		b.release()
+		return mqrc.None
+	}
+	b.retain() // who gets the message may be done with it before the next line is
+	defer b.release()
 	if r := s.place(q, m, syncpoint); r != mqrc.None {
 		return r
 	}
 	s.report(m, confirmArrival, syncpoint)
+	if fate.Repeat {
+		s.again(q, m, syncpoint)
+	}
 	return mqrc.None
 }
 

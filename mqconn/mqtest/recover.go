@@ -103,7 +103,7 @@ func (q *QueueManager) save(script string) error {
 // script writes the definitions so that MQSC reads them back.
 func (o *objects) script() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d)\n", o.maxMessageLength)
+	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d) MAXUMSGS(%d)\n", o.maxMessageLength, o.maxUncommitted)
 	for _, name := range slices.Sorted(maps.Keys(o.queues)) {
 		q := o.queues[name]
 		fmt.Fprintf(&b, "DEFINE QLOCAL('%s') %s REPLACE\n", name, q.attrs)
@@ -117,8 +117,8 @@ func (o *objects) script() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.channels)) {
 		c := o.channels[name]
-		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) SSLCIPH('%s') SSLCAUTH(%s) REPLACE\n",
-			name, c.maxLength, c.heartbeat, c.maxInstances, c.cipher, pick(c.certificate, "REQUIRED", "OPTIONAL"))
+		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) MAXINSTC(%d) SSLCIPH('%s') SSLCAUTH(%s) REPLACE\n",
+			name, c.maxLength, c.heartbeat, c.maxInstances, c.maxOfClient, c.cipher, pick(c.certificate, "REQUIRED", "OPTIONAL"))
 	}
 	return b.String()
 }

@@ -204,7 +204,10 @@ func (d localDialer) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Tra
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s, r := d.qm.connect(connectRequest{application: o.Role, user: defaultUser})
+	s, r := d.qm.connect(connectRequest{application: o.Role, user: defaultUser, library: LibraryInProcess})
+	if r == mqrc.ConnectionBroken {
+		r = mqrc.QMgrNotAvailable // as over TCP: closed before it was a connection
+	}
 	if r != mqrc.None {
 		return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r}
 	}
