@@ -18,15 +18,17 @@ type objects struct {
 	aliases          map[string]string
 	channels         map[string]*channel
 	maxMessageLength int
-	maxUncommitted   int // messages in a unit of work
+	maxUncommitted   int            // messages in a unit of work
+	expire           func(*message) // for new queues
 	ignored          []string
 }
 
 // remoteQueue is a QREMOTE: another name for a queue somewhere else.
 type remoteQueue struct{ queueManager, queue string }
 
-func newObjects() objects {
+func newObjects(expire func(*message)) objects {
 	return objects{
+		expire:           expire,
 		queues:           make(map[string]*queue),
 		remotes:          make(map[string]remoteQueue),
 		aliases:          make(map[string]string),
@@ -50,6 +52,16 @@ func (q *QueueManager) MQSC(script string) error {
 	saved := q.objects.script()
 	q.mu.Unlock()
 	return errors.Join(err, q.save(saved)) // what came before the failing command stays defined
+}
+
+// saveDefinitions makes durable what was changed otherwise than by a script.
+func (q *QueueManager) saveDefinitions() error {
+	q.defining <- struct{}{}
+	defer func() { <-q.defining }()
+	q.mu.Lock()
+	saved := q.objects.script()
+	q.mu.Unlock()
+	return q.save(saved)
 }
 
 // runScript runs a script without saving what it defines. The caller holds the mutex, or has not
@@ -220,14 +232,19 @@ func (o *objects) defineQueue(c command) error {
 		}
 	}
 	if q == nil {
-		q = &queue{name: name}
-		o.queues[name] = q
+		q = o.newQueue(name)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.attrs = attrs
 	q.wakeAll() // a waiting get must learn that gets are inhibited now
 	return nil
+}
+
+func (o *objects) newQueue(name string) *queue {
+	q := &queue{name: name, expire: o.expire, attrs: defaultAttributes}
+	o.queues[name] = q
+	return q
 }
 
 // otherwise says that name is a queue of another kind.

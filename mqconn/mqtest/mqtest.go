@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sync"
@@ -79,9 +80,9 @@ func Start(o Options) (*QueueManager, error) {
 		defining: make(chan struct{}, 1),
 		sessions: make(map[*session]bool),
 		counts:   make(map[connectionKind]int),
-		objects:  newObjects(),
 	}
-	q.ids.Store(uint64(time.Now().UnixNano()))
+	q.objects = newObjects(func(m *message) { q.log.forget(m) })
+	q.ids.Store(rand.Uint64())
 	if o.Dir != "" {
 		if err := q.recover(o.Dir); err != nil {
 			return nil, err

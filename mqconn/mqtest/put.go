@@ -173,8 +173,8 @@ func hundredths(t time.Time) string {
 }
 
 // newID makes an identifier as IBM MQ does: "AMQ ", twelve characters of the queue manager's name,
-// eight bytes that never come again. They count on from the time of the start in nanoseconds,
-// which no queue manager reaches by counting, so that a restart cannot repeat one.
+// eight bytes that never come again: they count on from a number that is random at each start. A clock would
+// repeat itself when it is set back.
 func (q *QueueManager) newID() (id mqconn.ID) {
 	copy(id[:], "AMQ ")
 	putText(id[:], 4, 12, q.name)

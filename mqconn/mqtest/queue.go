@@ -26,7 +26,8 @@ var defaultAttributes = attributes{maxDepth: 5000, maxLength: 4 << 20}
 
 // A queue holds messages by priority, first in first out within one, and those who wait for them.
 type queue struct {
-	name string
+	name   string
+	expire func(*message) // called with the mutex held when a message expires; must not wait
 
 	mu      sync.Mutex
 	attrs   attributes
@@ -124,6 +125,12 @@ func (q *queue) unlink(m *message) {
 	q.lists[m.priority].remove(m)
 }
 
+// drop takes away an expired message. Its body is left to the garbage collector: the log may be reading it.
+func (q *queue) drop(m *message) {
+	q.unlink(m)
+	q.expire(m)
+}
+
 // hold makes a visible message a got one, which nobody else sees. The caller holds the mutex.
 func (q *queue) hold(m *message) {
 	m.state = getting
@@ -139,7 +146,7 @@ func (q *queue) find(s selection, now time.Time) *message {
 			switch {
 			case m.state != visible:
 			case m.expired(now):
-				q.unlink(m)
+				q.drop(m)
 			case s.selects(m):
 				return m
 			}
@@ -186,7 +193,7 @@ func (q *queue) sweep(now time.Time) {
 		for m := q.lists[p].first; m != nil; {
 			next := m.next
 			if m.state == visible && m.expired(now) {
-				q.unlink(m)
+				q.drop(m)
 			}
 			m = next
 		}

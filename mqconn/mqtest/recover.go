@@ -66,8 +66,8 @@ func (q *QueueManager) reload(path string) (map[uint64]*message, error) {
 	inOrder := func(a, b recovered) int { return cmp.Compare(a.sequence, b.sequence) }
 	for _, m := range slices.SortedFunc(maps.Values(found), inOrder) {
 		local := q.objects.queues[m.queueName]
-		if local == nil {
-			return nil, fmt.Errorf("mqtest: %s has messages for queue %s, which %s does not define", path, m.queueName, objectsName)
+		if local == nil { // a crash came between the definition and its file, and the message in between
+			local = q.objects.newQueue(m.queueName)
 		}
 		local.restore(m.message)
 		live[m.logged] = m.message
@@ -106,7 +106,10 @@ func (o *objects) script() string {
 	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d) MAXUMSGS(%d)\n", o.maxMessageLength, o.maxUncommitted)
 	for _, name := range slices.Sorted(maps.Keys(o.queues)) {
 		q := o.queues[name]
-		fmt.Fprintf(&b, "DEFINE QLOCAL('%s') %s REPLACE\n", name, q.attrs)
+		q.mu.Lock()
+		attrs := q.attrs
+		q.mu.Unlock()
+		fmt.Fprintf(&b, "DEFINE QLOCAL('%s') %s REPLACE\n", name, attrs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.remotes)) {
 		r := o.remotes[name]

@@ -52,7 +52,7 @@ func (t *transport) fault(verb mqconn.Verb, queue string, r mqrc.Reason) error {
 		return mqconn.ErrNoMessage
 	}
 	return &mqconn.Fault{
-		Verb: verb, CompletionCode: completion(r), Reason: r, Queue: queue,
+		Verb: verb, CompletionCode: completion(r), Reason: r, Queue: queue, Bindings: t.info.Bindings,
 		Syncpoint: t.transacted && (verb == mqconn.VerbPut || verb == mqconn.VerbGet || verb == mqconn.VerbCommit || verb == mqconn.VerbBackout),
 	}
 }
@@ -196,9 +196,16 @@ func (t *transport) Close() error {
 }
 
 // Dialer connects in process; the endpoint is ignored.
-func (q *QueueManager) Dialer() mqconn.Dialer { return localDialer{q} }
+func (q *QueueManager) Dialer() mqconn.Dialer { return localDialer{qm: q} }
 
-type localDialer struct{ qm *QueueManager }
+// Bindings connects in process too, and says that these are local bindings: there 2058 means that the queue manager has
+// moved away.
+func (q *QueueManager) Bindings() mqconn.Dialer { return localDialer{qm: q, bindings: true} }
+
+type localDialer struct {
+	qm       *QueueManager
+	bindings bool
+}
 
 func (d localDialer) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Transport, error) {
 	if err := ctx.Err(); err != nil {
@@ -209,10 +216,10 @@ func (d localDialer) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Tra
 		r = mqrc.QMgrNotAvailable // as over TCP: closed before it was a connection
 	}
 	if r != mqrc.None {
-		return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r}
+		return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r, Bindings: d.bindings}
 	}
 	return newTransport(local{s}, mqconn.Info{
-		QueueManager: d.qm.name, Endpoint: o.Endpoint, MaxMessage: s.maxLength,
+		QueueManager: d.qm.name, Endpoint: o.Endpoint, Bindings: d.bindings, MaxMessage: s.maxLength,
 	}, o.Transacted), nil
 }
 
