@@ -68,6 +68,10 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	}
 	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
 	putText(o[:], pmoResolvedQM, queueNameLength, s.qm.name)
+	if s.handOver(q, m, syncpoint) {
+		return mqrc.None
+	}
+	b.fill()
 	fate := s.fate(q, m)
 	if fate.Lose {
 		b.release()

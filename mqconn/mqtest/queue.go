@@ -47,6 +47,8 @@ type waiter struct {
 	selection
 	woken  bool          // guarded by the queue's mutex
 	signal chan struct{} // capacity 1
+	memory []byte        // empty, with room for a message that is handed over; nil: none is
+	given  *message      // handed over; guarded by the queue's mutex
 }
 
 // put links m in. As putting it is counted but not seen.
@@ -69,6 +71,21 @@ func (q *queue) put(m *message, as state) mqrc.Reason {
 
 // link appends m at the end of its priority. The caller holds the mutex.
 func (q *queue) link(m *message, as state) {
+	q.complete(m)
+	if q.attrs.fifo {
+		m.priority = q.attrs.defPriority
+	}
+	q.arrived++
+	m.queue, m.state, m.sequence = q, as, q.arrived
+	q.lists[m.priority].append(m)
+	q.depth++
+	if as == visible {
+		q.wake(m)
+	}
+}
+
+// complete gives m the priority and persistence that it leaves to the queue.
+func (q *queue) complete(m *message) {
 	switch p := int(getLong(m.md[:], mdPriority)); {
 	case p != priorityAsQDef:
 		m.priority = p
@@ -79,16 +96,6 @@ func (q *queue) link(m *message, as state) {
 	if getLong(m.md[:], mdPersistence) == persistenceAsQDef {
 		m.persistent = q.attrs.defPersistent
 		putLong(m.md[:], mdPersistence, boolLong(m.persistent))
-	}
-	if q.attrs.fifo {
-		m.priority = q.attrs.defPriority
-	}
-	q.arrived++
-	m.queue, m.state, m.sequence = q, as, q.arrived
-	q.lists[m.priority].append(m)
-	q.depth++
-	if as == visible {
-		q.wake(m)
 	}
 }
 

@@ -230,19 +230,21 @@ type local struct{ *session }
 
 func (l local) put(object int32, d *md, o *pmo, data []byte) mqrc.Reason {
 	b := l.qm.bodies.take(len(data))
-	copy(b.data, data)
+	b.lent = data
 	return l.session.put(object, d, o, b)
 }
 
 func (l local) get(object int32, d *md, o *gmo, into []byte) ([]byte, mqrc.Reason) {
-	b, r := l.session.get(object, d, o, l.maxLength, nil)
+	b, r := l.session.get(object, d, o, l.maxLength, into, nil)
 	if b == nil {
 		return into, r
 	}
 	defer b.release()
 	if r == mqrc.None {
 		into = resize(into, len(b.data))
-		copy(into, b.data)
+		if len(into) > 0 && &into[0] != &b.data[0] { // else it was handed over
+			copy(into, b.data)
+		}
 	}
 	return into, r
 }
