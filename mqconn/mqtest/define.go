@@ -54,16 +54,6 @@ func (q *QueueManager) MQSC(script string) error {
 	return errors.Join(err, q.save(saved)) // what came before the failing command stays defined
 }
 
-// saveDefinitions makes durable what was changed otherwise than by a script.
-func (q *QueueManager) saveDefinitions() error {
-	q.defining <- struct{}{}
-	defer func() { <-q.defining }()
-	q.mu.Lock()
-	saved := q.objects.script()
-	q.mu.Unlock()
-	return q.save(saved)
-}
-
 // runScript runs a script without saving what it defines. The caller holds the mutex, or has not
 // told anybody about q yet.
 func (q *QueueManager) runScript(script string) error {
@@ -239,12 +229,6 @@ func (o *objects) defineQueue(c command) error {
 	q.attrs = attrs
 	q.wakeAll() // a waiting get must learn that gets are inhibited now
 	return nil
-}
-
-func (o *objects) newQueue(name string) *queue {
-	q := &queue{name: name, expire: o.expire, attrs: defaultAttributes}
-	o.queues[name] = q
-	return q
 }
 
 // otherwise says that name is a queue of another kind.

@@ -41,6 +41,12 @@ type queue struct {
 	exclusive bool // the one input handle is exclusive
 }
 
+func (o *objects) newQueue(name string) *queue {
+	q := &queue{name: name, expire: o.expire, attrs: defaultAttributes}
+	o.queues[name] = q
+	return q
+}
+
 // A waiter is a get that found nothing. It is woken, looks again, and consumes only then: a
 // client that dies while it waits has been given nothing.
 type waiter struct {

@@ -83,6 +83,16 @@ func (q *queue) restore(m *message) {
 	q.link(m, visible)
 }
 
+// saveDefinitions makes durable what was changed otherwise than by a script.
+func (q *QueueManager) saveDefinitions() error {
+	q.defining <- struct{}{}
+	defer func() { <-q.defining }()
+	q.mu.Lock()
+	saved := q.objects.script()
+	q.mu.Unlock()
+	return q.save(saved)
+}
+
 // save writes the definitions to the data directory.
 func (q *QueueManager) save(script string) error {
 	if q.dir == "" {
