@@ -90,7 +90,7 @@ func (q *QueueManager) attribute(selector int32) (int32, bool) {
 	case inquireMaxPriority:
 		return highestPriority, true
 	case inquireMaxUncommitted:
-		return maxUncommitted, true
+		return int32(q.maxUncommitted()), true
 	case inquirePlatform:
 		return platformX, true
 	case inquireSyncpoint:
@@ -159,16 +159,23 @@ func (s *session) set(number int32, selectors, values []int32) mqrc.Reason {
 		case slices.ContainsFunc(values, func(v int32) bool { return v != 0 && v != 1 }):
 			return inhibitValueError
 		}
-		h.queue.mu.Lock()
-		defer h.queue.mu.Unlock()
-		for i, selector := range selectors {
-			if selector == inquireInhibitGet {
-				h.queue.attrs.getInhibited = values[i] == 1
-			} else {
-				h.queue.attrs.putInhibited = values[i] == 1
-			}
+		h.queue.inhibit(selectors, values)
+		if err := s.qm.saveDefinitions(); err != nil {
+			return mqrc.ResourceProblem // it holds until the end of the queue manager, as nothing else could be promised
 		}
-		h.queue.wakeAll()
 		return mqrc.None
 	})
+}
+
+func (q *queue) inhibit(selectors, values []int32) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, selector := range selectors {
+		if selector == inquireInhibitGet {
+			q.attrs.getInhibited = values[i] == 1
+		} else {
+			q.attrs.putInhibited = values[i] == 1
+		}
+	}
+	q.wakeAll()
 }

@@ -15,6 +15,17 @@ type body struct {
 	data []byte
 	// properties of the message, which its length does not count
 	properties []byte
+	// lent is the sender's memory, of which data is not a copy yet; nil: it is. It is the sender's again when its
+	// put returns.
+	lent []byte
+}
+
+// fill copies what is lent.
+func (b *body) fill() {
+	if b.lent != nil {
+		copy(b.data, b.lent)
+		b.lent = nil
+	}
 }
 
 // newBody makes a body of data, with one reference and no pool.
@@ -65,7 +76,7 @@ func (p *bodies) take(n int) *body {
 	if !ok {
 		b = &body{pool: pool, data: make([]byte, 1<<bit+bodyHeadroom)}
 	}
-	b.data, b.properties = b.data[:n], nil
+	b.data, b.properties, b.lent = b.data[:n], nil, nil
 	b.refs.Store(1)
 	return b
 }

@@ -35,7 +35,7 @@ func (c *callBuffer) next() error {
 	} else {
 		_ = c.conn.SetReadDeadline(time.Time{})
 	}
-	if c.qm.stops() {
+	if c.orderly.Load() {
 		return ErrStopped // hangUp may have come before the deadline just set
 	}
 	h, err := readHeader(c.reader)
@@ -210,7 +210,7 @@ func (c *callBuffer) get(h header) error {
 	if room < 0 {
 		return c.finish(h, mqrc.BufferLengthError, 0, nil)
 	}
-	b, r := c.session.get(h.object, &c.md, &c.gmo, room, c.giveUpReading)
+	b, r := c.session.get(h.object, &c.md, &c.gmo, room, nil, c.giveUpReading)
 	if b == nil {
 		return c.finish(h, r, 0, nil)
 	}

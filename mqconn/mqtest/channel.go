@@ -7,8 +7,9 @@ const channelNameLength = 20 // MQ_CHANNEL_NAME_LENGTH
 // channel is a server-connection channel, and what of it matters here.
 type channel struct {
 	maxLength    int
-	heartbeat    int // seconds; zero: none
-	maxInstances int
+	heartbeat    int    // seconds; zero: none
+	maxInstances int    // MAXINST
+	maxOfClient  int    // MAXINSTC: of one client, which is one address
 	cipher       string // SSLCIPH; empty: no TLS
 	certificate  bool   // SSLCAUTH(REQUIRED): the client must show one
 }
@@ -23,7 +24,7 @@ func (c *channel) admits(r connectRequest) mqrc.Reason {
 }
 
 // Attributes of SYSTEM.DEF.SVRCONN as IBM MQ ships it.
-var defaultChannel = channel{maxLength: 4 << 20, heartbeat: 300, maxInstances: 999999999, certificate: true}
+var defaultChannel = channel{maxLength: 4 << 20, heartbeat: 300, maxInstances: 999999999, maxOfClient: 999999999, certificate: true}
 
 func (o *objects) defineChannel(c command) error {
 	name, err := c.name(channelNameLength)
@@ -50,6 +51,8 @@ func (o *objects) defineChannel(c command) error {
 			ch.heartbeat, err = w.number(0, 999999)
 		case "MAXINST":
 			ch.maxInstances, err = w.number(0, 999999999)
+		case "MAXINSTC":
+			ch.maxOfClient, err = w.number(0, 999999999)
 		case "SSLCIPH":
 			ch.cipher = w.value
 		case "SSLCAUTH":

@@ -22,6 +22,7 @@ import (
 type TCP struct {
 	QueueManager string // name to ask for; empty: whatever answers
 	Channel      string // default "MQHA.SVRCONN"
+	Bindings     bool   // play local bindings: no channel and its limits, 2059 where nobody listens, faults say so
 	AppName      string // default DialOptions.Role
 	User         string // default "mqha"; the first 12 characters go with each message
 }
@@ -69,7 +70,10 @@ func (t TCP) dial(ctx context.Context, o mqconn.DialOptions) (*remote, mqconn.In
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", o.Endpoint)
 	if err != nil {
-		return nil, mqconn.Info{}, refused(ctx, mqrc.HostNotAvailable)
+		if t.Bindings {
+			return nil, mqconn.Info{}, t.refused(ctx, mqrc.QMgrNotAvailable)
+		}
+		return nil, mqconn.Info{}, t.refused(ctx, mqrc.HostNotAvailable)
 	}
 	enlarge(conn)
 	r := &remote{conn: conn, reader: bufio.NewReaderSize(conn, 4<<10), closed: make(chan struct{})}
@@ -77,9 +81,9 @@ func (t TCP) dial(ctx context.Context, o mqconn.DialOptions) (*remote, mqconn.In
 	info, reason := r.connect(t.request(o))
 	if !stop() || reason != mqrc.None {
 		_ = conn.Close()
-		return nil, mqconn.Info{}, refused(ctx, reason)
+		return nil, mqconn.Info{}, t.refused(ctx, reason)
 	}
-	info.Endpoint = o.Endpoint
+	info.Endpoint, info.Bindings = o.Endpoint, t.Bindings
 	if r.silence > 0 {
 		r.beating.Add(1)
 		go r.beat()
@@ -87,11 +91,11 @@ func (t TCP) dial(ctx context.Context, o mqconn.DialOptions) (*remote, mqconn.In
 	return r, info, nil
 }
 
-func refused(ctx context.Context, r mqrc.Reason) error {
+func (t TCP) refused(ctx context.Context, r mqrc.Reason) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	fault := &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r}
+	fault := &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r, Bindings: t.Bindings}
 	if r == mqrc.ChannelConfigError {
 		return fmt.Errorf("mqtest: the other side does not speak protocol version %d: %w", protocolVersion, fault)
 	}
@@ -100,7 +104,10 @@ func refused(ctx context.Context, r mqrc.Reason) error {
 
 func (t TCP) request(o mqconn.DialOptions) []byte {
 	channel, application, user := t.Channel, t.AppName, t.User
-	if channel == "" {
+	switch {
+	case t.Bindings:
+		channel = ""
+	case channel == "":
 		channel = DefaultChannel
 	}
 	if application == "" {
@@ -200,7 +207,7 @@ func (r *remote) arguments(h header, parts ...[]byte) (left int, reason mqrc.Rea
 
 func (r *remote) connect(request []byte) (mqconn.Info, mqrc.Reason) {
 	n := copy(r.frame[headerLength:], request)
-	h, reason := r.exchange(wireConnect, 0, n, nil, 0)
+	h, reason := r.exchange(wireConnect, wireLibraryGo, n, nil, 0)
 	switch {
 	case r.broken && reason == mqrc.ConnectionBroken:
 		return mqconn.Info{}, mqrc.QMgrNotAvailable // closed before it was a connection

@@ -3,6 +3,7 @@ package mqtest
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"net"
 	"testing"
 
@@ -251,5 +252,34 @@ func TestUnknownOptionsAreRefused(t *testing.T) {
 	g = newGMO(0, 0x0020, 0) // MQMO_MATCH_MSG_TOKEN
 	if _, reason := r.get(object, &d, &g, nil); reason != matchOptionsError {
 		t.Errorf("match: %s", reason)
+	}
+}
+
+// MQSET changes a definition, which is durable as one.
+func TestInhibitedQueueStaysSoOverARestart(t *testing.T) {
+	dir := t.TempDir()
+	qm := New(t, Options{MQSC: libraryDefinitions, Dir: dir})
+	s, r := qm.connect(connectRequest{})
+	if r != mqrc.None {
+		t.Fatal(r)
+	}
+	d := newOD(mqconn.Address{Queue: "A"})
+	object, r := s.open(&d, ooSet)
+	if r != mqrc.None {
+		t.Fatal(r)
+	}
+	if r := s.set(object, []int32{inquireInhibitPut}, []int32{1}); r != mqrc.None {
+		t.Fatal(r)
+	}
+	qm.Kill()
+	qm = New(t, Options{Dir: dir})
+	c, err := qm.Dialer().Dial(t.Context(), mqconn.DialOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var fault *mqconn.Fault
+	if err := c.Put(mqconn.Address{Queue: "A"}, &mqconn.Message{}); !errors.As(err, &fault) || fault.Reason != mqrc.PutInhibited {
+		t.Errorf("got %v", err)
 	}
 }

@@ -18,19 +18,23 @@ type objects struct {
 	aliases          map[string]string
 	channels         map[string]*channel
 	maxMessageLength int
+	maxUncommitted   int            // messages in a unit of work
+	expire           func(*message) // for new queues
 	ignored          []string
 }
 
 // remoteQueue is a QREMOTE: another name for a queue somewhere else.
 type remoteQueue struct{ queueManager, queue string }
 
-func newObjects() objects {
+func newObjects(expire func(*message)) objects {
 	return objects{
+		expire:           expire,
 		queues:           make(map[string]*queue),
 		remotes:          make(map[string]remoteQueue),
 		aliases:          make(map[string]string),
 		channels:         make(map[string]*channel),
 		maxMessageLength: 4 << 20,
+		maxUncommitted:   10000,
 	}
 }
 
@@ -79,10 +83,10 @@ var (
 	queueIgnored = names("DESCR USAGE TRIGGER NOTRIGGER TRIGTYPE TRIGDATA TRIGDPTH TRIGMPRI PROCESS INITQ BOTHRESH BOQNAME " +
 		"HARDENBO NOHARDENBO RETINTVL DISTL QDEPTHHI QDEPTHLO QDPHIEV QDPLOEV QDPMAXEV QSVCIEV QSVCINT NPMCLASS SCOPE " +
 		"PROPCTL DEFREADA DEFPRESP DEFBIND CLUSTER CLUSNL STATQ MONQ ACCTQ CUSTOM")
-	channelIgnored = names("DESCR TRPTYPE SHARECNV MAXINSTC MCAUSER SSLPEER CERTLABL KAINT DISCINT SCYEXIT " +
+	channelIgnored = names("DESCR TRPTYPE SHARECNV MCAUSER SSLPEER CERTLABL KAINT DISCINT SCYEXIT " +
 		"SENDEXIT RCVEXIT COMPHDR COMPMSG MONCHL CONNAME XMITQ LOCLADDR SHORTRTY SHORTTMR LONGRTY LONGTMR NPMSPEED BATCHSZ " +
 		"BATCHINT BATCHHB SEQWRAP CONVERT MRRTY MRTMR PUTAUT USEDLQ QMNAME USERID PASSWORD")
-	qmgrIgnored = names("DESCR DEADQ CHLAUTH CONNAUTH MAXUMSGS MAXHANDS PSMODE CHAD AUTHOREV STRSTPEV CONFIGEV CHLEV SSLKEYR " +
+	qmgrIgnored = names("DESCR DEADQ CHLAUTH CONNAUTH MAXHANDS PSMODE CHAD AUTHOREV STRSTPEV CONFIGEV CHLEV SSLKEYR " +
 		"CERTLABL MONQ MONCHL STATQ ACCTQ")
 	wholeIgnored = map[string]map[string]bool{
 		"SERVICE":  names("CONTROL STARTCMD STARTARG STOPCMD STOPARG STDOUT STDERR SERVTYPE DESCR REPLACE NOREPLACE"),
@@ -218,8 +222,7 @@ func (o *objects) defineQueue(c command) error {
 		}
 	}
 	if q == nil {
-		q = &queue{name: name}
-		o.queues[name] = q
+		q = o.newQueue(name)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -343,6 +346,8 @@ func (o *objects) alterQueueManager(c command) error {
 		switch w.name {
 		case "MAXMSGL":
 			o.maxMessageLength, err = w.number(32<<10, 100<<20)
+		case "MAXUMSGS":
+			o.maxUncommitted, err = w.number(1, 999999999)
 		default:
 			err = o.rest(c, w, qmgrIgnored)
 		}

@@ -9,21 +9,39 @@
 // # What it does as IBM MQ does
 //
 //   - Local queues by priority and arrival, with MAXDEPTH (2053), MAXMSGL (2030), PUT and GET
-//     inhibited (2051, 2016), expiry, browse, and gets by message and correlation identifier. A queue
-//     that is not defined is 2085.
+//     inhibited (2051, 2016), MSGDLVSQ(FIFO), expiry, browse, and gets by message and correlation
+//     identifier. A queue that is not defined is 2085.
 //   - DEFSOPT(EXCL), NOSHARE and exclusive open: everyone else who opens the queue for input is
 //     refused with 2042, a second open of the same connection too.
 //   - Units of work: uncommitted puts are invisible, uncommitted gets come back in their old place
 //     with the backout count one higher. On a transacted connection a get is in syncpoint if the
-//     message is persistent.
+//     message is persistent. A unit of work of MAXUMSGS messages takes no more (2024).
 //   - With Options.Dir persistent messages and definitions survive kill -9 and loss of power: they
 //     are on disk before a commit, or a put or get outside syncpoint, is answered. A unit of work is
-//     there as a whole or not at all. Non-persistent messages never outlive the queue manager.
+//     there as a whole or not at all. Non-persistent messages never outlive the queue manager. The
+//     log is written anew when it is above 64 MiB and less than a quarter of it is still needed.
 //   - A connection whose socket is closed, which is also what SIGKILL of the client does, gives up its
 //     handles and backs out at once, even inside a waiting get, which then takes nothing. A client
-//     that is silent but not gone (stopped, cut off) keeps them for twice HBINT of its channel.
-//   - Orderly and disorderly ends: Quiesce (2161), Close (2162), Cut and Kill (2009), and chosen
-//     calls by Inject, the lost answer of a commit among them.
+//     that is silent but not gone (stopped, cut off) keeps them for twice HBINT of its channel:
+//     HBINT(1) makes that two seconds.
+//   - MAXINST and MAXINSTC of a server-connection channel (2537), where a client is an address.
+//   - Local bindings (Bindings, TCP.Bindings): no channel, and 2058 means that the queue manager has
+//     moved away.
+//
+// # What goes wrong
+//
+// FaultKinds is the table of all faults, and says what a client sees of each. Those of single calls are
+// chosen by counting and handed to Inject: a reason code, a connection cut before or after the work of the
+// call (so that the answer of a commit is lost with either outcome), a delay, and non-persistent
+// messages lost or put twice. Where chance decides, it follows a seed. Those of the whole queue manager are
+// begun by Strike and ended by Restore: cut, freeze, quiesce, stop, not available, moved away, standby,
+// refused, hung up; kill has no end. Faults and Struck count them. All of this happens in the queue
+// manager, and so to every client: in process, over TCP, and through IBM's Go libraries on the C double
+// (package mqi). Package conformance makes each kind happen to each transport.
+//
+// Connections and ConnectionCounts tell connections by application name and client library, so that a
+// program can be shown to have used the one that it claims. Admin is an operator's HTTP handler for all
+// of it, with JSON, and ServeAdmin its port: without a password, and therefore for this machine alone.
 //
 // # What it does not do
 //

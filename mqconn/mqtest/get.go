@@ -11,8 +11,9 @@ import (
 // caller's buffer. d and o are filled in as by MQGET. With 2080 the body is given too, for its
 // length alone, and the message stays.
 //
+// A message that comes while the get waits may be put straight into memory, which the body then is; nil: it may not.
 // beforeWait is called when the message is not there and the get begins to wait; nil: nothing is.
-func (s *session) get(number int32, d *md, o *gmo, limit int, beforeWait func()) (*body, mqrc.Reason) {
+func (s *session) get(number int32, d *md, o *gmo, limit int, memory []byte, beforeWait func()) (*body, mqrc.Reason) {
 	var b *body
 	r := s.call(mqconn.VerbGet, number, "", func() mqrc.Reason {
 		h := s.handles[number]
@@ -27,10 +28,10 @@ func (s *session) get(number int32, d *md, o *gmo, limit int, beforeWait func())
 			return mqrc.OptionsError
 		case getLong(o[:], gmoMatchOptions)&^moKnown != 0:
 			return matchOptionsError
-		case o.options()&(gmoSyncpoint|gmoSyncpointIfPersistent) != 0 && s.unit.full():
+		case o.options()&(gmoSyncpoint|gmoSyncpointIfPersistent) != 0 && s.full():
 			return mqrc.SyncpointLimitReached
 		}
-		g := retrieval{session: s, handle: h, options: o.options(), selection: o.selection(d), limit: limit}
+		g := retrieval{session: s, handle: h, options: o.options(), selection: o.selection(d), limit: limit, memory: memory}
 		m, r := g.run(o, beforeWait)
 		if m != nil {
 			b = m.body
@@ -52,6 +53,7 @@ type retrieval struct {
 	options   int32
 	selection selection
 	limit     int
+	memory    []byte
 }
 
 // run looks, waits and looks again.
@@ -64,6 +66,7 @@ func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
 		return g.settle(m, r)
 	}
 	w := q.wait(g.selection)
+	w.memory = g.takesInto()
 	q.mu.Unlock()
 	if beforeWait != nil {
 		beforeWait()
@@ -73,21 +76,27 @@ func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
 	defer stop()
 	for {
 		var over mqrc.Reason
+		signalled := false
 		select {
 		case <-w.signal:
+			signalled = true
 			if g.gone != nil && g.gone() {
 				over = mqrc.ConnectionBroken
 			}
 		case <-timeout:
 			over = mqrc.NoMsgAvailable
 		case <-g.done:
-			over = g.qm.endReason()
-		case <-g.qm.quiesced:
+			over = g.endReason()
+		case <-g.qm.quiesced.wait():
 			over = mqrc.QMgrQuiescing
 		case <-g.qm.stopping:
 			over = mqrc.QMgrStopping
 		}
 		q.mu.Lock()
+		if w.given != nil {
+			q.mu.Unlock()
+			return w.received(signalled), mqrc.None
+		}
 		m, r = nil, over
 		if over == mqrc.None || over == mqrc.NoMsgAvailable {
 			m, r = g.look()

@@ -61,7 +61,7 @@ func startWaiter(t *testing.T, qm *QueueManager, gone func() bool) (*session, <-
 	result := make(chan mqrc.Reason, 1)
 	go func() {
 		d, o := newMD(), newGMO(gmoWait, 0, waitUnlimited)
-		b, r := s.get(object, &d, &o, 100, nil)
+		b, r := s.get(object, &d, &o, 100, nil, nil)
 		if b != nil {
 			b.release()
 		}

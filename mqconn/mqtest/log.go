@@ -107,6 +107,17 @@ func (l *messageLog) backouts(gets []*message) {
 	}
 }
 
+// forget takes a message off the log that has left its queue without a get, and does not wait: a crash brings it
+// back, expired. Without it a log of messages that nobody gets would grow for ever.
+func (l *messageLog) forget(m *message) {
+	if l == nil || !m.persistent {
+		return
+	}
+	var r record
+	r.get(m.logged)
+	l.add(r.seal(), nil, []*message{m})
+}
+
 func persistent(all []*message) (some []*message) {
 	for _, m := range all {
 		if m.persistent {

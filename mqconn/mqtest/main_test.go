@@ -34,7 +34,12 @@ DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN) HBINT(5) REPLACE
 
 func serve(tb testing.TB, qm *mqtest.QueueManager) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveAt(tb, qm, "127.0.0.1:0")
+}
+
+func serveAt(tb testing.TB, qm *mqtest.QueueManager, address string) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		tb.Fatal(err)
 	}

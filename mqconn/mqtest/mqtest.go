@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sync"
@@ -43,16 +44,18 @@ type QueueManager struct {
 	lock    *os.File    // of dir
 	log     *messageLog // nil: no Dir
 
-	quiesced    chan struct{}
-	stopping    chan struct{}
-	quiesceOnce sync.Once
+	quiesced *latch
+	thawed   *latch
+	stopping chan struct{}
 
 	defining chan struct{} // capacity 1: the right to run MQSC
 
 	mu       sync.Mutex
 	objects  objects
 	sessions map[*session]bool
-	last     int32 // connection handle
+	counts   map[connectionKind]int // connections ever made
+	outage   *FaultRow              // nil: there is none
+	last     int32                  // connection handle
 	stopped  bool
 	servers  []*server
 	ended    chan struct{} // closed when stopped
@@ -70,14 +73,16 @@ func Start(o Options) (*QueueManager, error) {
 		name:     o.Name,
 		users:    o.Users,
 		latency:  o.Latency,
-		quiesced: make(chan struct{}),
+		quiesced: newLatch(false),
+		thawed:   newLatch(true),
 		stopping: make(chan struct{}),
 		ended:    make(chan struct{}),
 		defining: make(chan struct{}, 1),
 		sessions: make(map[*session]bool),
-		objects:  newObjects(),
+		counts:   make(map[connectionKind]int),
 	}
-	q.ids.Store(uint64(time.Now().UnixNano()))
+	q.objects = newObjects(func(m *message) { q.log.forget(m) })
+	q.ids.Store(rand.Uint64())
 	if o.Dir != "" {
 		if err := q.recover(o.Dir); err != nil {
 			return nil, err
@@ -140,21 +145,6 @@ func (q *QueueManager) Handles() (connections, held int) {
 	return len(q.sessions), held
 }
 
-// Quiesce begins an orderly end: connections, opens, puts and gets answer 2161 from now on, waiting
-// gets too; commit and backout still work.
-func (q *QueueManager) Quiesce() {
-	q.quiesceOnce.Do(func() { close(q.quiesced) })
-}
-
-func (q *QueueManager) quiescing() bool {
-	select {
-	case <-q.quiesced:
-		return true
-	default:
-		return false
-	}
-}
-
 // endReason is what a call answers whose connection ended under it.
 func (q *QueueManager) endReason() mqrc.Reason {
 	if q.stops() {
@@ -176,6 +166,7 @@ func (q *QueueManager) stops() bool {
 // Cut breaks every connection, as a network that fails: the clients see 2009, handles are released
 // and units of work backed out. New connections are welcome.
 func (q *QueueManager) Cut() {
+	q.faults.count(FaultCut)
 	for _, s := range q.connected() {
 		s.end()
 	}
@@ -197,7 +188,9 @@ type connectRequest struct {
 	cipher       string // empty: no TLS
 	label        string // of the client's certificate; empty: none
 	longest      int    // message that the client takes; zero: as the channel
-	hangUp       func()
+	library      Library
+	host         string // of the client; empty: this one
+	hangUp       func(orderly bool)
 	gone         func() bool
 }
 
@@ -205,7 +198,13 @@ func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 	if c.queueManager != "" && c.queueManager != "*" && c.queueManager != q.name {
 		return nil, mqrc.QMgrNameError
 	}
+	if !q.awaitThaw(nil) {
+		return nil, mqrc.QMgrNotAvailable
+	}
 	fault := q.faults.next(mqconn.VerbConnect, "")
+	if fault.Delay > 0 {
+		sleep(fault.Delay, q.ended)
+	}
 	switch {
 	case fault.Break != Intact:
 		return nil, mqrc.ConnectionBroken
@@ -219,6 +218,9 @@ func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 	if q.stopped {
 		return nil, mqrc.QMgrNotAvailable
 	}
+	if r := q.absent(c.hangUp != nil); r != mqrc.None {
+		return nil, r
+	}
 	limit := q.objects.maxMessageLength
 	if c.channel != "" {
 		channel := q.objects.channels[c.channel]
@@ -229,7 +231,7 @@ func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 			return nil, r
 		}
 		limit = min(limit, channel.maxLength)
-		if q.instances(c.channel) >= channel.maxInstances {
+		if all, ofClient := q.instances(c.channel, c.host); all >= channel.maxInstances || ofClient >= channel.maxOfClient {
 			return nil, mqrc.ChannelNotAvailable
 		}
 	}
@@ -242,20 +244,13 @@ func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 	q.last++
 	s := &session{
 		qm: q, number: q.last, application: c.application, user: c.user, channel: c.channel,
+		library: c.library, host: c.host,
 		maxLength: limit, hangUp: c.hangUp, gone: c.gone,
 		done: make(chan struct{}), handles: make(map[int32]*handle),
 	}
 	q.sessions[s] = true
+	q.counts[s.kind()]++
 	return s, mqrc.None
-}
-
-func (q *QueueManager) instances(channel string) (n int) {
-	for s := range q.sessions {
-		if s.channel == channel {
-			n++
-		}
-	}
-	return n
 }
 
 func (q *QueueManager) forget(s *session) {
@@ -291,6 +286,9 @@ func (q *QueueManager) Close() error { return q.stop(false) }
 // Kill stops as kill -9 would: connections break, non-persistent messages are gone.
 func (q *QueueManager) Kill() { _ = q.stop(true) }
 
+// Ended is closed when the queue manager has been closed or killed.
+func (q *QueueManager) Ended() <-chan struct{} { return q.ended }
+
 func (q *QueueManager) stop(killed bool) error {
 	q.mu.Lock()
 	if q.stopped {
@@ -300,6 +298,9 @@ func (q *QueueManager) stop(killed bool) error {
 	q.stopped = true
 	close(q.ended)
 	q.mu.Unlock()
+	if killed {
+		q.faults.count(FaultKill)
+	}
 	if !killed {
 		close(q.stopping)
 	} else if q.log != nil {

@@ -11,15 +11,19 @@ import (
 	"strings"
 )
 
+// ErrKilled is returned by RunProcess when the queue manager was killed over its admin port.
+var ErrKilled = errors.New("mqtest: killed")
+
 // RunProcess is the command qmgr: it runs a queue manager until ctx ends or stdin does, then stops
-// it in order. When it accepts connections it has written the line "listening ADDRESS" to
-// stdout. A program that starts itself again as its own queue manager calls it with the arguments
+// it in order, or until it is killed over its admin port (ErrKilled). When it accepts connections it has written
+// the line "listening ADDRESS" to stdout, and with -admin before it "admin URL". A program that starts itself again as its own queue manager calls it with the arguments
 // meant for qmgr.
 func RunProcess(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
 	flags := flag.NewFlagSet("qmgr", flag.ContinueOnError)
 	flags.SetOutput(stdout)
 	name := flags.String("name", "QM1", "name of the queue manager")
 	listen := flags.String("listen", "127.0.0.1:0", "address to accept connections on")
+	admin := flags.String("admin", "", "loopback address of the admin port, such as 127.0.0.1:0; empty: none")
 	dir := flags.String("dir", "", "directory for definitions and persistent messages; empty: nothing is kept")
 	var scripts fileList
 	flags.Var(&scripts, "mqsc", "file of MQSC commands, or several with commas; may be repeated")
@@ -33,7 +37,21 @@ func RunProcess(ctx context.Context, args []string, stdin io.Reader, stdout io.W
 	if err != nil {
 		return err
 	}
-	return errors.Join(serveProcess(ctx, qm, *listen, scripts, stdin, stdout), qm.Close())
+	if *admin == "" {
+		return errors.Join(serveProcess(ctx, qm, *listen, scripts, stdin, stdout), qm.Close())
+	}
+	port, err := qm.ServeAdmin(*admin)
+	if err == nil {
+		_, err = fmt.Fprintf(stdout, "admin %s\n", port.URL)
+	}
+	if err == nil {
+		err = serveProcess(ctx, qm, *listen, scripts, stdin, stdout)
+	}
+	err = errors.Join(err, qm.Close())
+	if port != nil {
+		err = errors.Join(err, port.Close())
+	}
+	return err
 }
 
 func serveProcess(ctx context.Context, qm *QueueManager, listen string, scripts []string, stdin io.Reader, stdout io.Writer) error {
@@ -56,12 +74,12 @@ func serveProcess(ctx context.Context, qm *QueueManager, listen string, scripts 
 	if _, err := fmt.Fprintf(stdout, "listening %s\n", l.Addr()); err != nil {
 		return err
 	}
-	return waitForEnd(ctx, stdin)
+	return waitForEnd(ctx, qm, stdin)
 }
 
 // waitForEnd leaves its goroutine reading when ctx ends first: a read of standard input cannot be
 // interrupted, and the process ends with it.
-func waitForEnd(ctx context.Context, stdin io.Reader) error {
+func waitForEnd(ctx context.Context, qm *QueueManager, stdin io.Reader) error {
 	closed := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, stdin)
@@ -70,6 +88,8 @@ func waitForEnd(ctx context.Context, stdin io.Reader) error {
 	select {
 	case err := <-closed:
 		return err
+	case <-qm.Ended():
+		return ErrKilled
 	case <-ctx.Done():
 		return nil
 	}

@@ -59,7 +59,7 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 		return mqrc.DataLengthError
 	case len(b.data) > s.qm.maxMessageLength():
 		return mqrc.MsgTooBigForQMgr
-	case syncpoint && s.unit.full():
+	case syncpoint && s.full():
 		return mqrc.SyncpointLimitReached
 	}
 	m, r := s.newMessage(d, options, b)
@@ -68,10 +68,24 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	}
 	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
 	putText(o[:], pmoResolvedQM, queueNameLength, s.qm.name)
+	if s.handOver(q, m, syncpoint) {
+		return mqrc.None
+	}
+	b.fill()
+	fate := s.fate(q, m)
+	if fate.Lose {
+		b.release()
+		return mqrc.None
+	}
+	b.retain() // who gets the message may be done with it before the next line is
+	defer b.release()
 	if r := s.place(q, m, syncpoint); r != mqrc.None {
 		return r
 	}
 	s.report(m, confirmArrival, syncpoint)
+	if fate.Repeat {
+		s.again(q, m, syncpoint)
+	}
 	return mqrc.None
 }
 
@@ -163,8 +177,8 @@ func hundredths(t time.Time) string {
 }
 
 // newID makes an identifier as IBM MQ does: "AMQ ", twelve characters of the queue manager's name,
-// eight bytes that never come again. They count on from the time of the start in nanoseconds,
-// which no queue manager reaches by counting, so that a restart cannot repeat one.
+// eight bytes that never come again: they count on from a number that is random at each start. A clock would
+// repeat itself when it is set back.
 func (q *QueueManager) newID() (id mqconn.ID) {
 	copy(id[:], "AMQ ")
 	putText(id[:], 4, 12, q.name)

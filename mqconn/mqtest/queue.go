@@ -26,7 +26,8 @@ var defaultAttributes = attributes{maxDepth: 5000, maxLength: 4 << 20}
 
 // A queue holds messages by priority, first in first out within one, and those who wait for them.
 type queue struct {
-	name string
+	name   string
+	expire func(*message) // called with the mutex held when a message expires; must not wait
 
 	mu      sync.Mutex
 	attrs   attributes
@@ -40,12 +41,20 @@ type queue struct {
 	exclusive bool // the one input handle is exclusive
 }
 
+func (o *objects) newQueue(name string) *queue {
+	q := &queue{name: name, expire: o.expire, attrs: defaultAttributes}
+	o.queues[name] = q
+	return q
+}
+
 // A waiter is a get that found nothing. It is woken, looks again, and consumes only then: a
 // client that dies while it waits has been given nothing.
 type waiter struct {
 	selection
 	woken  bool          // guarded by the queue's mutex
 	signal chan struct{} // capacity 1
+	memory []byte        // empty, with room for a message that is handed over; nil: none is
+	given  *message      // handed over; guarded by the queue's mutex
 }
 
 // put links m in. As putting it is counted but not seen.
@@ -68,6 +77,21 @@ func (q *queue) put(m *message, as state) mqrc.Reason {
 
 // link appends m at the end of its priority. The caller holds the mutex.
 func (q *queue) link(m *message, as state) {
+	q.complete(m)
+	if q.attrs.fifo {
+		m.priority = q.attrs.defPriority
+	}
+	q.arrived++
+	m.queue, m.state, m.sequence = q, as, q.arrived
+	q.lists[m.priority].append(m)
+	q.depth++
+	if as == visible {
+		q.wake(m)
+	}
+}
+
+// complete gives m the priority and persistence that it leaves to the queue.
+func (q *queue) complete(m *message) {
 	switch p := int(getLong(m.md[:], mdPriority)); {
 	case p != priorityAsQDef:
 		m.priority = p
@@ -78,16 +102,6 @@ func (q *queue) link(m *message, as state) {
 	if getLong(m.md[:], mdPersistence) == persistenceAsQDef {
 		m.persistent = q.attrs.defPersistent
 		putLong(m.md[:], mdPersistence, boolLong(m.persistent))
-	}
-	if q.attrs.fifo {
-		m.priority = q.attrs.defPriority
-	}
-	q.arrived++
-	m.queue, m.state, m.sequence = q, as, q.arrived
-	q.lists[m.priority].append(m)
-	q.depth++
-	if as == visible {
-		q.wake(m)
 	}
 }
 
@@ -124,6 +138,12 @@ func (q *queue) unlink(m *message) {
 	q.lists[m.priority].remove(m)
 }
 
+// drop takes away an expired message. Its body is left to the garbage collector: the log may be reading it.
+func (q *queue) drop(m *message) {
+	q.unlink(m)
+	q.expire(m)
+}
+
 // hold makes a visible message a got one, which nobody else sees. The caller holds the mutex.
 func (q *queue) hold(m *message) {
 	m.state = getting
@@ -139,7 +159,7 @@ func (q *queue) find(s selection, now time.Time) *message {
 			switch {
 			case m.state != visible:
 			case m.expired(now):
-				q.unlink(m)
+				q.drop(m)
 			case s.selects(m):
 				return m
 			}
@@ -186,7 +206,7 @@ func (q *queue) sweep(now time.Time) {
 		for m := q.lists[p].first; m != nil; {
 			next := m.next
 			if m.state == visible && m.expired(now) {
-				q.unlink(m)
+				q.drop(m)
 			}
 			m = next
 		}

@@ -66,8 +66,8 @@ func (q *QueueManager) reload(path string) (map[uint64]*message, error) {
 	inOrder := func(a, b recovered) int { return cmp.Compare(a.sequence, b.sequence) }
 	for _, m := range slices.SortedFunc(maps.Values(found), inOrder) {
 		local := q.objects.queues[m.queueName]
-		if local == nil {
-			return nil, fmt.Errorf("mqtest: %s has messages for queue %s, which %s does not define", path, m.queueName, objectsName)
+		if local == nil { // a crash came between the definition and its file, and the message in between
+			local = q.objects.newQueue(m.queueName)
 		}
 		local.restore(m.message)
 		live[m.logged] = m.message
@@ -81,6 +81,16 @@ func (q *queue) restore(m *message) {
 	defer q.mu.Unlock()
 	q.arrived = m.sequence - 1
 	q.link(m, visible)
+}
+
+// saveDefinitions makes durable what was changed otherwise than by a script.
+func (q *QueueManager) saveDefinitions() error {
+	q.defining <- struct{}{}
+	defer func() { <-q.defining }()
+	q.mu.Lock()
+	saved := q.objects.script()
+	q.mu.Unlock()
+	return q.save(saved)
 }
 
 // save writes the definitions to the data directory.
@@ -103,10 +113,13 @@ func (q *QueueManager) save(script string) error {
 // script writes the definitions so that MQSC reads them back.
 func (o *objects) script() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d)\n", o.maxMessageLength)
+	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d) MAXUMSGS(%d)\n", o.maxMessageLength, o.maxUncommitted)
 	for _, name := range slices.Sorted(maps.Keys(o.queues)) {
 		q := o.queues[name]
-		fmt.Fprintf(&b, "DEFINE QLOCAL('%s') %s REPLACE\n", name, q.attrs)
+		q.mu.Lock()
+		attrs := q.attrs
+		q.mu.Unlock()
+		fmt.Fprintf(&b, "DEFINE QLOCAL('%s') %s REPLACE\n", name, attrs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.remotes)) {
 		r := o.remotes[name]
@@ -117,8 +130,8 @@ func (o *objects) script() string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.channels)) {
 		c := o.channels[name]
-		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) SSLCIPH('%s') SSLCAUTH(%s) REPLACE\n",
-			name, c.maxLength, c.heartbeat, c.maxInstances, c.cipher, pick(c.certificate, "REQUIRED", "OPTIONAL"))
+		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) MAXINSTC(%d) SSLCIPH('%s') SSLCAUTH(%s) REPLACE\n",
+			name, c.maxLength, c.heartbeat, c.maxInstances, c.maxOfClient, c.cipher, pick(c.certificate, "REQUIRED", "OPTIONAL"))
 	}
 	return b.String()
 }

@@ -22,6 +22,7 @@ type server struct {
 
 	mu     sync.Mutex
 	open   map[*link]bool
+	deaf   bool // refuse has closed the listener
 	closed bool
 }
 
@@ -36,14 +37,43 @@ func (q *QueueManager) Serve(l net.Listener) error {
 	s := &server{qm: q, listener: l, open: make(map[*link]bool)}
 	q.servers = append(q.servers, s)
 	s.links.Add(1)
-	go s.accept()
+	go s.accept(l)
 	return nil
 }
 
-func (s *server) accept() {
+// refuse stops listening until listenAgain.
+func (s *server) refuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaf = true
+	_ = s.listener.Close()
+}
+
+// listenAgain listens on the old address, if refuse has stopped that.
+func (s *server) listenAgain() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ErrStopped
+	case !s.deaf:
+		return nil
+	}
+	address := s.listener.Addr()
+	l, err := net.Listen(address.Network(), address.String())
+	if err != nil {
+		return err
+	}
+	s.listener, s.deaf = l, false
+	s.links.Add(1)
+	go s.accept(l)
+	return nil
+}
+
+func (s *server) accept(listener net.Listener) {
 	defer s.links.Done()
 	for {
-		conn, err := s.listener.Accept()
+		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -81,11 +111,11 @@ func (s *server) start(conn net.Conn) {
 
 // stop closes the listener, ends every connection, and waits for their goroutines.
 func (s *server) stop() {
-	_ = s.listener.Close()
 	s.mu.Lock()
+	_ = s.listener.Close()
 	s.closed = true
 	for l := range s.open {
-		l.hangUp()
+		l.hangUp(s.qm.stops())
 	}
 	s.mu.Unlock()
 	s.links.Wait()
@@ -101,6 +131,7 @@ type link struct {
 	session *session
 	silence time.Duration // after which the client counts as gone; zero: never
 	leaving atomic.Bool   // in MQDISC, which is still to be answered
+	orderly atomic.Bool   // the queue manager has hung up in order
 
 	reading chan struct{} // capacity 1: the right to read
 }
@@ -128,17 +159,17 @@ const lastWords = time.Second
 
 // hangUp makes both goroutines end. While the queue manager stops in order a get that waits still
 // answers 2162, so that only reading ends then.
-func (l *link) hangUp() {
+func (l *link) hangUp(orderly bool) {
 	if l.leaving.Load() {
 		return
 	}
-	select {
-	case <-l.qm.stopping:
-		_ = l.conn.SetReadDeadline(time.Unix(1, 0))
-		_ = l.conn.SetWriteDeadline(time.Now().Add(lastWords))
-	default:
+	if !orderly {
 		_ = l.conn.Close()
+		return
 	}
+	l.orderly.Store(true)
+	_ = l.conn.SetReadDeadline(time.Unix(1, 0))
+	_ = l.conn.SetWriteDeadline(time.Now().Add(lastWords))
 }
 
 // run serves the connection until it ends.
@@ -195,6 +226,8 @@ func (l *link) connect() bool {
 		longest:      int(getLong(b, next)),
 		hangUp:       l.hangUp,
 		gone:         func() bool { return hungUp(l.conn) },
+		library:      libraryOf(h.object),
+		host:         hostOf(l.conn.RemoteAddr()),
 	})
 	if r == mqrc.ConnectionBroken {
 		return false
@@ -226,6 +259,7 @@ func (l *link) serve() {
 			c.mayRead = true
 		}
 		if err := c.next(); err != nil {
+			l.qm.awaitThaw(nil)
 			l.session.end()
 			if c.mayRead {
 				l.reading <- struct{}{} // the other one finds the end for itself
@@ -243,7 +277,7 @@ func (l *link) answer(h header, r mqrc.Reason, frame, body []byte) error {
 		h.connection = l.session.number
 	}
 	h.append(frame[:0])
-	if l.silence > 0 && !l.qm.stops() {
+	if l.silence > 0 && !l.orderly.Load() {
 		_ = l.conn.SetWriteDeadline(time.Now().Add(l.silence))
 	}
 	return writeFrame(l.conn, frame, body)

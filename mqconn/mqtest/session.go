@@ -2,6 +2,7 @@ package mqtest
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
@@ -15,16 +16,21 @@ type session struct {
 	application string
 	user        string
 	channel     string // empty: in process
+	library     Library
+	host        string // of the client; empty: this one
 	maxLength   int
-	hangUp      func()      // closes the socket; nil in process
-	gone        func() bool // looks whether the client has closed the socket; nil in process
+	hangUp      func(orderly bool) // closes the socket; nil in process
+	gone        func() bool        // looks whether the client has closed the socket; nil in process
 
 	mu    sync.Mutex
 	busy  bool
 	ended bool
 	done  chan struct{} // closed when ended
 
+	stopping atomic.Bool // it ends because the queue manager stops
+
 	// The rest belongs to the running call, and to cleanUp after the last one.
+	verb       mqconn.Verb
 	handles    map[int32]*handle
 	lastHandle int32
 	unit       unit
@@ -51,20 +57,7 @@ func (s *session) call(verb mqconn.Verb, object int32, queue string, work func()
 	if h := s.handles[object]; h != nil && h.queue != nil {
 		queue = h.queue.name
 	}
-	fault := s.qm.faults.next(verb, queue)
-	switch {
-	case fault.Break == BeforeWork:
-		s.end()
-		return mqrc.ConnectionBroken
-	case fault.Break == Intact && fault.Reason != mqrc.None:
-		return fault.Reason
-	}
-	reason := work()
-	if fault.Break == AfterWork {
-		s.end()
-		return mqrc.ConnectionBroken
-	}
-	return reason
+	return s.suffer(verb, queue, work)
 }
 
 func (s *session) enter() mqrc.Reason {
@@ -103,7 +96,7 @@ func (s *session) end() {
 	close(s.done)
 	s.mu.Unlock()
 	if s.hangUp != nil {
-		s.hangUp()
+		s.hangUp(s.stopping.Load() || s.qm.stops())
 	}
 	if idle {
 		s.cleanUp()

@@ -52,7 +52,7 @@ func (t *transport) fault(verb mqconn.Verb, queue string, r mqrc.Reason) error {
 		return mqconn.ErrNoMessage
 	}
 	return &mqconn.Fault{
-		Verb: verb, CompletionCode: completion(r), Reason: r, Queue: queue,
+		Verb: verb, CompletionCode: completion(r), Reason: r, Queue: queue, Bindings: t.info.Bindings,
 		Syncpoint: t.transacted && (verb == mqconn.VerbPut || verb == mqconn.VerbGet || verb == mqconn.VerbCommit || verb == mqconn.VerbBackout),
 	}
 }
@@ -196,20 +196,30 @@ func (t *transport) Close() error {
 }
 
 // Dialer connects in process; the endpoint is ignored.
-func (q *QueueManager) Dialer() mqconn.Dialer { return localDialer{q} }
+func (q *QueueManager) Dialer() mqconn.Dialer { return localDialer{qm: q} }
 
-type localDialer struct{ qm *QueueManager }
+// Bindings connects in process too, and says that these are local bindings: there 2058 means that the queue manager has
+// moved away.
+func (q *QueueManager) Bindings() mqconn.Dialer { return localDialer{qm: q, bindings: true} }
+
+type localDialer struct {
+	qm       *QueueManager
+	bindings bool
+}
 
 func (d localDialer) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Transport, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s, r := d.qm.connect(connectRequest{application: o.Role, user: defaultUser})
+	s, r := d.qm.connect(connectRequest{application: o.Role, user: defaultUser, library: LibraryInProcess})
+	if r == mqrc.ConnectionBroken {
+		r = mqrc.QMgrNotAvailable // as over TCP: closed before it was a connection
+	}
 	if r != mqrc.None {
-		return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r}
+		return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: r, Bindings: d.bindings}
 	}
 	return newTransport(local{s}, mqconn.Info{
-		QueueManager: d.qm.name, Endpoint: o.Endpoint, MaxMessage: s.maxLength,
+		QueueManager: d.qm.name, Endpoint: o.Endpoint, Bindings: d.bindings, MaxMessage: s.maxLength,
 	}, o.Transacted), nil
 }
 
@@ -220,19 +230,21 @@ type local struct{ *session }
 
 func (l local) put(object int32, d *md, o *pmo, data []byte) mqrc.Reason {
 	b := l.qm.bodies.take(len(data))
-	copy(b.data, data)
+	b.lent = data
 	return l.session.put(object, d, o, b)
 }
 
 func (l local) get(object int32, d *md, o *gmo, into []byte) ([]byte, mqrc.Reason) {
-	b, r := l.session.get(object, d, o, l.maxLength, nil)
+	b, r := l.session.get(object, d, o, l.maxLength, into, nil)
 	if b == nil {
 		return into, r
 	}
 	defer b.release()
 	if r == mqrc.None {
 		into = resize(into, len(b.data))
-		copy(into, b.data)
+		if len(into) > 0 && &into[0] != &b.data[0] { // else it was handed over
+			copy(into, b.data)
+		}
 	}
 	return into, r
 }

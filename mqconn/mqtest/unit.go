@@ -10,10 +10,8 @@ type unit struct {
 	spoiled bool
 }
 
-// maxUncommitted is MAXUMSGS of the queue manager as IBM MQ ships it.
-const maxUncommitted = 10000
-
-func (u *unit) full() bool { return len(u.puts)+len(u.gets) >= maxUncommitted }
+// full says that the unit of work has as many messages as MAXUMSGS allows.
+func (s *session) full() bool { return len(s.unit.puts)+len(s.unit.gets) >= s.qm.maxUncommitted() }
 
 // commit makes the persistent part durable first, as one log record, and only then shows any of it.
 func (u *unit) commit(qm *QueueManager) mqrc.Reason {

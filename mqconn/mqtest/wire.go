@@ -14,7 +14,8 @@ import (
 //
 //	MQCONNX  name of the queue manager [48], MQCNO, channel [20], user [64], password [64], cipher
 //	         [32], certificate label [64], longest message (0: as the channel)
-//	         answer: name [48], longest message, heartbeat interval in seconds
+//	         answer: name [48], longest message, heartbeat interval in seconds. The object in the header
+//	         says which client library calls: 1 the one of this package, 2 the C library, 0 another
 //	MQOPEN   MQOD, options                       answer: MQOD; the handle is in the header
 //	MQCLOSE  options
 //	MQPUT    MQMD, MQPMO, body                   answer: MQMD, MQPMO

@@ -85,7 +85,7 @@ var rows = []row{
 	{"exclusive open by option", exclusiveByOption, func(i mqconn.Info) bool { return i.ExclusiveOpen }},
 }
 
-// Run runs every row as a sub-test, each on a Target of its own, and returns the names of the rows
+// Run runs every row as a sub-test, each on a Target of its own, then every kind of fault of package mqtest, and returns the names of the rows
 // that the transport does not claim to keep.
 func Run(t *testing.T, start func(t *testing.T) Target) (skipped []string) {
 	t.Helper()
@@ -99,5 +99,6 @@ func Run(t *testing.T, start func(t *testing.T) Target) (skipped []string) {
 			row.run(r)
 		})
 	}
+	runFaults(t, start)
 	return skipped
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 func messageArrivesWhole(r rig) {
@@ -203,5 +204,13 @@ func infoIsTrue(r rig) {
 	}
 	if got.Library == "" {
 		r.Error("it does not say which library it is")
+	}
+	counts := r.QueueManager.ConnectionCounts()
+	if len(counts) != 1 || counts[0].Application != "test" || counts[0].Open != 1 || counts[0].Ever != 1 {
+		r.Errorf("the queue manager counts %+v", counts)
+	}
+	own := strings.HasSuffix(got.Library, "/mqtest")
+	if library := counts[0].Library; library == mqtest.LibraryUnknown || own == (library == mqtest.LibraryC) {
+		r.Errorf("it says that it is %s, and the queue manager that it is a %s", got.Library, library)
 	}
 }

@@ -133,8 +133,13 @@ func (r rig) waiting(n int, c mqconn.Transport, o mqconn.GetOptions) <-chan getR
 		}
 		result <- getResult{m, err}
 	}()
-	for r.QueueManager.Waiting("A") < n {
+	r.await(func() bool { return r.QueueManager.Waiting("A") >= n })
+	return result
+}
+
+// await returns when something is so that others work on.
+func (r rig) await(so func() bool) {
+	for !so() {
 		runtime.Gosched() // what is awaited is work of others, not the clock
 	}
-	return result
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -43,6 +44,10 @@ func reportEnvironment() int {
 			return 4
 		}
 	}
+	admin, err := http.Get(os.Getenv("MQHA_TEST_ADMIN") + "/queues")
+	if err != nil || admin.StatusCode != http.StatusOK {
+		return 9
+	}
 	server := strings.Replace(os.Getenv("MQSERVER"), "(", ":", 1)
 	switch {
 	case c.Close() != nil:
@@ -74,7 +79,8 @@ func TestCommandFindsItsQueueManagerAndItsExitCodeIsOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var messages bytes.Buffer
-	code := run([]string{"-qmgr", "QX", "-channel", "CH", "-queues", "ONE,TWO", "-user", "app:secret", "-mqsc", script, "--", os.Args[0]}, &messages)
+	code := run([]string{"-qmgr", "QX", "-channel", "CH", "-queues", "ONE,TWO", "-user", "app:secret", "-mqsc", script,
+		"-admin", "127.0.0.1:0", "--", os.Args[0]}, &messages)
 	if code != 7 || messages.Len() > 0 {
 		t.Errorf("exit code %d, %s", code, messages.String())
 	}

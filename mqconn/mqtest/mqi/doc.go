@@ -17,6 +17,7 @@
 //	MQHA_TEST_QMGR         name of the queue manager (flag -qmgr, default QM1)
 //	MQHA_TEST_ENDPOINT     its address, host:port; local bindings (MQCNO_LOCAL_BINDING) also lead there
 //	MQHA_TEST_CHANNEL      its server-connection channel (flag -channel)
+//	MQHA_TEST_ADMIN        URL of the queue manager's admin port, with flag -admin (mqtest.QueueManager.Admin)
 //	MQHA_TEST_USER, MQHA_TEST_PASSWORD      what flag -user gives, empty without it
 //
 // # Own work, for tests

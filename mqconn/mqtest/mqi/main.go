@@ -48,6 +48,7 @@ type settings struct {
 	dir          string
 	latency      time.Duration
 	mqsc         string
+	admin        string
 	command      []string
 }
 
@@ -65,6 +66,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.user, "user", "", "`name:password` that a client which gives a password must give; empty: nobody is checked")
 	flags.StringVar(&s.dir, "dir", "", "`directory` for persistent messages; empty: nothing is kept")
 	flags.DurationVar(&s.latency, "latency", 0, "wait this long before each answer")
+	flags.StringVar(&s.admin, "admin", "", "loopback `address` of the queue manager's admin port, such as 127.0.0.1:0; empty: none")
 	flags.StringVar(&s.mqsc, "mqsc", "", "`file` of MQSC commands, or several with commas")
 	if err := flags.Parse(args); err != nil {
 		return s, err
@@ -94,6 +96,14 @@ func (s settings) run() (code int, err error) {
 	environment, err := s.environment(l, address)
 	if err != nil {
 		return exitUsage, err
+	}
+	if s.admin != "" {
+		port, failed := qm.ServeAdmin(s.admin)
+		if failed != nil {
+			return exitUsage, failed
+		}
+		defer func() { err = errors.Join(err, port.Close()) }()
+		environment = append(environment, "MQHA_TEST_ADMIN="+port.URL)
 	}
 	return execute(s.command, environment)
 }

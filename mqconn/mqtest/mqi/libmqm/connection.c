@@ -234,7 +234,7 @@ static MQLONG make_target(struct target *t, const char *name, PMQCNO given) {
 
 /* Makes the call over a new link. Whatever breaks here is 2059: there never was a connection. */
 static MQLONG introduce(struct connection *c, struct target *t) {
-  struct header h = {.verb = WIRE_CONNECT};
+  struct header h = {.verb = WIRE_CONNECT, .object = WIRE_THIS_LIBRARY};
   struct iovec part = {&t->request, sizeof t->request};
   c->link.silence = 10000;
   if (wire_call(&c->link, &h, &part, 1, 0) != MQRC_NONE) return MQRC_Q_MGR_NOT_AVAILABLE;

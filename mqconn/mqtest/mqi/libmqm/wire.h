@@ -21,6 +21,8 @@
 /* Flags, in the upper half of the last word of a header. */
 #define WIRE_PROPERTIES 0x10000u /* a length and that many bytes of properties stand before the body */
 
+#define WIRE_THIS_LIBRARY 2 /* in the object of MQCONNX: which client library calls */
+
 enum wire_verb {
   WIRE_CONNECT = 1,
   WIRE_DISCONNECT,
