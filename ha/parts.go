@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -66,7 +65,7 @@ func (r *run) resources(p agent.Part, group *resource.Group) {
 func (r *run) campaign(ctx context.Context) (func(), error) {
 	c := &r.a.config
 	for {
-		if err := r.waitForDirectories(ctx, filepath.Dir(c.LockFile), c.StateDir); err != nil {
+		if err := r.waitForDirectories(ctx, c.electionDirs()...); err != nil {
 			return nil, err
 		}
 		lease, err := lockfile.Acquire(ctx, c.LockFile, lockfile.Options{
@@ -184,12 +183,20 @@ func (r *run) verify() {
 func (r *run) openEngine() {
 	lease, c := r.lease, &r.a.config
 	r.part(agent.OpenEngine, r.base, func(ctx context.Context) (func(), error) {
+		if c.Transfer.WriteRoot != "" {
+			if err := r.waitForDirectories(ctx, c.Transfer.WriteRoot); err != nil {
+				return nil, err
+			}
+		}
 		switch err := os.Mkdir(c.journalDir(), 0o700); {
 		case err == nil, errors.Is(err, fs.ErrExist):
 		case notWritable(err):
 			return nil, &ConfigError{Text: "the directory for journals cannot be made", Err: err}
 		default:
 			return nil, failure("journals", err)
+		}
+		if err := c.checkApart(); err != nil {
+			return nil, err
 		}
 		engine, err := transfer.Open(ctx, c.journalDir(), lease, c.Transfer)
 		if err != nil {
