@@ -115,3 +115,29 @@ func TestWriteRootThatIsAFileIsAConfigurationError(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 }
+
+// An agent that had ended with a configuration error exited with 70 and "lease released" now and then:
+// its own release of the lock was reported as the loss of it.
+func TestReleaseOfTheLockIsNotItsLoss(t *testing.T) {
+	lease, err := lockfile.TryAcquire(filepath.Join(t.TempDir(), "agent.lck"), lockfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	released := make(chan struct{})
+	close(released)
+	if err := lease.Release(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	<-lease.Done()
+	r := &run{inbox: make(chan note, 200), over: make(chan struct{})}
+	for range 100 {
+		r.watchLease(lease, released)
+	}
+	if n := len(r.inbox); n > 0 {
+		t.Errorf("%d of 100 times it was reported as lost", n)
+	}
+	r.watchLease(lease, make(chan struct{}))
+	if n := len(r.inbox); n != 1 {
+		t.Errorf("%d reports of a lease that ended by itself", n)
+	}
+}

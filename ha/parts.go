@@ -140,13 +140,24 @@ func (r *run) keepLease(lease *lockfile.Lease) {
 	r.parts.Add(1)
 	go func() {
 		defer r.parts.Done()
-		select {
-		case <-lease.Done():
-			r.post(note{event: agent.Event{Kind: agent.LeaseLost, Err: lease.Err()}})
-		case <-released:
-		case <-r.over:
-		}
+		r.watchLease(lease, released)
 	}()
+}
+
+// watchLease reports the end of lease, but not the end that the agent gives it: that one finds released
+// closed before. With both channels ready a select alone takes either.
+func (r *run) watchLease(lease *lockfile.Lease, released <-chan struct{}) {
+	select {
+	case <-lease.Done():
+	case <-released:
+	case <-r.over:
+		return
+	}
+	select {
+	case <-released:
+	default:
+		r.post(note{event: agent.Event{Kind: agent.LeaseLost, Err: lease.Err()}})
+	}
 }
 
 func (r *run) release() {
