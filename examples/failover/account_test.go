@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,16 @@ func TestFramesSentAgainAreAddedUp(t *testing.T) {
 			want:    account{list: 7, resent: 20, back: []int64{20}},
 		},
 		{
+			// It sent 100 bytes and more, and moved nothing that had not been sent.
+			name: "a successor that sends everything again",
+			frames: []sentFrame{
+				{by: "first", at: at(2), payload: 95, first: true},
+				{by: "second", at: at(5), payload: 60, first: true}, {by: "second", at: at(6), payload: 40},
+			},
+			resumes: []resume{{at: at(4), offset: 0}},
+			want:    account{resent: 95, back: []int64{95}, fresh: map[string]int64{"first": 95, "second": 5}},
+		},
+		{
 			name: "two, the second to the beginning of the first file",
 			frames: []sentFrame{
 				{at: at(2), payload: 50, first: true}, {at: at(4), payload: 10},
@@ -73,6 +84,9 @@ func TestFramesSentAgainAreAddedUp(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			if c.want.fresh != nil && !maps.Equal(got.fresh, c.want.fresh) {
+				t.Errorf("fresh %v, want %v", got.fresh, c.want.fresh)
 			}
 			if got.list != c.want.list || got.resent != c.want.resent || !slices.Equal(got.back, c.want.back) {
 				t.Errorf("got %+v, want %+v", got, c.want)

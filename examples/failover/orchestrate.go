@@ -266,8 +266,11 @@ func (d *demo) judge(r *report, kills []kill) error {
 
 // inOrder is the frames of all processes in order of time.
 func inOrder(frames map[string][]sentFrame) (all []sentFrame) {
-	for _, f := range frames {
-		all = append(all, f...)
+	for by, some := range frames {
+		for _, f := range some {
+			f.by = by
+			all = append(all, f)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b sentFrame) int { return a.at.Compare(b.at) })
 	return all
