@@ -117,7 +117,7 @@ func runRole(role string, args []string) int {
 	if role == roleAgent {
 		err = runAgent(args)
 	} else {
-		err = mqtest.RunProcess(context.Background(), args, os.Stdin, os.Stdout)
+		err = mqtest.RunProcess(context.Background(), args, os.Stdin, stamped{os.Stdout})
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "failover %s: %v\n", role, err)

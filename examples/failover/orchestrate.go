@@ -30,7 +30,7 @@ type demo struct {
 
 	queueManager *child
 	endpoint     string
-	listeningAt  time.Time
+	listeningAt  time.Time // by the clock of the queue manager's process
 	destination  *child
 	sources      []*child // the active one first
 	frames       map[string]string
