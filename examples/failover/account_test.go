@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -166,7 +168,7 @@ func TestBigFileIsTheSameForTheSameSeed(t *testing.T) {
 	content := make(map[string][]byte)
 	for name, seed := range map[string]uint64{"a": 1, "again": 1, "b": 2} {
 		path := filepath.Join(dir, name)
-		if err := makeBigFile(path, 3<<20+1, seed); err != nil {
+		if err := makeBigFile(t.Context(), path, 3<<20+1, seed); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
@@ -180,6 +182,14 @@ func TestBigFileIsTheSameForTheSameSeed(t *testing.T) {
 	}
 	if string(content["a"]) != string(content["again"]) || string(content["a"]) == string(content["b"]) {
 		t.Error("the content does not depend on the seed alone")
+	}
+}
+
+func TestBigFileEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := makeBigFile(ctx, filepath.Join(t.TempDir(), "a"), 8<<20, 1); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 

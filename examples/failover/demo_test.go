@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,56 +130,13 @@ func TestSabotageIsFound(t *testing.T) {
 	}
 }
 
-// The processes share the demo's standard error: it reaches its end when the last one has gone.
-func TestInterruptedDemoLeavesNothingBehind(t *testing.T) {
-	t.Parallel()
+func TestSurplusArgumentIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-source", smallSource(t), "-dir", dir, "-big", "8MiB", "-pace", "8s")
+	cmd := exec.Command(os.Args[0], "-dir", dir, "-big", "1MiB", "source")
 	cmd.Env = append(os.Environ(), playDemo+"=1")
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if !readUntil(t, stdout, "submitted") {
-		t.Fatal("the demo ended early")
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	go io.Copy(io.Discard, stdout)
-	if _, err := io.Copy(io.Discard, stderr); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 1 {
-		t.Errorf("exit code %d", code)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v %v", left, err)
-	}
-}
-
-// readUntil reads lines up to one that contains text.
-func readUntil(t *testing.T, from io.Reader, text string) bool {
-	t.Helper()
-	var seen []byte
-	buffer := make([]byte, 1)
-	for {
-		if _, err := from.Read(buffer); err != nil {
-			t.Logf("%s", seen)
-			return false
-		}
-		seen = append(seen, buffer[0])
-		if bytes.Contains(seen, []byte(text)) {
-			return true
-		}
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(out), `not "source"`) {
+		t.Errorf("exit code %d: %s", code, out)
 	}
 }
 

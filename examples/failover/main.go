@@ -87,17 +87,24 @@ func run(args []string) int {
 		return runRole(args[0], args[1:])
 	}
 	var o options
-	if err := o.flags().Parse(args); err != nil {
+	flags := o.flags()
+	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
+		return 2
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "failover: takes flags only, not %q\n", flags.Arg(0))
 		return 2
 	}
 	if _, err := mqConfig(o.through, ""); err != nil {
 		fmt.Fprintln(os.Stderr, "failover:", err)
 		return 2
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGHUP is a terminal that was closed, SIGPIPE a reader of the output that has ended: both would end
+	// this process before it has cleaned up.
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer cancel()
 	ok, err := runDemo(ctx, o)
 	if err != nil {
@@ -109,10 +116,10 @@ func run(args []string) int {
 	return 0
 }
 
-// runRole runs one of the processes. Ctrl-C reaches all processes of a terminal, but it is for the
-// first one to say in which order the others end.
+// runRole runs one of the processes. Ctrl-C, and the end of a terminal, reach all of its processes, but
+// it is for the first one to say in which order the others end.
 func runRole(role string, args []string) int {
-	signal.Ignore(os.Interrupt)
+	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	var err error
 	if role == roleAgent {
 		err = runAgent(args)

@@ -70,7 +70,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	if d.source, err = findSource(ctx, d.options.source); err != nil {
 		return err
 	}
-	size, err := treeBytes(d.source)
+	size, err := treeBytes(ctx, d.source)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	}
 	d.rate = d.options.rate(d.total)
 	d.show.say("making %s of pseudo-random bytes; with %s it is %d bytes", d.options.big.String(), d.source, d.total)
-	if err := makeBigFile(d.path("big", bigFileName), int64(d.options.big), d.options.seed); err != nil {
+	if err := makeBigFile(ctx, d.path("big", bigFileName), int64(d.options.big), d.options.seed); err != nil {
 		return err
 	}
 	return writeDefinitions(d.path(definitionsFile), d.sourceSettings(""), d.destinationSettings())
@@ -130,8 +130,11 @@ func findSource(ctx context.Context, dir string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-func treeBytes(dir string) (n int64, err error) {
+func treeBytes(ctx context.Context, dir string) (n int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = context.Cause(ctx)
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -172,7 +175,7 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 		r.problem("%v", err)
 	}
 	d.checkState(r)
-	return r, d.judge(r, kills)
+	return r, d.judge(ctx, r, kills)
 }
 
 // mq is how the demo itself is connected, as a client of the agents.
@@ -228,7 +231,7 @@ func (d *demo) killAll(ctx context.Context) (kills []kill, err error) {
 }
 
 // judge adds up the frames and compares the files.
-func (d *demo) judge(r *report, kills []kill) error {
+func (d *demo) judge(ctx context.Context, r *report, kills []kill) error {
 	frames := make(map[string][]sentFrame)
 	for name, file := range d.frames {
 		f, err := readFrameLog(file)
@@ -252,7 +255,7 @@ func (d *demo) judge(r *report, kills []kill) error {
 	slices.SortStableFunc(d.watch.resumes, func(a, b resume) int { return a.at.Compare(b.at) })
 	r.judgeKills(kills, planned, d.watch.resumes, frames, d.total)
 	d.show.say("comparing")
-	result, err := outside.Compare(outside.Comparison{
+	result, err := outside.Compare(ctx, outside.Comparison{
 		Sources: []outside.Source{{Path: d.path("big", bigFileName), Name: bigFileName}, {Path: d.source, Name: treeName}},
 		Taken:   d.path("taken"), Left: d.path("delivered"), Log: d.path("taken.log"),
 	})

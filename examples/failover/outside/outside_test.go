@@ -2,6 +2,7 @@ package outside
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,7 +74,7 @@ func deliver(t *testing.T, change func(stage), sabotage Sabotage) stage {
 
 func (s stage) compare() Result {
 	s.t.Helper()
-	r, err := Compare(Comparison{
+	r, err := Compare(s.t.Context(), Comparison{
 		Sources: []Source{{Path: s.path("source"), Name: "tree"}},
 		Taken:   s.path("taken"), Left: s.path("delivered"), Log: s.path("log"),
 	})
@@ -131,6 +132,23 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 				t.Errorf("%q is not among %q", c.want, r.Differences)
 			}
 		})
+	}
+}
+
+func TestComparisonEndsWithItsContext(t *testing.T) {
+	s := deliver(t, nil, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, fn := range map[string]func() error{
+		"Compare": func() error {
+			_, err := Compare(ctx, Comparison{Taken: s.base, Left: s.base, Log: s.path("log")})
+			return err
+		},
+		"a file": func() error { _, err := read(ctx, s.path("source", "a"), make([]byte, 8)); return err },
+	} {
+		if err := fn(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
