@@ -119,6 +119,12 @@ func TestSabotageIsFound(t *testing.T) {
 		"flip":  "SHA-256",
 		"drop":  "delivered 0 times",
 		"twice": "delivered 2 times",
+
+		"forget": "agent SOURCE does not know the transfer\nthe source agent refused 0 names, the source has 1 links",
+		"letter": "1 messages are left on queue DEAD.LETTERS",
+		"agent":  "destination-state/agent.lck",
+		"list":   "source-state: out.0.1.manifest: left behind",
+		"part":   ".0.1.part: a part that was left behind",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()

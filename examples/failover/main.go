@@ -20,10 +20,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
-	"github.com/mqha/mqha/examples/failover/outside"
 	"github.com/mqha/mqha/ha"
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
@@ -58,15 +59,13 @@ func (o *options) flags() *flag.FlagSet {
 	f.DurationVar(&o.pace, "pace", 0, "slow down sending so that it takes at least this long (default: 4s below 512MiB, so that kills meet it running; negative: never)")
 	f.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this time")
 	f.StringVar(&o.through, "transport", throughTest, "client library of the agents: mqtest, jms20 or ibmmq; the latter two need -tags ibmmq")
-	f.StringVar(&o.sabotage, "sabotage", "", "let the consumer flip a bit, drop a file, or get one twice: flip, drop, twice; the result must be exit code 1")
+	f.StringVar(&o.sabotage, "sabotage", "", "spoil something, to see that it is found and the exit code is 1: `what`, one of "+strings.Join(sabotages, ", "))
 	return f
 }
 
 func (o *options) check() error {
-	switch outside.Sabotage(o.sabotage) {
-	case "", outside.Flip, outside.Drop, outside.Twice:
-	default:
-		return fmt.Errorf("-sabotage %q: flip, drop or twice", o.sabotage)
+	if o.sabotage != "" && !slices.Contains(sabotages, o.sabotage) {
+		return fmt.Errorf("-sabotage %q: one of %s", o.sabotage, strings.Join(sabotages, ", "))
 	}
 	if o.big < 1<<20 {
 		return fmt.Errorf("-big %s: at least 1MiB", o.big.String())

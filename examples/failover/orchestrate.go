@@ -168,14 +168,21 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 	}
 	r := &report{Seconds: d.watch.completed.Sub(begin).Seconds()}
 	d.show.say("completed")
-	if err := errors.Join(d.checkAgents(ctx, r, id), d.checkQueues(ctx, r), consumed()); err != nil {
+	if id, err = d.spoilRunning(ctx, id); err != nil {
+		return nil, errors.Join(err, consumed())
+	}
+	sent, err := d.checkAgents(ctx, r, id)
+	if err := errors.Join(err, d.checkQueues(ctx, r, settleLimit), consumed()); err != nil {
 		return nil, err
 	}
 	if err := d.stopAll(); err != nil {
 		r.problem("%v", err)
 	}
+	if err := d.spoilStopped(); err != nil {
+		return nil, err
+	}
 	d.checkState(r)
-	return r, d.judge(ctx, r, kills)
+	return r, d.judge(ctx, r, kills, sent)
 }
 
 // mq is how the demo itself is connected, as a client of the agents.
@@ -201,7 +208,7 @@ const treeName = "tree"
 func (d *demo) startConsumer(ctx context.Context) (end func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &outside.Consumer{
-		From: d.path("delivered"), To: d.path("taken"), Log: d.path("taken.log"), Sabotage: outside.Sabotage(d.options.sabotage),
+		From: d.path("delivered"), To: d.path("taken"), Log: d.path("taken.log"), Sabotage: d.options.consumerSabotage(),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -230,8 +237,8 @@ func (d *demo) killAll(ctx context.Context) (kills []kill, err error) {
 	return kills, nil
 }
 
-// judge adds up the frames and compares the files.
-func (d *demo) judge(ctx context.Context, r *report, kills []kill) error {
+// judge adds up the frames and compares the files. sent is what the source agent says of the transfer.
+func (d *demo) judge(ctx context.Context, r *report, kills []kill, sent transfer.Status) error {
 	frames := make(map[string][]sentFrame)
 	for name, file := range d.frames {
 		f, err := readFrameLog(file)
@@ -264,6 +271,7 @@ func (d *demo) judge(ctx context.Context, r *report, kills []kill) error {
 	}
 	r.Files, r.Bytes, r.Links = result.Files, result.Bytes, result.Links
 	r.Problems = append(r.Problems, result.Differences...)
+	r.judgeRefusals(sent, result.Links)
 	return nil
 }
 

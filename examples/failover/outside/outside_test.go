@@ -152,6 +152,33 @@ func TestComparisonEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestStateThatIsNotSettledIsFound(t *testing.T) {
+	for _, c := range []struct {
+		names []string
+		want  string // empty: nothing wrong
+	}{
+		{[]string{"incarnation", "journal.2.17"}, ""},
+		{[]string{"incarnation", "journal.2.17", "out.0123.2.manifest"}, "out.0123.2.manifest: left behind"},
+		{[]string{"incarnation", "journal.2.17", "out.0123.2.sources"}, "out.0123.2.sources: left behind"},
+		{[]string{"incarnation", "journal.2.17", "journal.2.18.tmp"}, "journal.2.18.tmp: left behind"},
+		{[]string{"incarnation", "journal.1.16", "journal.2.17"}, "2 files journal"},
+		{[]string{"incarnation"}, "0 files journal"},
+		{[]string{"journal.2.17"}, "0 files incarnation"},
+	} {
+		s := stage{t: t, base: t.TempDir()}
+		for _, name := range c.names {
+			s.write(name, "x", 0o600, modified)
+		}
+		wrong, err := Unsettled(s.base)
+		if err != nil || (len(wrong) == 0) != (c.want == "") || !strings.Contains(strings.Join(wrong, "\n"), c.want) {
+			t.Errorf("%q: got %q, want %q (%v)", c.names, wrong, c.want, err)
+		}
+	}
+	if _, err := Unsettled(filepath.Join(t.TempDir(), "missing")); err == nil {
+		t.Error("a directory that is not there is settled")
+	}
+}
+
 func TestConsumerTakesWhatAppearsWhileItRuns(t *testing.T) {
 	s := stage{t: t, base: t.TempDir()}
 	for _, dir := range []string{"delivered", "taken"} {
