@@ -37,7 +37,8 @@
 //
 // # What holds everywhere
 //
-// Options are one struct, passed by value: the zero value is the default, negative switches off. Events
+// Options are one struct, passed by value: the zero value is the default, negative switches off, or is
+// refused where nothing can be switched off. Events
 // are typed and come in order from one goroutine. Errors that a program can act upon are sentinels, or
 // types that match one. An epoch grows with each new active instance, is durable, and travels with what
 // must not be done twice.

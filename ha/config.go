@@ -55,8 +55,11 @@ type Config struct {
 	// Group must be online to be active, such as a floating address.
 	Group []resource.Spec
 
-	MQ       mqconn.Config
-	Transfer transfer.Options // without ReadRoots and WriteRoot there are no transfers
+	MQ mqconn.Config
+	// Transfer says what may be read and written; without ReadRoots and WriteRoot there are no
+	// transfers. A missing WriteRoot is waited for as StateDir is, with Group until it is there
+	// after Group is online. StateDir must not lie below it.
+	Transfer transfer.Options
 	// Work is the program's own loop. It runs once a generation of connections, is cancelled at each
 	// loss, and called again with the same epoch. It must end soon after its context. Nil while its
 	// context lives says that there is nothing left to do: the agent steps down and Run returns
@@ -129,6 +132,45 @@ func (e *ConfigError) Unwrap() error { return e.Err }
 func (c *Config) transfers() bool { return len(c.Transfer.ReadRoots) > 0 || c.Transfer.WriteRoot != "" }
 
 func (c *Config) journalDir() string { return filepath.Join(c.StateDir, "transfer") }
+
+// electionDirs must be there before this instance may be elected. Where Group may bring the disk of
+// WriteRoot online, only the elected instance can wait for it.
+func (c *Config) electionDirs() []string {
+	dirs := []string{filepath.Dir(c.LockFile), c.StateDir}
+	if c.Transfer.WriteRoot != "" && len(c.Group) == 0 {
+		dirs = append(dirs, c.Transfer.WriteRoot)
+	}
+	return dirs
+}
+
+// checkApart refuses journals below WriteRoot, where other agents may create files. Links count as what
+// they point to, so that only the disk can tell. What cannot be read is left to the engine to report.
+func (c *Config) checkApart() error {
+	if c.Transfer.WriteRoot == "" {
+		return nil
+	}
+	root, err := realPath(c.Transfer.WriteRoot)
+	if err != nil {
+		return nil
+	}
+	journals, err := realPath(c.journalDir())
+	if err != nil {
+		return nil
+	}
+	if rel, err := filepath.Rel(root, journals); err == nil && filepath.IsLocal(rel) {
+		return &ConfigError{Text: fmt.Sprintf("Config.StateDir %s puts journals below Config.Transfer.WriteRoot %s, where other agents may create files: move one of them",
+			c.StateDir, c.Transfer.WriteRoot)}
+	}
+	return nil
+}
+
+func realPath(p string) (string, error) {
+	abs, err := filepath.Abs(p)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
+}
 
 func (c *Config) setDefaults() {
 	if c.LockFile == "" && c.StateDir != "" {

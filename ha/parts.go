@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -66,7 +65,7 @@ func (r *run) resources(p agent.Part, group *resource.Group) {
 func (r *run) campaign(ctx context.Context) (func(), error) {
 	c := &r.a.config
 	for {
-		if err := r.waitForDirectories(ctx, filepath.Dir(c.LockFile), c.StateDir); err != nil {
+		if err := r.waitForDirectories(ctx, c.electionDirs()...); err != nil {
 			return nil, err
 		}
 		lease, err := lockfile.Acquire(ctx, c.LockFile, lockfile.Options{
@@ -141,13 +140,24 @@ func (r *run) keepLease(lease *lockfile.Lease) {
 	r.parts.Add(1)
 	go func() {
 		defer r.parts.Done()
-		select {
-		case <-lease.Done():
-			r.post(note{event: agent.Event{Kind: agent.LeaseLost, Err: lease.Err()}})
-		case <-released:
-		case <-r.over:
-		}
+		r.watchLease(lease, released)
 	}()
+}
+
+// watchLease reports the end of lease, but not the end that the agent gives it: that one finds released
+// closed before. With both channels ready a select alone takes either.
+func (r *run) watchLease(lease *lockfile.Lease, released <-chan struct{}) {
+	select {
+	case <-lease.Done():
+	case <-released:
+	case <-r.over:
+		return
+	}
+	select {
+	case <-released:
+	default:
+		r.post(note{event: agent.Event{Kind: agent.LeaseLost, Err: lease.Err()}})
+	}
 }
 
 func (r *run) release() {
@@ -184,12 +194,20 @@ func (r *run) verify() {
 func (r *run) openEngine() {
 	lease, c := r.lease, &r.a.config
 	r.part(agent.OpenEngine, r.base, func(ctx context.Context) (func(), error) {
+		if c.Transfer.WriteRoot != "" {
+			if err := r.waitForDirectories(ctx, c.Transfer.WriteRoot); err != nil {
+				return nil, err
+			}
+		}
 		switch err := os.Mkdir(c.journalDir(), 0o700); {
 		case err == nil, errors.Is(err, fs.ErrExist):
 		case notWritable(err):
 			return nil, &ConfigError{Text: "the directory for journals cannot be made", Err: err}
 		default:
 			return nil, failure("journals", err)
+		}
+		if err := c.checkApart(); err != nil {
+			return nil, err
 		}
 		engine, err := transfer.Open(ctx, c.journalDir(), lease, c.Transfer)
 		if err != nil {

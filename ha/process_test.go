@@ -25,10 +25,13 @@ type task struct {
 	Addr  string // of the queue manager
 	Dir   string // state directory
 	Stuck bool   // Work does not end
+	Lock  string // lock file; empty: the default
+	User  int    // to become before anything else; 0: stay
+	Write string // directory to deliver to; empty: no transfers
 }
 
 func (k task) config() Config {
-	c := Config{Name: "SRC", StateDir: k.Dir, Work: untilCancelled,
+	c := Config{Name: "SRC", StateDir: k.Dir, LockFile: k.Lock, Work: untilCancelled,
 		MQ: mqconn.Config{Dialer: &mqtest.TCP{}, Endpoints: []string{k.Addr}},
 		OnEvent: func(ev Event) {
 			ev.Detail = nil
@@ -38,6 +41,9 @@ func (k task) config() Config {
 			}
 			fmt.Println(string(line))
 		}}
+	if c.Transfer.WriteRoot = k.Write; k.Write != "" {
+		c.AfterLoss = Exit // so that a test sees what it exits with
+	}
 	if k.Stuck {
 		c.StopTimeout = lossLimit
 		c.Work = func(context.Context, *Active) error { select {} }
@@ -55,6 +61,11 @@ func child(role string) {
 		_, _ = os.Stdin.Read(make([]byte, 1))
 		os.Exit(3)
 	}()
+	if k.User != 0 {
+		if err := become(k.User); err != nil {
+			panic(err)
+		}
+	}
 	switch role {
 	case "main":
 		Main(k.config())

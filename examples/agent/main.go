@@ -4,6 +4,8 @@
 //	agent -name SRC -qm QM1 -endpoint 'mq.example.com(1414)' -state /shared/SRC -read /data/out -write /data/in
 //
 // With -mqsc it writes the definitions that its queue manager needs instead: agent ... -mqsc | runmqsc QM1
+// For that, name the agents that it sends to or gets files from, and where they are not on the same
+// queue manager, theirs: -peer ROME,OSLO@QM2. With MQ_USER set it may put to their queues and no others.
 package main
 
 import (
@@ -26,12 +28,19 @@ func main() {
 	flag.StringVar(&o.Channel, "channel", "MQHA.SVRCONN", "server-connection channel")
 	read := flag.String("read", "", "`directories` below which files may be sent, separated by commas")
 	endpoints := flag.String("endpoint", "", "`host(port)` of the queue manager, several separated by ;")
+	flag.Func("peer", "other agents, each `NAME[@QM]`, separated by commas", func(s string) error {
+		for _, p := range strings.Split(s, ",") {
+			name, qm, _ := strings.Cut(p, "@")
+			c.Definitions.Peers = append(c.Definitions.Peers, ha.Peer{Agent: name, QueueManager: qm})
+		}
+		return nil
+	})
 	mqsc := flag.Bool("mqsc", false, "write the queue manager's definitions to standard output, and end")
 	flag.Parse()
 	if *read != "" {
 		c.Transfer.ReadRoots = strings.Split(*read, ",")
 	}
-	c.MQ.Endpoints, c.Definitions = strings.Split(*endpoints, ";"), ha.Definitions{QueueManager: o.QueueManager, User: o.User}
+	c.MQ.Endpoints, c.Definitions.QueueManager, c.Definitions.User = strings.Split(*endpoints, ";"), o.QueueManager, o.User
 	if *mqsc {
 		end(c.MQSC(os.Stdout))
 	}

@@ -4,9 +4,10 @@ import "fmt"
 
 // account is what the frames that were counted add up to.
 type account struct {
-	list   int64   // bytes of the list of files, which is sent before the first file
-	resent int64   // bytes of files that were sent beyond the files' own
-	back   []int64 // for each resume, how far before the end of what had been sent it went on
+	list   int64            // bytes of the list of files, which is sent before the first file
+	resent int64            // bytes of files that were sent beyond the files' own
+	back   []int64          // for each resume, how far before the end of what had been sent it went on
+	fresh  map[string]int64 // for each process, bytes of files that nobody had sent before
 }
 
 // addUp follows the position in the bytes of all files: a frame moves it on, a resume sets it. A
@@ -15,9 +16,9 @@ type account struct {
 // the bytes of all files.
 func addUp(frames []sentFrame, resumes []resume, total int64) (account, error) {
 	var (
-		a              account
-		position, sent int64
-		begun          bool
+		a                       = account{fresh: make(map[string]int64)}
+		position, sent, highest int64
+		begun                   bool
 	)
 	set := func(r resume) {
 		a.back = append(a.back, position-r.offset)
@@ -34,6 +35,10 @@ func addUp(frames []sentFrame, resumes []resume, total int64) (account, error) {
 		}
 		position += int64(f.payload)
 		sent += int64(f.payload)
+		if position > highest {
+			a.fresh[f.by] += position - highest
+			highest = position
+		}
 	}
 	for len(a.back) < len(resumes) {
 		set(resumes[len(a.back)])
@@ -46,12 +51,4 @@ func addUp(frames []sentFrame, resumes []resume, total int64) (account, error) {
 		return a, fmt.Errorf("the frames end at byte %d of %d: something was sent twice between two resumes, or not at all", position, total)
 	}
 	return a, nil
-}
-
-// payload adds up frames.
-func payload(frames []sentFrame) (n int64) {
-	for _, f := range frames {
-		n += int64(f.payload)
-	}
-	return n
 }

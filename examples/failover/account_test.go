@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +41,16 @@ func TestFramesSentAgainAreAddedUp(t *testing.T) {
 			want:    account{list: 7, resent: 20, back: []int64{20}},
 		},
 		{
+			// It sent 100 bytes and more, and moved nothing that had not been sent.
+			name: "a successor that sends everything again",
+			frames: []sentFrame{
+				{by: "first", at: at(2), payload: 95, first: true},
+				{by: "second", at: at(5), payload: 60, first: true}, {by: "second", at: at(6), payload: 40},
+			},
+			resumes: []resume{{at: at(4), offset: 0}},
+			want:    account{resent: 95, back: []int64{95}, fresh: map[string]int64{"first": 95, "second": 5}},
+		},
+		{
 			name: "two, the second to the beginning of the first file",
 			frames: []sentFrame{
 				{at: at(2), payload: 50, first: true}, {at: at(4), payload: 10},
@@ -73,6 +86,9 @@ func TestFramesSentAgainAreAddedUp(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			if c.want.fresh != nil && !maps.Equal(got.fresh, c.want.fresh) {
+				t.Errorf("fresh %v, want %v", got.fresh, c.want.fresh)
 			}
 			if got.list != c.want.list || got.resent != c.want.resent || !slices.Equal(got.back, c.want.back) {
 				t.Errorf("got %+v, want %+v", got, c.want)
@@ -152,7 +168,7 @@ func TestBigFileIsTheSameForTheSameSeed(t *testing.T) {
 	content := make(map[string][]byte)
 	for name, seed := range map[string]uint64{"a": 1, "again": 1, "b": 2} {
 		path := filepath.Join(dir, name)
-		if err := makeBigFile(path, 3<<20+1, seed); err != nil {
+		if err := makeBigFile(t.Context(), path, 3<<20+1, seed); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
@@ -166,6 +182,14 @@ func TestBigFileIsTheSameForTheSameSeed(t *testing.T) {
 	}
 	if string(content["a"]) != string(content["again"]) || string(content["a"]) == string(content["b"]) {
 		t.Error("the content does not depend on the seed alone")
+	}
+}
+
+func TestBigFileEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := makeBigFile(ctx, filepath.Join(t.TempDir(), "a"), 8<<20, 1); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 

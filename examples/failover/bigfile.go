@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,8 +16,9 @@ const bigFileName = "big.bin"
 const markBytes = 64
 
 // makeBigFile writes size pseudo-random bytes, which no layer can compress, and which are the same for
-// the same seed. ChaCha8 makes more than a gigabyte a second.
-func makeBigFile(path string, size int64, seed uint64) error {
+// the same seed. ChaCha8 makes more than a gigabyte a second; a slow disk may still take minutes, so that
+// it ends when ctx does.
+func makeBigFile(ctx context.Context, path string, size int64, seed uint64) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {
 		return err
@@ -25,12 +26,17 @@ func makeBigFile(path string, size int64, seed uint64) error {
 	defer f.Close()
 	key := [32]byte{}
 	copy(key[:], "failover "+strconv.FormatUint(seed, 10))
-	w := bufio.NewWriterSize(f, 1<<20)
-	if _, err := io.CopyN(w, rand.NewChaCha8(key), size); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
+	random, buffer := rand.NewChaCha8(key), make([]byte, 1<<20)
+	for left := size; left > 0; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		random.Read(buffer) // never fails
+		n, err := f.Write(buffer[:min(left, int64(len(buffer)))])
+		if err != nil {
+			return err
+		}
+		left -= int64(n)
 	}
 	return f.Close()
 }

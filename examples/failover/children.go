@@ -99,6 +99,17 @@ func (c *child) stop(within time.Duration) error {
 	}
 }
 
+// stamped writes before each line the time in ns: what comes through a pipe is read later than it
+// happened. It is for a writer of whole lines.
+type stamped struct{ out io.Writer }
+
+func (s stamped) Write(line []byte) (int, error) {
+	if _, err := fmt.Fprintf(s.out, "%d %s", time.Now().UnixNano(), line); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
 // untilClosed is a context that ends when in does: what every role runs under.
 func untilClosed(in io.Reader) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())

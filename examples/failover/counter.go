@@ -16,6 +16,7 @@ import (
 // sentFrame is one message with file data that a source agent put. It was counted outside of
 // package transfer, between that and the queue manager, so that the library is not asked about itself.
 type sentFrame struct {
+	by      string // process
 	at      time.Time
 	payload int  // bytes after the frame's header
 	first   bool // begins with the first bytes of the first file: what was sent before is the list of files

@@ -22,12 +22,13 @@ type plannedKill struct {
 
 // The kills lie between these, one in each third, and not close to each other, so that each one
 // meets a transfer that has got over the one before. Progress comes in steps, from one checkpoint to
-// the next: a kill may come a step later than planned, and should still find something left to do.
+// the next: a kill may come a step later than planned, and not later than tooLate.
 const (
 	earliest = 15.0
-	latest   = 75.0
+	latest   = 70.0
 	third    = (latest - earliest) / 3
 	margin   = third / 5
+	tooLate  = 85.0
 )
 
 // planKills draws order and places from seed.
@@ -47,8 +48,9 @@ type kill struct {
 	at        time.Time
 	durable   int64         // bytes known to be durable at the destination
 	finished  bool          // it met no running transfer
-	recovered time.Duration // source and destination: to the next active instance with all its queues; queue manager: from listening to going on
-	epoch     uint64        // of the instance that is active afterwards
+	takeover  time.Duration // to the next active instance with all its queues; queue manager: the source agent with all its queues again
+	reconnect time.Duration // queue manager: from listening to the transfer going on
+	epoch     uint64        // of the instance that is active afterwards; queue manager: of the source agent's
 	successor string        // source: the process that took over
 	resumed   resume
 }
@@ -89,8 +91,8 @@ func (d *demo) carryOut(ctx context.Context, p plannedKill, last time.Time) (kil
 		return k, err
 	}
 	if k.what == theQueueManager {
-		k.recovered = k.resumed.at.Sub(d.listeningAt)
-		d.show.say("reconnected %d ms after the queue manager listened again", k.recovered.Milliseconds())
+		k.reconnect = k.resumed.at.Sub(d.listeningAt)
+		d.show.say("reconnected %d ms after the queue manager listened again", k.reconnect.Milliseconds())
 	}
 	d.show.say("resumed at %.1f %%", percent(k.resumed.offset, d.total))
 	return k, nil
@@ -127,7 +129,7 @@ func (d *demo) awaitActive(ctx context.Context, k *kill, c *child) error {
 		a, ok = d.watch.activeSince(k.at, c.name)
 		return ok
 	})
-	k.recovered, k.epoch = a.at.Sub(k.at), a.epoch
+	k.takeover, k.epoch = a.at.Sub(k.at), a.epoch
 	if err != nil {
 		return err
 	}
@@ -135,7 +137,7 @@ func (d *demo) awaitActive(ctx context.Context, k *kill, c *child) error {
 	if k.successor == "" {
 		what = "is active again"
 	}
-	d.show.say("%s %s after %d ms with epoch %d", c.name, what, k.recovered.Milliseconds(), k.epoch)
+	d.show.say("%s %s after %d ms with epoch %d", c.name, what, k.takeover.Milliseconds(), k.epoch)
 	return nil
 }
 
@@ -147,5 +149,8 @@ func (d *demo) killQueueManager(ctx context.Context, k *kill) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	return d.startQueueManager(ctx, d.endpoint)
+	if err := d.startQueueManager(ctx, d.endpoint); err != nil {
+		return err
+	}
+	return d.awaitActive(ctx, k, d.sources[0])
 }

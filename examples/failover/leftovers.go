@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/mqha/mqha/examples/failover/outside"
@@ -18,53 +17,69 @@ import (
 
 // checkAgents asks both agents whether the transfer is over. The source knows that from the
 // destination's last word; the destination forgets the transfer when the source has confirmed that
-// word, and then does not know it any more. Only what the source refused by
-// name, such as symbolic links, may have failed.
-func (d *demo) checkAgents(ctx context.Context, r *report, id transfer.ID) error {
+// word, and then does not know it any more. It returns what the source says.
+func (d *demo) checkAgents(ctx context.Context, r *report, id transfer.ID) (transfer.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()
-	s, err := status(ctx, d.mq(), sourceAgent, id)
-	if err != nil {
+	sent, err := status(ctx, d.mq(), sourceAgent, id)
+	if err := r.judgeAgent(sourceAgent, sent, err, false); err != nil {
+		return sent, err
+	}
+	received, err := status(ctx, d.mq(), destinationAgent, id)
+	return sent, r.judgeAgent(destinationAgent, received, err, true)
+}
+
+// judgeAgent looks at the answer of an agent. The error is for no answer.
+func (r *report) judgeAgent(agent string, s transfer.Status, err error, mayForget bool) error {
+	switch {
+	case errors.Is(err, transfer.ErrUnknown) && mayForget:
+	case errors.Is(err, transfer.ErrUnknown):
+		r.problem("agent %s does not know the transfer", agent)
+	case err != nil:
 		return err
-	}
-	if s.State != transfer.Completed {
-		r.problem("agent %s says that the transfer is %s", sourceAgent, s.State)
-	}
-	for _, f := range s.Failures {
-		if !isLink(d.source, f.Name) {
-			r.problem("not sent: %s: %s", f.Name, f.Reason)
-		}
-	}
-	s, err = status(ctx, d.mq(), destinationAgent, id)
-	if err != nil && !errors.Is(err, transfer.ErrUnknown) {
-		return err
-	}
-	if err == nil && s.State != transfer.Completed {
-		r.problem("agent %s says that the transfer is %s", destinationAgent, s.State)
+	case s.State != transfer.Completed:
+		r.problem("agent %s says that the transfer is %s", agent, s.State)
 	}
 	return nil
 }
 
-// isLink says whether name, as it would have been delivered, is a symbolic link in the source.
-func isLink(source, name string) bool {
-	rel, err := filepath.Rel(treeName, filepath.FromSlash(name))
-	if err != nil {
-		return false
+// judgeRefusals compares what the source agent refused by name with what there was to refuse: the
+// symbolic links, and nothing else. An agent lists at most 100 of them, and counts all.
+func (r *report) judgeRefusals(sent transfer.Status, links []string) {
+	refused := make(map[string]bool)
+	for _, f := range sent.Failures {
+		refused[f.Name] = true
+		if !slices.Contains(links, f.Name) {
+			r.problem("not sent: %s: %s", f.Name, f.Reason)
+		}
 	}
-	info, err := os.Lstat(filepath.Join(source, rel))
-	return err == nil && info.Mode()&fs.ModeSymlink != 0
+	if sent.Failed != len(links) {
+		r.problem("the source agent refused %d names, the source has %d links", sent.Failed, len(links))
+	}
+	if len(refused) < min(len(links), 100) {
+		for _, l := range links {
+			if !refused[l] {
+				r.problem("%s: a link that was not refused by name", l)
+			}
+		}
+	}
 }
 
-// checkQueues waits until no message is left on any queue, the dead-letter queue included.
-func (d *demo) checkQueues(ctx context.Context, r *report) error {
-	deadline := time.Now().Add(10 * time.Second)
+// settleLimit is how long the last messages may take to be taken off their queues.
+const settleLimit = 10 * time.Second
+
+// checkQueues waits until no message is left on any queue. A dead letter does not go away by itself.
+func (d *demo) checkQueues(ctx context.Context, r *report, limit time.Duration) error {
+	deadline := time.Now().Add(limit)
 	for {
 		left, err := d.messagesLeft(ctx)
 		if err != nil || len(left) == 0 {
 			return err
 		}
-		if time.Now().After(deadline) {
-			r.Problems = append(r.Problems, left...)
+		if left[deadLetterQueue] > 0 || !time.Now().Before(deadline) {
+			for queue, n := range left {
+				r.problem("%d messages are left on queue %s", n, queue)
+			}
 			return nil
 		}
 		select {
@@ -78,7 +93,7 @@ func (d *demo) checkQueues(ctx context.Context, r *report) error {
 // localQueue finds the queues among the definitions.
 var localQueue = regexp.MustCompile(`DEFINE QLOCAL\('([^']+)'\)`)
 
-func (d *demo) messagesLeft(ctx context.Context) (left []string, err error) {
+func (d *demo) messagesLeft(ctx context.Context) (map[string]int, error) {
 	definitions, err := os.ReadFile(d.path(definitionsFile))
 	if err != nil {
 		return nil, err
@@ -87,29 +102,29 @@ func (d *demo) messagesLeft(ctx context.Context) (left []string, err error) {
 	if len(queues) == 0 {
 		return nil, errors.New("no queue is defined")
 	}
+	left := make(map[string]int)
 	for _, q := range queues {
 		n, err := mqtest.TCP{QueueManager: queueManager}.Depth(ctx, d.endpoint, q[1])
 		if err != nil {
 			return nil, fmt.Errorf("depth of queue %s: %w", q[1], err)
 		}
 		if n != 0 {
-			left = append(left, fmt.Sprintf("%d messages are left on queue %s", n, q[1]))
+			left[q[1]] = n
 		}
 	}
 	return left, nil
 }
 
-// checkState looks at what the stopped agents leave behind: no part, and a lock that can be taken.
+// checkState looks at what the stopped agents leave behind: journals with nothing left to do, and a lock
+// that can be taken.
 func (d *demo) checkState(r *report) {
 	for _, dir := range []string{"source-state", "destination-state"} {
-		err := filepath.WalkDir(d.path(dir), func(p string, e fs.DirEntry, err error) error {
-			if err == nil && outside.IsPart(e.Name()) {
-				r.problem("%s: a part that was left behind", p)
-			}
-			return err
-		})
+		unsettled, err := outside.Unsettled(d.path(dir, journals))
 		if err != nil {
 			r.problem("%v", err)
+		}
+		for _, u := range unsettled {
+			r.problem("%s: %s", dir, u)
 		}
 		lease, err := lockfile.TryAcquire(d.path(dir, "agent.lck"), lockfile.Options{})
 		if err != nil {

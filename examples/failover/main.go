@@ -20,10 +20,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
-	"github.com/mqha/mqha/examples/failover/outside"
 	"github.com/mqha/mqha/ha"
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
@@ -58,15 +59,13 @@ func (o *options) flags() *flag.FlagSet {
 	f.DurationVar(&o.pace, "pace", 0, "slow down sending so that it takes at least this long (default: 4s below 512MiB, so that kills meet it running; negative: never)")
 	f.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this time")
 	f.StringVar(&o.through, "transport", throughTest, "client library of the agents: mqtest, jms20 or ibmmq; the latter two need -tags ibmmq")
-	f.StringVar(&o.sabotage, "sabotage", "", "let the consumer flip a bit, drop a file, or get one twice: flip, drop, twice; the result must be exit code 1")
+	f.StringVar(&o.sabotage, "sabotage", "", "spoil something, to see that it is found and the exit code is 1: `what`, one of "+strings.Join(sabotages, ", "))
 	return f
 }
 
 func (o *options) check() error {
-	switch outside.Sabotage(o.sabotage) {
-	case "", outside.Flip, outside.Drop, outside.Twice:
-	default:
-		return fmt.Errorf("-sabotage %q: flip, drop or twice", o.sabotage)
+	if o.sabotage != "" && !slices.Contains(sabotages, o.sabotage) {
+		return fmt.Errorf("-sabotage %q: one of %s", o.sabotage, strings.Join(sabotages, ", "))
 	}
 	if o.big < 1<<20 {
 		return fmt.Errorf("-big %s: at least 1MiB", o.big.String())
@@ -87,17 +86,24 @@ func run(args []string) int {
 		return runRole(args[0], args[1:])
 	}
 	var o options
-	if err := o.flags().Parse(args); err != nil {
+	flags := o.flags()
+	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
+		return 2
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "failover: takes flags only, not %q\n", flags.Arg(0))
 		return 2
 	}
 	if _, err := mqConfig(o.through, ""); err != nil {
 		fmt.Fprintln(os.Stderr, "failover:", err)
 		return 2
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGHUP is a terminal that was closed, SIGPIPE a reader of the output that has ended: both would end
+	// this process before it has cleaned up.
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer cancel()
 	ok, err := runDemo(ctx, o)
 	if err != nil {
@@ -109,15 +115,15 @@ func run(args []string) int {
 	return 0
 }
 
-// runRole runs one of the processes. Ctrl-C reaches all processes of a terminal, but it is for the
-// first one to say in which order the others end.
+// runRole runs one of the processes. Ctrl-C, and the end of a terminal, reach all of its processes, but
+// it is for the first one to say in which order the others end.
 func runRole(role string, args []string) int {
-	signal.Ignore(os.Interrupt)
+	signal.Ignore(os.Interrupt, syscall.SIGHUP)
 	var err error
 	if role == roleAgent {
 		err = runAgent(args)
 	} else {
-		err = mqtest.RunProcess(context.Background(), args, os.Stdin, os.Stdout)
+		err = mqtest.RunProcess(context.Background(), args, os.Stdin, stamped{os.Stdout})
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "failover %s: %v\n", role, err)

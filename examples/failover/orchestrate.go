@@ -30,7 +30,7 @@ type demo struct {
 
 	queueManager *child
 	endpoint     string
-	listeningAt  time.Time
+	listeningAt  time.Time // by the clock of the queue manager's process
 	destination  *child
 	sources      []*child // the active one first
 	frames       map[string]string
@@ -70,7 +70,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	if d.source, err = findSource(ctx, d.options.source); err != nil {
 		return err
 	}
-	size, err := treeBytes(d.source)
+	size, err := treeBytes(ctx, d.source)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (d *demo) prepare(ctx context.Context) (err error) {
 	}
 	d.rate = d.options.rate(d.total)
 	d.show.say("making %s of pseudo-random bytes; with %s it is %d bytes", d.options.big.String(), d.source, d.total)
-	if err := makeBigFile(d.path("big", bigFileName), int64(d.options.big), d.options.seed); err != nil {
+	if err := makeBigFile(ctx, d.path("big", bigFileName), int64(d.options.big), d.options.seed); err != nil {
 		return err
 	}
 	return writeDefinitions(d.path(definitionsFile), d.sourceSettings(""), d.destinationSettings())
@@ -130,8 +130,11 @@ func findSource(ctx context.Context, dir string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-func treeBytes(dir string) (n int64, err error) {
+func treeBytes(ctx context.Context, dir string) (n int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = context.Cause(ctx)
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -165,14 +168,21 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 	}
 	r := &report{Seconds: d.watch.completed.Sub(begin).Seconds()}
 	d.show.say("completed")
-	if err := errors.Join(d.checkAgents(ctx, r, id), d.checkQueues(ctx, r), consumed()); err != nil {
+	if id, err = d.spoilRunning(ctx, id); err != nil {
+		return nil, errors.Join(err, consumed())
+	}
+	sent, err := d.checkAgents(ctx, r, id)
+	if err := errors.Join(err, d.checkQueues(ctx, r, settleLimit), consumed()); err != nil {
 		return nil, err
 	}
 	if err := d.stopAll(); err != nil {
 		r.problem("%v", err)
 	}
+	if err := d.spoilStopped(); err != nil {
+		return nil, err
+	}
 	d.checkState(r)
-	return r, d.judge(r, kills)
+	return r, d.judge(ctx, r, kills, sent)
 }
 
 // mq is how the demo itself is connected, as a client of the agents.
@@ -198,7 +208,7 @@ const treeName = "tree"
 func (d *demo) startConsumer(ctx context.Context) (end func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &outside.Consumer{
-		From: d.path("delivered"), To: d.path("taken"), Log: d.path("taken.log"), Sabotage: outside.Sabotage(d.options.sabotage),
+		From: d.path("delivered"), To: d.path("taken"), Log: d.path("taken.log"), Sabotage: d.options.consumerSabotage(),
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -227,8 +237,8 @@ func (d *demo) killAll(ctx context.Context) (kills []kill, err error) {
 	return kills, nil
 }
 
-// judge adds up the frames and compares the files.
-func (d *demo) judge(r *report, kills []kill) error {
+// judge adds up the frames and compares the files. sent is what the source agent says of the transfer.
+func (d *demo) judge(ctx context.Context, r *report, kills []kill, sent transfer.Status) error {
 	frames := make(map[string][]sentFrame)
 	for name, file := range d.frames {
 		f, err := readFrameLog(file)
@@ -252,7 +262,7 @@ func (d *demo) judge(r *report, kills []kill) error {
 	slices.SortStableFunc(d.watch.resumes, func(a, b resume) int { return a.at.Compare(b.at) })
 	r.judgeKills(kills, planned, d.watch.resumes, frames, d.total)
 	d.show.say("comparing")
-	result, err := outside.Compare(outside.Comparison{
+	result, err := outside.Compare(ctx, outside.Comparison{
 		Sources: []outside.Source{{Path: d.path("big", bigFileName), Name: bigFileName}, {Path: d.source, Name: treeName}},
 		Taken:   d.path("taken"), Left: d.path("delivered"), Log: d.path("taken.log"),
 	})
@@ -261,13 +271,17 @@ func (d *demo) judge(r *report, kills []kill) error {
 	}
 	r.Files, r.Bytes, r.Links = result.Files, result.Bytes, result.Links
 	r.Problems = append(r.Problems, result.Differences...)
+	r.judgeRefusals(sent, result.Links)
 	return nil
 }
 
 // inOrder is the frames of all processes in order of time.
 func inOrder(frames map[string][]sentFrame) (all []sentFrame) {
-	for _, f := range frames {
-		all = append(all, f...)
+	for by, some := range frames {
+		for _, f := range some {
+			f.by = by
+			all = append(all, f)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b sentFrame) int { return a.at.Compare(b.at) })
 	return all

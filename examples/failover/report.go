@@ -28,17 +28,29 @@ type killReport struct {
 	AtPercent      float64 `json:"at_percent"`
 	ResumedPercent float64 `json:"resumed_percent"`
 	Resent         int64   `json:"resent"`
-	Epoch          uint64  `json:"epoch,omitempty"`       // of the instance that is active afterwards
-	TakeoverMS     int64   `json:"takeover_ms,omitempty"` // from the kill to an active instance that holds all queues
-	FirstFrameMS   int64   `json:"first_frame_ms,omitempty"`
-	ReconnectMS    int64   `json:"reconnect_ms,omitempty"` // from the queue manager listening to the transfer going on
+	Epoch          uint64  `json:"epoch"`                    // of the instance that is active afterwards
+	TakeoverMS     int64   `json:"takeover_ms"`              // from the kill to an active instance that holds all queues
+	FirstFrameMS   int64   `json:"first_frame_ms,omitempty"` // from the kill of the source to the first frame that its successor sent after it resumed
+	ReconnectMS    int64   `json:"reconnect_ms,omitempty"`   // from the queue manager listening to the transfer going on
 }
 
-// What resuming means: at most this much is sent again for a kill, or was lost by it.
+// String is what became of a kill, in a line.
+func (k killReport) String() string {
+	s := fmt.Sprintf("%s killed at %.2f %%: takeover %d ms", k.What, k.AtPercent, k.TakeoverMS)
+	switch k.What {
+	case theSource:
+		s += fmt.Sprintf(", first resumed frame %d ms", k.FirstFrameMS)
+	case theQueueManager:
+		s += fmt.Sprintf(", reconnect %d ms", k.ReconnectMS)
+	}
+	return s + fmt.Sprintf("; resumed at %.2f %%, re-sent %d bytes", k.ResumedPercent, k.Resent)
+}
+
+// What resuming means: at most this much is sent again for a kill, and nothing that was durable.
 const resendLimit = 64 << 20
 
-// successorShare of the bytes must be left for the instance that took over; else the kill came too late
-// to show anything.
+// successorShare of the bytes must be sent for the first time by the instance that took over; else the
+// kill came too late to show anything. What it sends again does not count.
 const successorShare = 0.10
 
 // judgeLibraries names what the agents were connected through, which must be one and the same.
@@ -79,18 +91,15 @@ func (r *report) judgeKills(kills []kill, planned int, resumes []resume, frames 
 		}
 		kr := killReport{
 			What: k.what, AtPercent: hundredths(percent(k.durable, total)), ResumedPercent: hundredths(percent(k.resumed.offset, total)),
-			Resent: resentFor(k, until, resumes, a), Epoch: k.epoch,
+			Resent: resentFor(k, until, resumes, a), Epoch: k.epoch, TakeoverMS: k.takeover.Milliseconds(),
 		}
 		switch k.what {
 		case theQueueManager:
-			kr.ReconnectMS = k.recovered.Milliseconds()
+			kr.ReconnectMS = k.reconnect.Milliseconds()
 			r.ReconnectMS = kr.ReconnectMS
 		case theSource:
-			kr.TakeoverMS = k.recovered.Milliseconds()
 			r.TakeoverMS = kr.TakeoverMS
-			kr.FirstFrameMS = r.judgeSuccessor(k, frames[k.successor], total)
-		default:
-			kr.TakeoverMS = k.recovered.Milliseconds()
+			kr.FirstFrameMS = r.judgeSuccessor(k, frames[k.successor], a.fresh[k.successor], total)
 		}
 		r.judgeKill(k, kr)
 		r.Kills = append(r.Kills, kr)
@@ -108,24 +117,33 @@ func resentFor(k kill, until time.Time, resumes []resume, a account) (n int64) {
 }
 
 func (r *report) judgeKill(k kill, kr killReport) {
-	switch {
-	case k.finished:
+	if k.finished {
 		r.problem("killing the %s met a finished transfer: give it more to do", k.what)
-	case k.durable-k.resumed.offset > resendLimit:
-		r.problem("killed the %s with %d bytes durable, but resumed at %d: more than %d before", k.what, k.durable, k.resumed.offset, int64(resendLimit))
-	case kr.Resent > resendLimit:
+		return
+	}
+	if kr.AtPercent < earliest || kr.AtPercent > tooLate {
+		r.problem("killed the %s at %.2f %%, not between %v and %v %%: give it more to do", k.what, kr.AtPercent, earliest, tooLate)
+	}
+	// Durable is what the receiver had acknowledged, and is behind what had been sent: a transfer of any
+	// size, however small, that goes on before it has lost something.
+	if k.resumed.offset < k.durable {
+		r.problem("killed the %s with %d bytes durable, but resumed at %d", k.what, k.durable, k.resumed.offset)
+	}
+	if kr.Resent > resendLimit {
 		r.problem("re-sent %d bytes after killing the %s, more than %d", kr.Resent, k.what, int64(resendLimit))
 	}
 }
 
-func (r *report) judgeSuccessor(k kill, frames []sentFrame, total int64) (firstFrameMS int64) {
-	if moved := payload(frames); float64(moved) < successorShare*float64(total) {
-		r.problem("%s took over, but sent only %d of %d bytes", k.successor, moved, total)
+func (r *report) judgeSuccessor(k kill, frames []sentFrame, fresh, total int64) (firstFrameMS int64) {
+	if float64(fresh) < successorShare*float64(total) {
+		r.problem("%s took over, but sent only %d of %d bytes that had not been sent", k.successor, fresh, total)
 	}
-	if len(frames) == 0 {
-		return 0
+	for _, f := range frames {
+		if !f.at.Before(k.resumed.at) {
+			return f.at.Sub(k.at).Milliseconds()
+		}
 	}
-	return frames[0].at.Sub(k.at).Milliseconds()
+	return 0
 }
 
 // write writes the last lines.
@@ -143,6 +161,9 @@ func (r *report) write(out io.Writer, asJSON bool) error {
 		}
 		_, err := fmt.Fprintf(out, "not as it should be: %d problems\n", len(r.Problems))
 		return err
+	}
+	for _, k := range r.Kills {
+		fmt.Fprintln(out, k)
 	}
 	times := ""
 	if len(r.Kills) > 0 {

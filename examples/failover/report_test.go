@@ -42,9 +42,9 @@ const mib = 1 << 20
 
 func goodRun() ([]kill, []resume, map[string][]sentFrame) {
 	kills := []kill{
-		{what: theSource, at: at(20), durable: 200 * mib, recovered: 300 * time.Millisecond, epoch: 2, successor: "second", resumed: resume{at: at(22), offset: 200 * mib}},
-		{what: theQueueManager, at: at(50), durable: 500 * mib, recovered: 400 * time.Millisecond, resumed: resume{at: at(52), offset: 500 * mib}},
-		{what: theDestination, at: at(80), durable: 800 * mib, recovered: 500 * time.Millisecond, epoch: 2, resumed: resume{at: at(82), offset: 800 * mib}},
+		{what: theSource, at: at(20), durable: 200 * mib, takeover: 300 * time.Millisecond, epoch: 2, successor: "second", resumed: resume{at: at(22), offset: 200 * mib}},
+		{what: theQueueManager, at: at(50), durable: 500 * mib, takeover: 600 * time.Millisecond, epoch: 2, reconnect: 400 * time.Millisecond, resumed: resume{at: at(52), offset: 500 * mib}},
+		{what: theDestination, at: at(80), durable: 800 * mib, takeover: 500 * time.Millisecond, epoch: 2, resumed: resume{at: at(82), offset: 800 * mib}},
 	}
 	var resumes []resume
 	for _, k := range kills {
@@ -52,7 +52,7 @@ func goodRun() ([]kill, []resume, map[string][]sentFrame) {
 	}
 	return kills, resumes, map[string][]sentFrame{
 		"first":  {{at: at(1), payload: 210 * mib, first: true}},
-		"second": {{at: at(23), payload: 310 * mib}, {at: at(53), payload: 310 * mib}, {at: at(83), payload: 200 * mib}},
+		"second": {{at: at(21)}, {at: at(23), payload: 310 * mib}, {at: at(53), payload: 310 * mib}, {at: at(83), payload: 200 * mib}},
 	}
 }
 
@@ -65,7 +65,7 @@ func TestGoodRunHasNoProblems(t *testing.T) {
 	}
 	want := []killReport{
 		{What: theSource, AtPercent: 20, ResumedPercent: 20, Resent: 10 * mib, Epoch: 2, TakeoverMS: 300, FirstFrameMS: 3000},
-		{What: theQueueManager, AtPercent: 50, ResumedPercent: 50, Resent: 10 * mib, ReconnectMS: 400},
+		{What: theQueueManager, AtPercent: 50, ResumedPercent: 50, Resent: 10 * mib, Epoch: 2, TakeoverMS: 600, ReconnectMS: 400},
 		{What: theDestination, AtPercent: 80, ResumedPercent: 80, Resent: 10 * mib, Epoch: 2, TakeoverMS: 500},
 	}
 	if !slices.Equal(r.Kills, want) {
@@ -88,11 +88,19 @@ func TestSendingEverythingAgainIsNotResuming(t *testing.T) {
 			return k
 		}, "met a finished transfer"},
 		{"resumed far before the kill", func(k []kill, _ []resume, _ map[string][]sentFrame) []kill {
-			k[1].resumed.offset -= 65 * mib
+			k[1].resumed.offset--
 			return k
-		}, "more than 67108864 before"},
+		}, "killed the queue manager with 524288000 bytes durable, but resumed at 524287999"},
+		{"killed too early", func(k []kill, _ []resume, _ map[string][]sentFrame) []kill {
+			k[0].durable = 149 * mib
+			return k
+		}, "killed the source at 14.90 %"},
+		{"killed too late", func(k []kill, _ []resume, _ map[string][]sentFrame) []kill {
+			k[2].durable, k[2].resumed.offset = 851*mib, 851*mib
+			return k
+		}, "killed the destination at 85.10 %"},
 		{"sent too much again", func(k []kill, r []resume, f map[string][]sentFrame) []kill {
-			f["second"][0].payload += 60 * mib
+			f["second"][1].payload += 60 * mib
 			return k
 		}, "re-sent 73400320 bytes after killing the queue manager"},
 		{"the successor had nothing to do", func(k []kill, r []resume, f map[string][]sentFrame) []kill {
@@ -100,6 +108,13 @@ func TestSendingEverythingAgainIsNotResuming(t *testing.T) {
 			f["second"] = nil
 			return k
 		}, "second took over, but sent only 0"},
+		{"the successor sent everything again", func(k []kill, r []resume, f map[string][]sentFrame) []kill {
+			r[0].offset = 0
+			k[0].resumed.offset = 0
+			f["first"][0].payload = 950 * mib
+			f["second"] = []sentFrame{{at: at(23), payload: 510 * mib, first: true}, {at: at(53), payload: 310 * mib}, {at: at(83), payload: 200 * mib}}
+			return k
+		}, "second took over, but sent only 52428800 of 1048576000 bytes that had not been sent"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var r report
@@ -124,10 +139,19 @@ func TestLastLineSaysWhatHappened(t *testing.T) {
 	}
 	r := report{
 		Files: 3, Bytes: 1000, Seconds: 4.25, TakeoverMS: 300, ReconnectMS: 400, Resent: 20,
-		Kills: []killReport{{What: theSource, AtPercent: 20}}, Links: []string{"tree/link"},
+		Kills: []killReport{{What: theSource, AtPercent: 20, TakeoverMS: 300, FirstFrameMS: 320}, {What: theQueueManager}}, Links: []string{"tree/link"},
 	}
 	if got, want := lastLine(r, false), "identical: 3 files, 1000 bytes, 4.2 s; takeover 300 ms; reconnect 400 ms; re-sent 20 bytes"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	var b bytes.Buffer
+	if err := r.write(&b, false); err != nil || !strings.Contains(b.String(), "source killed at 20.00 %: takeover 300 ms, first resumed frame 320 ms;") {
+		t.Errorf("%v, the time to the first frame is not in %q", err, b.String())
+	}
+	for _, field := range []string{"epoch", "takeover_ms"} {
+		if got := lastLine(r, true); strings.Count(got, `"`+field+`":`) < 2+strings.Count(field, "takeover") {
+			t.Errorf("%s is not told of each kill: %s", field, got)
+		}
 	}
 	var object map[string]any
 	if err := json.Unmarshal([]byte(lastLine(r, true)), &object); err != nil || object["identical"] != true {

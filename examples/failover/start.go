@@ -108,11 +108,11 @@ func (d *demo) startDestination() (err error) {
 // stopAll ends the processes in order: the standby first, so that it does not take over, and the queue
 // manager last, because without it agents could not stop in order.
 func (d *demo) stopAll() error {
-	active, standby := d.sources[:1], d.sources[1:]
-	return errors.Join(
-		stopTogether(standby...),
-		stopTogether(append(slices.Clone(active), d.destination)...),
-		stopTogether(d.queueManager))
+	active, standby := slices.Clone(d.sources[:1]), d.sources[1:]
+	if d.options.sabotage != leaveAgent {
+		active = append(active, d.destination)
+	}
+	return errors.Join(stopTogether(standby...), stopTogether(active...), stopTogether(d.queueManager))
 }
 
 func stopTogether(children ...*child) error {

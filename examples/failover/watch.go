@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -76,10 +77,16 @@ func (w *watch) agentLine(who string, text []byte) {
 	w.tell(who, e)
 }
 
-// queueManagerLine takes one line of the queue manager's process.
+// queueManagerLine takes one line of the queue manager's process, as stamped wrote it.
 func (w *watch) queueManagerLine(text []byte) {
-	if address, ok := strings.CutPrefix(string(text), "listening "); ok {
-		w.change(func() { w.listening = activation{at: time.Now(), who: address} })
+	stamp, line, _ := strings.Cut(string(text), " ")
+	at, err := strconv.ParseInt(stamp, 10, 64)
+	if err != nil {
+		w.fail(fmt.Errorf("the queue manager told %q: %w", text, err))
+		return
+	}
+	if address, ok := strings.CutPrefix(line, "listening "); ok {
+		w.change(func() { w.listening = activation{at: time.Unix(0, at), who: address} })
 	}
 }
 

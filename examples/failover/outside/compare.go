@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -41,18 +42,18 @@ func (r *Result) differ(format string, args ...any) {
 
 // Compare reads the sources and what was taken: names, sizes, SHA-256 of the content, permissions
 // and modification times to the nanosecond of every file, one line in the log for each, permissions
-// 0755 of every directory, and nothing else anywhere. The error is for what could not be read.
-func Compare(c Comparison) (Result, error) {
+// 0755 of every directory, and nothing else anywhere. The error is for what could not be read, and for the end of ctx.
+func Compare(ctx context.Context, c Comparison) (Result, error) {
 	var r Result
-	want, err := listSources(c.Sources)
+	want, err := listSources(ctx, c.Sources)
 	if err != nil {
 		return r, err
 	}
-	got, err := list(c.Taken, ".")
+	got, err := list(ctx, c.Taken, ".")
 	if err != nil {
 		return r, err
 	}
-	left, err := list(c.Left, ".")
+	left, err := list(ctx, c.Left, ".")
 	if err != nil {
 		return r, err
 	}
@@ -63,7 +64,7 @@ func Compare(c Comparison) (Result, error) {
 	r.Links = want.special
 	r.compareNames(want, got, left, count)
 	r.compareDirs(want, left)
-	if err := r.compareFiles(want, got); err != nil {
+	if err := r.compareFiles(ctx, want, got); err != nil {
 		return r, err
 	}
 	slices.Sort(r.Differences)
@@ -77,23 +78,26 @@ type tree struct {
 	special []string
 }
 
-func listSources(sources []Source) (tree, error) {
+func listSources(ctx context.Context, sources []Source) (tree, error) {
 	all := tree{files: map[string]string{}, dirs: map[string]string{}}
 	for _, s := range sources {
-		if err := all.add(s.Path, s.Name); err != nil {
+		if err := all.add(ctx, s.Path, s.Name); err != nil {
 			return all, err
 		}
 	}
 	return all, nil
 }
 
-func list(dir, name string) (tree, error) {
+func list(ctx context.Context, dir, name string) (tree, error) {
 	t := tree{files: map[string]string{}, dirs: map[string]string{}}
-	return t, t.add(dir, name)
+	return t, t.add(ctx, dir, name)
 }
 
-func (t *tree) add(root, name string) error {
+func (t *tree) add(ctx context.Context, root, name string) error {
 	return filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = context.Cause(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -169,7 +173,7 @@ func (r *Result) compareDirs(want, left tree) {
 }
 
 // compareFiles reads every file of both sides, on all processors.
-func (r *Result) compareFiles(want, got tree) error {
+func (r *Result) compareFiles(ctx context.Context, want, got tree) error {
 	var (
 		mu    sync.Mutex
 		first error
@@ -180,7 +184,7 @@ func (r *Result) compareFiles(want, got tree) error {
 		wg.Go(func() {
 			buffer := make([]byte, 1<<20)
 			for name := range names {
-				size, difference, err := compareFile(want.files[name], got.files[name], buffer)
+				size, difference, err := compareFile(ctx, want.files[name], got.files[name], buffer)
 				mu.Lock()
 				r.Files++
 				r.Bytes += size
@@ -204,12 +208,12 @@ func (r *Result) compareFiles(want, got tree) error {
 	return first
 }
 
-func compareFile(source, result string, buffer []byte) (size int64, difference string, err error) {
-	want, err := read(source, buffer)
+func compareFile(ctx context.Context, source, result string, buffer []byte) (size int64, difference string, err error) {
+	want, err := read(ctx, source, buffer)
 	if err != nil {
 		return 0, "", err
 	}
-	got, err := read(result, buffer)
+	got, err := read(ctx, result, buffer)
 	if err != nil {
 		return 0, "", err
 	}
@@ -226,6 +230,19 @@ func compareFile(source, result string, buffer []byte) (size int64, difference s
 	return want.size, difference, nil
 }
 
+// untilDone reads until ctx ends.
+type untilDone struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.from.Read(p)
+}
+
 type content struct {
 	size     int64
 	sum      [sha256.Size]byte
@@ -233,7 +250,7 @@ type content struct {
 	modified int64
 }
 
-func read(name string, buffer []byte) (content, error) {
+func read(ctx context.Context, name string, buffer []byte) (content, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return content{}, err
@@ -245,7 +262,7 @@ func read(name string, buffer []byte) (content, error) {
 	}
 	h := sha256.New()
 	// io.Copy would let the file choose its own, smaller buffer.
-	n, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{f}, buffer)
+	n, err := io.CopyBuffer(struct{ io.Writer }{h}, untilDone{ctx, f}, buffer)
 	c := content{size: n, perm: info.Mode().Perm(), modified: info.ModTime().UnixNano()}
 	h.Sum(c.sum[:0])
 	return c, err

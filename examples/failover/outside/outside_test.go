@@ -2,6 +2,7 @@ package outside
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,7 +74,7 @@ func deliver(t *testing.T, change func(stage), sabotage Sabotage) stage {
 
 func (s stage) compare() Result {
 	s.t.Helper()
-	r, err := Compare(Comparison{
+	r, err := Compare(s.t.Context(), Comparison{
 		Sources: []Source{{Path: s.path("source"), Name: "tree"}},
 		Taken:   s.path("taken"), Left: s.path("delivered"), Log: s.path("log"),
 	})
@@ -131,6 +132,50 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 				t.Errorf("%q is not among %q", c.want, r.Differences)
 			}
 		})
+	}
+}
+
+func TestComparisonEndsWithItsContext(t *testing.T) {
+	s := deliver(t, nil, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, fn := range map[string]func() error{
+		"Compare": func() error {
+			_, err := Compare(ctx, Comparison{Taken: s.base, Left: s.base, Log: s.path("log")})
+			return err
+		},
+		"a file": func() error { _, err := read(ctx, s.path("source", "a"), make([]byte, 8)); return err },
+	} {
+		if err := fn(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestStateThatIsNotSettledIsFound(t *testing.T) {
+	for _, c := range []struct {
+		names []string
+		want  string // empty: nothing wrong
+	}{
+		{[]string{"incarnation", "journal.2.17"}, ""},
+		{[]string{"incarnation", "journal.2.17", "out.0123.2.manifest"}, "out.0123.2.manifest: left behind"},
+		{[]string{"incarnation", "journal.2.17", "out.0123.2.sources"}, "out.0123.2.sources: left behind"},
+		{[]string{"incarnation", "journal.2.17", "journal.2.18.tmp"}, "journal.2.18.tmp: left behind"},
+		{[]string{"incarnation", "journal.1.16", "journal.2.17"}, "2 files journal"},
+		{[]string{"incarnation"}, "0 files journal"},
+		{[]string{"journal.2.17"}, "0 files incarnation"},
+	} {
+		s := stage{t: t, base: t.TempDir()}
+		for _, name := range c.names {
+			s.write(name, "x", 0o600, modified)
+		}
+		wrong, err := Unsettled(s.base)
+		if err != nil || (len(wrong) == 0) != (c.want == "") || !strings.Contains(strings.Join(wrong, "\n"), c.want) {
+			t.Errorf("%q: got %q, want %q (%v)", c.names, wrong, c.want, err)
+		}
+	}
+	if _, err := Unsettled(filepath.Join(t.TempDir(), "missing")); err == nil {
+		t.Error("a directory that is not there is settled")
 	}
 }
 

@@ -1,0 +1,5 @@
+package ha
+
+import "errors"
+
+func become(int) error { return errors.ErrUnsupported }

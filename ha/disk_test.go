@@ -1,0 +1,143 @@
+package ha
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mqha/mqha/lockfile"
+	"github.com/mqha/mqha/resource"
+)
+
+func mkdir(t *testing.T, elements ...string) string {
+	t.Helper()
+	dir := filepath.Join(elements...)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// It was taken for a failure of this node, so that the group moved from node to node.
+func TestStateDirBelowWriteRootIsAConfigurationError(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	for name, place := range map[string]func(c *Config, base string){
+		"below": func(c *Config, base string) { c.StateDir, c.Transfer.WriteRoot = mkdir(t, base, "in", "state"), base },
+		"the same directory": func(c *Config, base string) {
+			c.StateDir, c.Transfer.WriteRoot = base, base
+		},
+		"WriteRoot is where the journals are": func(c *Config, base string) {
+			c.StateDir, c.Transfer.WriteRoot = base, mkdir(t, base, "transfer")
+		},
+		"below by a link": func(c *Config, base string) {
+			state := mkdir(t, base, "in", "state")
+			c.StateDir, c.Transfer.WriteRoot = filepath.Join(base, "link"), filepath.Join(base, "in")
+			if err := os.Symlink(state, c.StateDir); err != nil {
+				t.Skipf("no symbolic links here: %v", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := s.config("SRC")
+			place(&c, t.TempDir())
+			err := start(t, c).ends()
+			if !errors.Is(err, ErrConfig) || ExitCode(err) != 78 || errors.Is(err, resource.ErrFailover) ||
+				!strings.Contains(err.Error(), c.StateDir) || !strings.Contains(err.Error(), "WriteRoot") {
+				t.Errorf("Run: %v", err)
+			}
+		})
+	}
+}
+
+func TestWriteRootBesideStateDirIsFine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	c := s.config("SRC")
+	// The names begin alike, and WriteRoot holds the state directory's parent's other child.
+	c.StateDir, c.Transfer.WriteRoot = mkdir(t, s.dir, "in-state"), mkdir(t, s.dir, "in")
+	start(t, c).event(CodeActive, 1)
+}
+
+// An instance that waits for its disk must not have the lock: another one may have the disk.
+func TestMissingWriteRootIsWaitedForWithoutTheLock(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	c := s.config("SRC")
+	c.Transfer.WriteRoot = filepath.Join(s.dir, "not", "mounted")
+	a := start(t, c)
+	if ev := a.event(CodeStandby, 1); !strings.Contains(ev.Text, c.Transfer.WriteRoot) {
+		t.Errorf("event: %s", ev.Text)
+	}
+	lease, err := lockfile.TryAcquire(filepath.Join(c.StateDir, "agent.lck"), lockfile.Options{})
+	if err != nil {
+		t.Fatalf("it waits with the lock: %v", err)
+	}
+	if err := lease.Release(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	mkdir(t, c.Transfer.WriteRoot)
+	a.event(CodeActive, 1)
+	if n := a.count(CodeFailover); n > 0 {
+		t.Errorf("%d failovers:\n%s", n, a.story())
+	}
+}
+
+// Group may be what mounts the disk, and is online with the lease only.
+func TestWriteRootOfAGroupIsWaitedForWhenTheGroupIsOnline(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	c := s.config("SRC")
+	c.Transfer.WriteRoot = filepath.Join(s.dir, "not", "mounted")
+	c.Group = []resource.Spec{{Name: "disk", Resource: &resource.Path{Dir: s.dir}}}
+	a := start(t, c)
+	if ev := a.event(CodeStandby, 1); ev.Epoch != 1 || !strings.Contains(ev.Text, c.Transfer.WriteRoot) {
+		t.Errorf("event with epoch %d: %s", ev.Epoch, ev.Text)
+	}
+	mkdir(t, c.Transfer.WriteRoot)
+	a.event(CodeActive, 1)
+	if n := a.count(CodeFailover); n > 0 {
+		t.Errorf("%d failovers:\n%s", n, a.story())
+	}
+}
+
+func TestWriteRootThatIsAFileIsAConfigurationError(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	c := s.config("SRC")
+	c.Transfer.WriteRoot = filepath.Join(s.dir, "file")
+	if err := os.WriteFile(c.Transfer.WriteRoot, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(t, c).ends(); ExitCode(err) != 78 || !strings.Contains(err.Error(), c.Transfer.WriteRoot) {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// An agent that had ended with a configuration error exited with 70 and "lease released" now and then:
+// its own release of the lock was reported as the loss of it.
+func TestReleaseOfTheLockIsNotItsLoss(t *testing.T) {
+	lease, err := lockfile.TryAcquire(filepath.Join(t.TempDir(), "agent.lck"), lockfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	released := make(chan struct{})
+	close(released)
+	if err := lease.Release(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	<-lease.Done()
+	r := &run{inbox: make(chan note, 200), over: make(chan struct{})}
+	for range 100 {
+		r.watchLease(lease, released)
+	}
+	if n := len(r.inbox); n > 0 {
+		t.Errorf("%d of 100 times it was reported as lost", n)
+	}
+	r.watchLease(lease, make(chan struct{}))
+	if n := len(r.inbox); n != 1 {
+		t.Errorf("%d reports of a lease that ended by itself", n)
+	}
+}
