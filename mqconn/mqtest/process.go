@@ -21,6 +21,7 @@ func RunProcess(ctx context.Context, args []string, stdin io.Reader, stdout io.W
 	name := flags.String("name", "QM1", "name of the queue manager")
 	listen := flags.String("listen", "127.0.0.1:0", "address to accept connections on")
 	dir := flags.String("dir", "", "directory for definitions and persistent messages; empty: nothing is kept")
+	second := flags.Duration("second", 0, "how long a second of SHORTTMR, LONGTMR, DISCINT and HBINT lasts; 0: a second")
 	var scripts fileList
 	flags.Var(&scripts, "mqsc", "file of MQSC commands, or several with commas; may be repeated")
 	if err := flags.Parse(args); err != nil {
@@ -29,7 +30,7 @@ func RunProcess(ctx context.Context, args []string, stdin io.Reader, stdout io.W
 	if flags.NArg() > 0 {
 		return fmt.Errorf("qmgr takes flags only, not %q", flags.Arg(0))
 	}
-	qm, err := Start(Options{Name: *name, Dir: *dir})
+	qm, err := Start(Options{Name: *name, Dir: *dir, Second: *second})
 	if err != nil {
 		return err
 	}
@@ -55,6 +56,11 @@ func serveProcess(ctx context.Context, qm *QueueManager, listen string, scripts 
 	}
 	if _, err := fmt.Fprintf(stdout, "listening %s\n", l.Addr()); err != nil {
 		return err
+	}
+	for _, s := range qm.Services() {
+		if s.Err != nil {
+			_, _ = fmt.Fprintln(stdout, s.Err) // it runs without that service
+		}
 	}
 	return waitForEnd(ctx, stdin)
 }

@@ -19,7 +19,7 @@ func (s *session) put(number int32, d *md, o *pmo, b *body) mqrc.Reason {
 		case h.options&ooOutput == 0:
 			return mqrc.NotOpenForOutput
 		}
-		r := s.putTo(h.queue, d, o, b)
+		r := s.putTo(target{h.queue, h.route}, d, o, b)
 		kept = r == mqrc.None
 		return r
 	})
@@ -30,14 +30,14 @@ func (s *session) put(number int32, d *md, o *pmo, b *body) mqrc.Reason {
 }
 
 // put1 is open, put and close in one call.
-func (s *session) put1(target *od, d *md, o *pmo, b *body) mqrc.Reason {
+func (s *session) put1(where *od, d *md, o *pmo, b *body) mqrc.Reason {
 	kept := false
-	r := s.call(mqconn.VerbPut1, 0, target.address().Queue, func() mqrc.Reason {
-		q, r := s.resolve(target, ooOutput)
+	r := s.call(mqconn.VerbPut1, 0, where.address().Queue, func() mqrc.Reason {
+		t, r := s.target(where, ooOutput)
 		if r != mqrc.None {
 			return r
 		}
-		r = s.putTo(q, d, o, b)
+		r = s.putTo(t, d, o, b)
 		kept = r == mqrc.None
 		return r
 	})
@@ -47,7 +47,7 @@ func (s *session) put1(target *od, d *md, o *pmo, b *body) mqrc.Reason {
 	return r
 }
 
-func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
+func (s *session) putTo(t target, d *md, o *pmo, b *body) mqrc.Reason {
 	options := o.options()
 	syncpoint := options&pmoSyncpoint != 0
 	switch {
@@ -66,13 +66,13 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	if r != mqrc.None {
 		return r
 	}
-	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
-	putText(o[:], pmoResolvedQM, queueNameLength, s.qm.name)
-	if r := s.place(q, m, syncpoint); r != mqrc.None {
-		return r
+	resolved := mqconn.Address{QueueManager: s.qm.name, Queue: t.queue.name}
+	if t.route != nil {
+		resolved = t.route.to
 	}
-	s.report(m, confirmArrival, syncpoint)
-	return mqrc.None
+	putText(o[:], pmoResolvedQ, queueNameLength, resolved.Queue)
+	putText(o[:], pmoResolvedQM, queueNameLength, resolved.QueueManager)
+	return s.deliver(t, m, syncpoint)
 }
 
 // place puts m on q. A persistent message outside syncpoint is hidden until it is durable.

@@ -44,7 +44,8 @@ func (q *QueueManager) recover(dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	q.log, err = newLog(dir, live)
+	q.hideDoubtful(live)
+	q.log, err = newLog(dir, live, maps.Clone(q.sync))
 	return err
 }
 
@@ -62,9 +63,10 @@ func (q *QueueManager) reload(path string) (map[uint64]*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	live := make(map[uint64]*message, len(found))
+	q.sync = found.ends
+	live := make(map[uint64]*message, len(found.live))
 	inOrder := func(a, b recovered) int { return cmp.Compare(a.sequence, b.sequence) }
-	for _, m := range slices.SortedFunc(maps.Values(found), inOrder) {
+	for _, m := range slices.SortedFunc(maps.Values(found.live), inOrder) {
 		local := q.objects.queues[m.queueName]
 		if local == nil {
 			return nil, fmt.Errorf("mqtest: %s has messages for queue %s, which %s does not define", path, m.queueName, objectsName)
@@ -103,14 +105,14 @@ func (q *QueueManager) save(script string) error {
 // script writes the definitions so that MQSC reads them back.
 func (o *objects) script() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d)\n", o.maxMessageLength)
+	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d) DEADQ('%s') DEFXMITQ('%s') CHLAUTH(%s)\n", o.maxMessageLength, o.deadLetter,
+		o.defaultTransmission, pick(o.authenticationOff, "DISABLED", "ENABLED"))
 	for _, name := range slices.Sorted(maps.Keys(o.queues)) {
 		q := o.queues[name]
 		fmt.Fprintf(&b, "DEFINE QLOCAL('%s') %s REPLACE\n", name, q.attrs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.remotes)) {
-		r := o.remotes[name]
-		fmt.Fprintf(&b, "DEFINE QREMOTE('%s') RNAME('%s') RQMNAME('%s') REPLACE\n", name, r.queue, r.queueManager)
+		fmt.Fprintf(&b, "DEFINE QREMOTE('%s') %s REPLACE\n", name, o.remotes[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.aliases)) {
 		fmt.Fprintf(&b, "DEFINE QALIAS('%s') TARGET('%s') REPLACE\n", name, o.aliases[name])
@@ -119,6 +121,11 @@ func (o *objects) script() string {
 		c := o.channels[name]
 		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) SSLCIPH('%s') SSLCAUTH(%s) REPLACE\n",
 			name, c.maxLength, c.heartbeat, c.maxInstances, c.cipher, pick(c.certificate, "REQUIRED", "OPTIONAL"))
+	}
+	for _, lines := range [][]string{o.channelScript(), o.authenticationScript(), o.serviceScript()} {
+		for _, line := range lines {
+			fmt.Fprintln(&b, line)
+		}
 	}
 	return b.String()
 }
@@ -131,9 +138,10 @@ func pick(yes bool, ifYes, ifNo string) string {
 }
 
 func (a attributes) String() string {
-	return fmt.Sprintf("MAXDEPTH(%d) MAXMSGL(%d) DEFPRTY(%d) PUT(%s) GET(%s) %s DEFSOPT(%s) DEFPSIST(%s) MSGDLVSQ(%s)",
+	return fmt.Sprintf("MAXDEPTH(%d) MAXMSGL(%d) DEFPRTY(%d) PUT(%s) GET(%s) %s DEFSOPT(%s) DEFPSIST(%s) MSGDLVSQ(%s) USAGE(%s) %s",
 		a.maxDepth, a.maxLength, a.defPriority,
 		pick(a.putInhibited, "DISABLED", "ENABLED"), pick(a.getInhibited, "DISABLED", "ENABLED"),
 		pick(a.noShare, "NOSHARE", "SHARE"), pick(a.exclusive, "EXCL", "SHARED"),
-		pick(a.defPersistent, "YES", "NO"), pick(a.fifo, "FIFO", "PRIORITY"))
+		pick(a.defPersistent, "YES", "NO"), pick(a.fifo, "FIFO", "PRIORITY"),
+		pick(a.transmission, "XMITQ", "NORMAL"), pick(a.triggered, "TRIGGER", "NOTRIGGER"))
 }

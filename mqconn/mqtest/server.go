@@ -25,19 +25,28 @@ type server struct {
 	closed bool
 }
 
-// Serve accepts connections over TCP on l until Close or Kill; it returns at once. The listener
-// belongs to the queue manager from then on.
+// Serve accepts connections over TCP on l until Close or Kill, of clients and of channels; it returns at once.
+// The listener belongs to the queue manager from then on. The first call starts the services that start
+// with the queue manager: whatever they are, they can connect to it.
 func (q *QueueManager) Serve(l net.Listener) error {
+	first, err := q.serve(l)
+	if first {
+		q.startServices()
+	}
+	return err
+}
+
+func (q *QueueManager) serve(l net.Listener) (first bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
-		return ErrStopped
+		return false, ErrStopped
 	}
 	s := &server{qm: q, listener: l, open: make(map[*link]bool)}
 	q.servers = append(q.servers, s)
 	s.links.Add(1)
 	go s.accept()
-	return nil
+	return len(q.servers) == 1, nil
 }
 
 func (s *server) accept() {
@@ -170,6 +179,10 @@ func (l *link) connect() bool {
 		l.refuse(h, mqrc.ChannelConfigError)
 		return false
 	}
+	if err == nil && h.verb == wireChannelOpen {
+		l.receiveChannel(h)
+		return false
+	}
 	if err != nil || h.verb != wireConnect || h.rest() != connectLength {
 		return false
 	}
@@ -193,6 +206,7 @@ func (l *link) connect() bool {
 		cipher:       cipher,
 		label:        label,
 		longest:      int(getLong(b, next)),
+		address:      l.host(),
 		hangUp:       l.hangUp,
 		gone:         func() bool { return hungUp(l.conn) },
 	})
@@ -211,6 +225,15 @@ func (l *link) connect() bool {
 	putLong(answer, headerLength+queueNameLength, int32(s.maxLength))
 	putLong(answer, headerLength+queueNameLength+4, int32(heartbeat))
 	return l.answer(h, mqrc.None, answer, nil) == nil
+}
+
+// host is the address of the other side without its port.
+func (l *link) host() string {
+	host, _, err := net.SplitHostPort(l.conn.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 func (l *link) refuse(h header, r mqrc.Reason) {
