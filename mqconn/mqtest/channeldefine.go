@@ -173,6 +173,14 @@ func addresses(connectionName string) []string {
 	return all
 }
 
+// longest message of a channel; MAXMSGL(0) is what the queue manager takes.
+func (q *QueueManager) longest(maxLength int) int {
+	if maxLength == 0 {
+		return q.maxMessageLength()
+	}
+	return maxLength
+}
+
 // seconds of a channel's attributes last as long as Options.Second says.
 func (q *QueueManager) seconds(n int) time.Duration {
 	if n > int(maxWait/q.second) {

@@ -114,7 +114,7 @@ func (c *conversation) bind() error {
 	d := c.definition
 	open := channelOpen{
 		channel: c.name, queueManager: c.qm.name, reset: reset > 0 && !state.Doubtful, batchSize: d.batchSize, fast: d.fast,
-		maxLength: d.maxLength, sequence: state.Sequence,
+		maxLength: c.qm.longest(d.maxLength), sequence: state.Sequence,
 	}
 	if err := c.link.send(header{verb: wireChannelOpen}, bindTime, open.append(nil), nil); err != nil {
 		return err

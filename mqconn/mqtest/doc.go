@@ -24,11 +24,33 @@
 //     that is silent but not gone (stopped, cut off) keeps them for twice HBINT of its channel.
 //   - Orderly and disorderly ends: Quiesce (2161), Close (2162), Cut and Kill (2009), and chosen
 //     calls by Inject, the lost answer of a commit among them.
+//   - Remote queues, queue-manager aliases and DEFXMITQ. What waits on a transmission queue has an MQXQH in
+//     front, counted by MAXMSGL and seen by whoever gets it.
+//   - Sender and receiver channels between queue managers, over TCP. Batches arrive exactly once, whenever the
+//     connection breaks; with Options.Dir on both sides also when either is killed, because sequence numbers and
+//     the batch in doubt are logged. Order holds only within a batch: with NPMSPEED(FAST), of both ends, the messages
+//     that are not persistent are shown as they come, and are gone if the connection breaks. Short retries,
+//     then long ones, then STOPPED; DISCINT; a transmission queue with TRIGGER starts its channel; START, STOP, RESET
+//     and RESOLVE CHANNEL; Channels is DISPLAY CHSTATUS. Options.Second makes the waits short.
+//   - What a channel cannot put goes, after MRRTY tries, to the dead-letter queue with an MQDLH. Where that fails the
+//     channel stops, and the batch stays where it was; a fast message is dropped.
+//   - CHLAUTH records of TYPE(ADDRESSMAP) and TYPE(BLOCKUSER) for clients over TCP (2035, or the mapped user).
+//   - Services: CONTROL(QMGR) and CONTROL(STARTONLY) are started by the first Serve, and by command.
 //
 // # What it does not do
 //
-// Messages to another queue manager: MQSC accepts remote queues, and opening one is 2087 unless it
-// points back here. Topics, model queues, triggering, message groups, reports other than COA and COD,
-// data conversion, and whatever else is asked for by an option: such a call fails (2046, 2247). A report that
-// cannot be put is dropped. Authorities, channel authentication and services are accepted and listed by Ignored.
+// Topics, model queues, triggering of programs, message groups, reports other than COA and COD, data conversion, clusters,
+// server, requester and cluster channels, channel exits, and whatever else is asked for by an option: such a call
+// fails (2046, 2247). A report that cannot be put is dropped. Between queue managers the fields of version 2 of the MQMD
+// are lost, and properties travel beside the body rather than in an MQRFH2. TLS and authentication of channels between
+// queue managers, and all authorities, are accepted and listed by Ignored.
+//
+// # What could not be checked
+//
+// All of it follows IBM's documentation, which leaves some of it open. Of channels it is these: that one without a dead-letter
+// queue is then STOPPED and not RETRYING; that sequence numbers which do not agree leave it RETRYING until RESET CHANNEL (a
+// queue manager without Options.Dir that is started anew has forgotten them, so its channels need that); that
+// retries are counted anew as soon as both sides have agreed; that channels which were started run again after a restart
+// of the queue manager; that a service without STOPCMD is left alone. The protocol of the channels is our own: they cannot
+// talk to IBM MQ.
 package mqtest

@@ -155,7 +155,7 @@ func (r *receiver) agree(open channelOpen) mqrc.Reason {
 	r.silence = r.qm.silence(d.heartbeat)
 	r.agreed = channelAnswer{
 		queueManager: r.qm.name, batchSize: min(d.batchSize, open.batchSize), fast: d.fast && open.fast,
-		maxLength: min(d.maxLength, open.maxLength), sequence: state.Sequence, batch: state.Batch,
+		maxLength: min(r.qm.longest(d.maxLength), open.maxLength), sequence: state.Sequence, batch: state.Batch,
 	}
 	return mqrc.None
 }

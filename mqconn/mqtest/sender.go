@@ -89,7 +89,8 @@ func (s *sender) command(c channelCommand) error {
 	defer s.wake()
 	switch c.verb {
 	case "START":
-		s.wanted, s.hurry, s.stopping = started, true, false
+		s.wanted, s.stopping = started, false
+		s.hurry = s.status.State == ChannelRetrying
 	case "STOP":
 		s.wanted, s.stopping = stopped, true
 		if c.inactive {
