@@ -146,8 +146,5 @@ func (c *conversation) confirm(held []*message, sequence int) error {
 	if r := c.settleDoubt(true); r != mqrc.None {
 		return &reasonError{"the messages that were sent cannot be removed", r}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.status.Batches++
 	return nil
 }

@@ -157,7 +157,7 @@ func TestSequenceNumbersThatDoNotAgreeStopTheChannel(t *testing.T) {
 	c := dial(t, p.from.Dialer(), "", false)
 	put(t, c, "FAR.A", "one", true)
 	p.start()
-	awaitDepth(t, p.to, "A", 1)
+	awaitChannel(t, p.from, func(s mqtest.ChannelStatus) bool { return s.Batches == 1 })
 	p.stop()
 	other := mqtest.New(t, mqtest.Options{Name: "QM2", Second: scale, MQSC: far}) // without the memory of the first
 	p.mqsc(p.from, "ALTER CHANNEL(QM1.TO.QM2) CHLTYPE(SDR) CONNAME('"+connectionName(serve(t, other))+"')\nSTART CHANNEL(QM1.TO.QM2)")
@@ -168,10 +168,8 @@ func TestSequenceNumbersThatDoNotAgreeStopTheChannel(t *testing.T) {
 	put(t, c, "FAR.A", "two", true)
 	p.stop()
 	p.mqsc(p.from, "RESET CHANNEL(QM1.TO.QM2) SEQNUM(1)\nSTART CHANNEL(QM1.TO.QM2)")
-	awaitDepth(t, other, "A", 1)
-	if s := awaitChannel(t, p.from, func(s mqtest.ChannelStatus) bool { return !s.InDoubt }); s.Sequence != 1 {
-		t.Errorf("sequence %d", s.Sequence)
-	}
+	awaitChannel(t, p.from, func(s mqtest.ChannelStatus) bool { return s.Sequence == 1 && !s.InDoubt })
+	wantDepth(t, other, "A", 1)
 	if err := p.from.MQSC("RESET CHANNEL(QM1.TO.QM2)"); !errors.Is(err, mqtest.ErrChannel) {
 		t.Errorf("reset of a running channel: %v", err)
 	}
@@ -190,8 +188,8 @@ func TestSequenceNumbersWrap(t *testing.T) {
 	for range 5 {
 		put(t, c, "FAR.A", "x", true)
 	}
-	awaitChannel(t, p.from, func(s mqtest.ChannelStatus) bool { return s.Sequence == 3 && !s.InDoubt })
-	awaitDepth(t, p.to, "A", 5)
+	awaitChannel(t, p.from, func(s mqtest.ChannelStatus) bool { return s.Sequence == 3 && s.Messages == 5 && !s.InDoubt })
+	wantDepth(t, p.to, "A", 5)
 }
 
 // A cut of all connections does not lose a persistent message, whenever it comes.

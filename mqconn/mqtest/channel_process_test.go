@@ -102,6 +102,7 @@ func TestDoubtSurvivesBothQueueManagers(t *testing.T) {
 			from.Kill()
 			to.Kill()
 
+			mqtest.New(t, mqtest.Options{Dir: nearDir, Second: time.Hour}).Kill() // and again, with its log written anew
 			again := mqtest.New(t, mqtest.Options{Dir: nearDir, Second: scale})
 			if s := again.Channel("QM1.TO.QM2"); !s.InDoubt || s.Sequence != 0 {
 				t.Errorf("after the start: %+v", s)
@@ -115,6 +116,7 @@ func TestDoubtSurvivesBothQueueManagers(t *testing.T) {
 			if err := d.Close(); err != nil {
 				t.Fatal(err)
 			}
+			mqtest.New(t, mqtest.Options{Name: "QM2", Dir: farDir}).Kill()
 			back := mqtest.New(t, mqtest.Options{Name: "QM2", Dir: farDir, Second: scale})
 			if err := again.MQSC("ALTER CHANNEL(QM1.TO.QM2) CHLTYPE(SDR) CONNAME('" + connectionName(serve(t, back)) + "')\n" +
 				"START CHANNEL(QM1.TO.QM2)"); err != nil {

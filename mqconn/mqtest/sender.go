@@ -350,5 +350,8 @@ func (s *sender) settleDoubt(committed bool) mqrc.Reason {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.InDoubt, s.status.Sequence = false, next.Sequence
+	if committed {
+		s.status.Batches++
+	}
 	return mqrc.None
 }

@@ -115,6 +115,28 @@ DEFINE QREMOTE(QM5) RQMNAME(QM1)
 	wantReason(t, c.Get("FAR", new(mqconn.Message), mqconn.GetOptions{}), 2045)
 }
 
+// The time that a message waits for its channel counts: it arrives with what is left of its expiry, or not at all.
+func TestExpiryGoesOnBeforeTheChannel(t *testing.T) {
+	p := newPair(t, "", "")
+	c := dial(t, p.from.Dialer(), "", false)
+	for _, expiry := range []time.Duration{100 * time.Millisecond, time.Hour} {
+		if err := c.Put(mqconn.Address{Queue: "FAR.A"}, &mqconn.Message{Body: []byte(expiry.String()), Persistent: true, Expiry: expiry}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	browser := dial(t, p.from.Dialer(), "", false)
+	m := mqconn.Message{Expiry: time.Hour}
+	for m.Expiry >= time.Hour || !strings.HasSuffix(string(m.Body), "1h0m0s") { // until the first is gone and the second a little older
+		if err := browser.Browse("QM2", &m, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.start()
+	if got := await(t, dial(t, p.to.Dialer(), "", false), "A"); string(got.Body) != "1h0m0s" || got.Expiry > m.Expiry || got.Expiry < 59*time.Minute {
+		t.Errorf("got %q with %s left, waiting it had %s", got.Body, got.Expiry, m.Expiry)
+	}
+}
+
 // The default persistence and priority of a message are those of the first definition on its way.
 func TestDefaultsComeFromTheRemoteDefinition(t *testing.T) {
 	p := newPair(t, "", "ALTER QLOCAL(A) DEFPSIST(NO) DEFPRTY(1)")
