@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
