@@ -101,20 +101,10 @@ func (s *session) place(q *queue, m *message, syncpoint bool) mqrc.Reason {
 // newMessage checks d, completes it with what the queue manager sets (identifiers, context), and
 // makes a message of it.
 func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reason) {
-	if string(d[:4]) != "MD  " {
-		return nil, mqrc.MDError
+	if r := d.check(); r != mqrc.None {
+		return nil, r
 	}
-	if p := getLong(d[:], mdPriority); p < priorityAsQDef || p > highestPriority {
-		return nil, mqrc.PriorityError
-	}
-	persistence := getLong(d[:], mdPersistence)
-	if persistence < 0 || persistence > persistenceAsQDef {
-		return nil, mqrc.PersistenceError
-	}
-	expiry := getLong(d[:], mdExpiry)
-	if expiry == 0 || expiry < expiryUnlimited {
-		return nil, mqrc.ExpiryError
-	}
+	persistence, expiry := getLong(d[:], mdPersistence), getLong(d[:], mdExpiry)
 	now := time.Now()
 	if options&pmoNewMsgID != 0 || d.id(mdMsgID) == (mqconn.ID{}) {
 		d.setID(mdMsgID, s.qm.newID())
@@ -137,6 +127,22 @@ func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reas
 		m.expires = now.Add(time.Duration(expiry) * expiryUnit)
 	}
 	return m, mqrc.None
+}
+
+// check finds what no message can have.
+func (d *md) check() mqrc.Reason {
+	priority, persistence, expiry := getLong(d[:], mdPriority), getLong(d[:], mdPersistence), getLong(d[:], mdExpiry)
+	switch {
+	case string(d[:4]) != "MD  ":
+		return mqrc.MDError
+	case priority < priorityAsQDef || priority > highestPriority:
+		return mqrc.PriorityError
+	case persistence < 0 || persistence > persistenceAsQDef:
+		return mqrc.PersistenceError
+	case expiry == 0 || expiry < expiryUnlimited:
+		return mqrc.ExpiryError
+	}
+	return mqrc.None
 }
 
 // setContext says who put a message, and when.

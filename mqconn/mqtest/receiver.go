@@ -250,6 +250,9 @@ func (r *receiver) take(h header) (mqrc.Reason, error) {
 	if err != nil {
 		return 0, err
 	}
+	if !head.valid() {
+		return 0, &frameError{"a message without a header"}
+	}
 	b, err := r.readBody(h, left)
 	if err != nil {
 		return 0, err

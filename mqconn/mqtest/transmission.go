@@ -214,7 +214,12 @@ func (m *message) unwrap() (h xqh, ok bool) {
 		return h, false
 	}
 	copy(h[:], m.body.data)
-	return h, string(h[:4]) == "XQH " && getLong(h[:], xqhVersion) == 1 && string(h[xqhDescriptor:xqhDescriptor+4]) == "MD  "
+	return h, h.valid()
+}
+
+func (h *xqh) valid() bool {
+	d := h.descriptor()
+	return string(h[:4]) == "XQH " && getLong(h[:], xqhVersion) == 1 && d.check() == mqrc.None
 }
 
 func (h *xqh) address() mqconn.Address {
