@@ -120,7 +120,7 @@ func TestSilentReceiverIsGivenUp(t *testing.T) {
 
 // A sender that vanishes without a word does not keep its successor out: the new call takes the old one's place.
 func TestSecondCallOfASenderTakesThePlaceOfTheFirst(t *testing.T) {
-	p := newPair(t, "", "")
+	p := newPair(t, "", "ALTER CHANNEL(QM1.TO.QM2) CHLTYPE(RCVR) HBINT(0)") // silence alone ends nothing
 	first := callChannel(t, p.endpoint)
 	second := callChannel(t, p.endpoint)
 	if _, err := first.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {

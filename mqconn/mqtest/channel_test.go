@@ -135,7 +135,9 @@ func TestMessageReachesAnotherQueueManager(t *testing.T) {
 	if got.Expiry <= 59*time.Minute || got.Expiry > time.Hour {
 		t.Errorf("expiry %s", got.Expiry)
 	}
-	get(t, d, "A", "by name")
+	if m := await(t, d, "A"); string(m.Body) != "by name" {
+		t.Errorf("got %q", m.Body)
+	}
 	s := awaitChannel(t, p.from, func(s mqtest.ChannelStatus) bool { return s.Batches == 1 })
 	if s.State != mqtest.ChannelRunning || s.QueueManager != "QM2" || s.Messages != 2 || s.Sequence != 2 || s.InDoubt || s.Err != nil {
 		t.Errorf("the sender says %+v", s)

@@ -114,7 +114,12 @@ func (o *objects) authenticate(c connectRequest) (user string, r mqrc.Reason) {
 }
 
 func (k addressMapKey) moreSpecificThan(other addressMapKey) bool {
-	specific := func(s string) int { return 2*len(strings.ReplaceAll(s, "*", "")) + 1 - strings.Count(s, "*") }
+	specific := func(s string) int { // an exact one before any other, then the one that says most
+		if !strings.ContainsAny(s, "*-") {
+			return 1000
+		}
+		return len(s)
+	}
 	return cmp.Or(cmp.Compare(specific(k.profile), specific(other.profile)),
 		cmp.Compare(specific(k.address), specific(other.address)),
 		cmp.Compare(k.profile+k.address, other.profile+other.address)) > 0

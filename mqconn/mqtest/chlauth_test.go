@@ -23,6 +23,8 @@ func TestChannelAuthenticationDecidesWhoComesInAndAsWhom(t *testing.T) {
 			"SET CHLAUTH('MQHA.SVRCONN') TYPE(ADDRESSMAP) ADDRESS('127.*') USERSRC(NOACCESS)", "app", ""},
 		{"a range", "SET CHLAUTH('*') TYPE(ADDRESSMAP) ADDRESS('127.0.0.2-9') USERSRC(NOACCESS)\n" +
 			"SET CHLAUTH('*') TYPE(ADDRESSMAP) ADDRESS('126-127.0.0.0-1') MCAUSER('mapped')", "app", "mapped"},
+		{"an address before a range", "SET CHLAUTH('*') TYPE(ADDRESSMAP) ADDRESS('127.0.0.1-9') USERSRC(NOACCESS)\n" +
+			"SET CHLAUTH('*') TYPE(ADDRESSMAP) ADDRESS('127.0.0.1') USERSRC(CHANNEL)", "app", "app"},
 		{"removed", "SET CHLAUTH('*') TYPE(ADDRESSMAP) ADDRESS('*') USERSRC(NOACCESS)\n" +
 			"SET CHLAUTH('*') TYPE(ADDRESSMAP) ADDRESS('*') ACTION(REMOVE)", "app", "app"},
 		{"all removed", "SET CHLAUTH('*') TYPE(ADDRESSMAP) ADDRESS('*') USERSRC(NOACCESS)\n" +
