@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -22,12 +23,28 @@ type Definitions struct {
 	DeadLetterQueue string
 	// Peers are the agents that this one sends files to or gets files from.
 	Peers []Peer
+	// MaxInstances is MAXINST of the channel for agents and clients: how many connections it admits.
+	// Default 200; negative: no limit.
+	MaxInstances int
+	// Addresses are the IP addresses from which agents and clients may use that channel (CHLAUTH
+	// ADDRESSMAP), such as 10.1.2.3 or 10.1.*; everybody else is refused. Empty: the queue manager's own
+	// records decide.
+	Addresses []string
+	// Service, if its Command is set, makes the queue manager start the agent.
+	Service Service
 }
 
 // Peer is another agent and where its queues are.
 type Peer struct {
 	Agent        string
 	QueueManager string // empty: the same queue manager
+	// ConnectionName is where that queue manager listens, as CONNAME has it: host(port), or several with
+	// commas. With it MQSC writes the channels there and back. Empty: they stay with their
+	// administrator.
+	ConnectionName string
+	// SendChannel and ReceiveChannel name the channels, in up to 20 characters. Default
+	// <here>.TO.<there> and <there>.TO.<here>. On the other side they are exchanged.
+	SendChannel, ReceiveChannel string
 }
 
 // MQSC writes the definitions that the agent and its clients need on the agent's queue manager, as
@@ -35,12 +52,13 @@ type Peer struct {
 // Every error in c.Name and c.Definitions is reported at once, and then nothing is written.
 //
 // For a Peer on another queue manager MQSC writes the remote queue and the transmission queue,
-// which is named as that queue manager. The channels between queue managers stay with their
-// administrator; SHORTTMR(5) SHORTRTY(999999999) on the sender avoids the long retry of 20 minutes
-// after an outage.
+// which is named as that queue manager, and with Peer.ConnectionName a sender channel there and the
+// receiver channel back. The sender is started by its transmission queue (TRIGGER), and tries every 5
+// seconds for as long as an outage lasts. Both queue managers need a listener. MAXMSGL of a transmission
+// queue counts the MQXQH of 428 bytes, which a frame of Transfer.FrameBytes must leave room for.
 //
 // The syntax follows the MQSC reference of IBM MQ. It is loaded into package mqtest by the tests of
-// this package; it has not been run by a real queue manager.
+// this package, which move a file over such channels; it has not been run by a real queue manager.
 func (c Config) MQSC(w io.Writer) error {
 	if err := c.checkDefinitions(); err != nil {
 		return err
@@ -60,12 +78,7 @@ func (c Config) MQSC(w io.Writer) error {
 	define(&b, "QLOCAL", ReplyQueue(d.QueueManager), "Answers to clients of agents",
 		"DEFSOPT(SHARED) SHARE DEFPSIST(NO)", "MAXDEPTH(999999999) MAXMSGL(4194304)", "GET(ENABLED) PUT(ENABLED) NOTRIGGER")
 
-	// The queue manager releases the queues of a vanished client after 2 x HBINT (DEFINE CHANNEL,
-	// HBINT). SHARECNV(1): connections that share a socket also share its fate and its bandwidth.
-	fmt.Fprintf(&b, "DEFINE CHANNEL('MQHA.SVRCONN') CHLTYPE(SVRCONN) TRPTYPE(TCP) +\n"+
-		"       DESCR('Agents and their clients') +\n"+
-		"       HBINT(5) SHARECNV(1) MAXMSGL(4194304) +\n       REPLACE\n\n")
-
+	c.defineServerConnection(&b)
 	if d.DeadLetterQueue != "" {
 		define(&b, "QLOCAL", d.DeadLetterQueue, "Messages that could not be delivered",
 			"DEFSOPT(SHARED) SHARE", "MAXDEPTH(999999999) MAXMSGL(4194304)", "GET(ENABLED) PUT(ENABLED) NOTRIGGER")
@@ -73,6 +86,7 @@ func (c Config) MQSC(w io.Writer) error {
 	}
 	c.definePeers(&b)
 	c.authorize(&b)
+	c.defineService(&b)
 	_, err := w.Write(b.Bytes())
 	return err
 }
@@ -95,12 +109,28 @@ func (c Config) definePeers(b *bytes.Buffer) {
 		}
 		if !transmission[p.QueueManager] {
 			transmission[p.QueueManager] = true
-			define(b, "QLOCAL", p.QueueManager, "Transmission queue",
-				"USAGE(XMITQ) DEFPSIST(YES)", "MAXDEPTH(999999999) MAXMSGL(4194304)", "GET(ENABLED) PUT(ENABLED)")
+			c.defineWay(b, p.QueueManager)
 		}
 		define(b, "QREMOTE", InputQueue(p.Agent), "Transfer frames to agent "+p.Agent,
 			fmt.Sprintf("RNAME('%s') RQMNAME('%s')", InputQueue(p.Agent), p.QueueManager),
 			fmt.Sprintf("XMITQ('%s')", p.QueueManager), "PUT(ENABLED)")
+	}
+}
+
+// defineWay writes the transmission queue to another queue manager and, if one of the peers there says where
+// that listens, the channels.
+func (c Config) defineWay(b *bytes.Buffer, queueManager string) {
+	peers := c.Definitions.Peers
+	i := slices.IndexFunc(peers, func(p Peer) bool { return p.QueueManager == queueManager && p.ConnectionName != "" })
+	trigger := "NOTRIGGER"
+	if i >= 0 {
+		send, _ := c.channelNames(peers[i])
+		trigger = fmt.Sprintf("TRIGGER TRIGTYPE(FIRST) INITQ('SYSTEM.CHANNEL.INITQ') TRIGDATA('%s')", send)
+	}
+	define(b, "QLOCAL", queueManager, "Transmission queue",
+		"USAGE(XMITQ) DEFPSIST(YES)", "MAXDEPTH(999999999) MAXMSGL(4194304)", "GET(ENABLED) PUT(ENABLED)", trigger)
+	if i >= 0 {
+		c.defineChannels(b, peers[i])
 	}
 }
 
@@ -155,6 +185,7 @@ func (c Config) checkDefinitions() error {
 			wrong("queue manager %q of peer %s: need up to 48 of A-Z a-z 0-9 . / _ %%", p.QueueManager, p.Agent)
 		}
 	}
+	c.checkChannels(wrong)
 	return errors.Join(all...)
 }
 

@@ -139,7 +139,7 @@ func (q *queue) attribute(selector int32) (int32, bool) {
 	case inquireDefinitionType:
 		return predefined, true
 	case inquireUsage:
-		return 0, true // MQUS_NORMAL
+		return boolLong(q.attrs.transmission), true // MQUS_TRANSMISSION is 1, MQUS_NORMAL 0
 	default:
 		return 0, false
 	}

@@ -144,7 +144,7 @@ func (c *callBuffer) put(h header) error {
 	if err != nil {
 		return err
 	}
-	b, err := c.receive(h, left)
+	b, err := c.readBody(h, left)
 	if err != nil {
 		return err
 	}
@@ -163,13 +163,13 @@ func (c *callBuffer) put(h header) error {
 	return c.finish(h, r, putLength, nil)
 }
 
-// receive reads the properties and the body of a message.
-func (c *callBuffer) receive(h header, left int) (*body, error) {
+// readBody reads the properties and the body of a message.
+func (l *link) readBody(h header, left int) (*body, error) {
 	var properties []byte
 	if h.flags&flagProperties != 0 {
 		var length [4]byte
 		var err error
-		if left, err = readInto(c.reader, left, length[:]); err != nil {
+		if left, err = readInto(l.reader, left, length[:]); err != nil {
 			return nil, err
 		}
 		n := int(binary.LittleEndian.Uint32(length[:]))
@@ -177,12 +177,12 @@ func (c *callBuffer) receive(h header, left int) (*body, error) {
 			return nil, &frameError{"properties longer than their frame"}
 		}
 		properties = make([]byte, n)
-		if left, err = readInto(c.reader, left, properties); err != nil {
+		if left, err = readInto(l.reader, left, properties); err != nil {
 			return nil, err
 		}
 	}
-	b := c.qm.bodies.take(left)
-	if _, err := readInto(c.reader, left, b.data); err != nil {
+	b := l.qm.bodies.take(left)
+	if _, err := readInto(l.reader, left, b.data); err != nil {
 		b.release()
 		return nil, err
 	}

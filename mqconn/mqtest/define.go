@@ -6,25 +6,31 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/mqha/mqha/mqconn"
-	"github.com/mqha/mqha/mqconn/mqrc"
 )
 
 // objects are the definitions of a queue manager.
 type objects struct {
-	queues           map[string]*queue
-	remotes          map[string]remoteQueue
-	aliases          map[string]string
-	channels         map[string]*channel
-	maxMessageLength int
-	maxUncommitted   int            // messages in a unit of work
-	expire           func(*message) // for new queues
-	ignored          []string
-}
+	queues       map[string]*queue
+	remotes      map[string]remoteQueue
+	aliases      map[string]string
+	channels     map[string]*channel
+	senders      map[string]senderChannel
+	receivers    map[string]receiverChannel
+	services     map[string]service
+	addressMaps  map[addressMapKey]addressMap
+	blockedUsers map[string][]string // by channel profile
+	expire       func(*message)      // for new queues
 
-// remoteQueue is a QREMOTE: another name for a queue somewhere else.
-type remoteQueue struct{ queueManager, queue string }
+	maxUncommitted int // messages in a unit of work
+
+	maxMessageLength    int
+	authenticationOff   bool   // CHLAUTH(DISABLED)
+	deadLetter          string // DEADQ
+	defaultTransmission string // DEFXMITQ
+	channelCommands     []channelCommand
+	serviceCommands     []serviceCommand
+	ignored             []string
+}
 
 func newObjects(expire func(*message)) objects {
 	return objects{
@@ -33,6 +39,11 @@ func newObjects(expire func(*message)) objects {
 		remotes:          make(map[string]remoteQueue),
 		aliases:          make(map[string]string),
 		channels:         make(map[string]*channel),
+		senders:          make(map[string]senderChannel),
+		receivers:        make(map[string]receiverChannel),
+		services:         make(map[string]service),
+		addressMaps:      make(map[addressMapKey]addressMap),
+		blockedUsers:     make(map[string][]string),
 		maxMessageLength: 4 << 20,
 		maxUncommitted:   10000,
 	}
@@ -42,8 +53,11 @@ func newObjects(expire func(*message)) objects {
 // command that fails ends it. Every error is an *MQSCError with the line.
 //
 // Known are DEFINE and ALTER of QLOCAL, QREMOTE, QALIAS, CHANNEL, SERVICE and LISTENER, ALTER QMGR,
-// SET CHLAUTH, SET AUTHREC, REFRESH SECURITY and START. What is known but changes nothing here is
-// listed by Ignored.
+// SET CHLAUTH, SET AUTHREC, REFRESH SECURITY, START, STOP, RESET and RESOLVE CHANNEL, and START and
+// STOP SERVICE. What is known but changes nothing here is listed by Ignored.
+//
+// Channels and services are started and stopped when the script has been read, in the order of the
+// commands; MQSC does not wait for what they do.
 func (q *QueueManager) MQSC(script string) error {
 	q.defining <- struct{}{} // one script at a time, so that the last one saved is the newest
 	defer func() { <-q.defining }()
@@ -51,7 +65,26 @@ func (q *QueueManager) MQSC(script string) error {
 	err := q.runScript(script)
 	saved := q.objects.script()
 	q.mu.Unlock()
-	return errors.Join(err, q.save(saved)) // what came before the failing command stays defined
+	err = errors.Join(err, q.save(saved)) // what came before the failing command stays defined
+	return errors.Join(err, q.runCommands())
+}
+
+// runCommands runs what a script says of channels and services, and tells the channels that definitions
+// may have changed.
+func (q *QueueManager) runCommands() error {
+	q.mu.Lock()
+	channels, services := q.objects.channelCommands, q.objects.serviceCommands
+	q.objects.channelCommands, q.objects.serviceCommands = nil, nil
+	q.mu.Unlock()
+	q.launchSenders()
+	var all []error
+	for _, c := range channels {
+		all = append(all, q.runChannelCommand(c))
+	}
+	for _, c := range services {
+		all = append(all, q.runServiceCommand(c))
+	}
+	return errors.Join(all...)
 }
 
 // runScript runs a script without saving what it defines. The caller holds the mutex, or has not
@@ -69,7 +102,7 @@ func (q *QueueManager) runScript(script string) error {
 	return nil
 }
 
-// Ignored lists what was defined without any effect here, such as authorities, services, and attributes
+// Ignored lists what was defined without any effect here, such as authorities, and attributes
 // that this queue manager does not act on: one line each, in the order of definition.
 func (q *QueueManager) Ignored() []string {
 	q.mu.Lock()
@@ -80,22 +113,17 @@ func (q *QueueManager) Ignored() []string {
 // Attributes that are accepted, one set for each kind of object. Those in upper case letters only here
 // are acted on by the function that defines the object; it asks for them by name.
 var (
-	queueIgnored = names("DESCR USAGE TRIGGER NOTRIGGER TRIGTYPE TRIGDATA TRIGDPTH TRIGMPRI PROCESS INITQ BOTHRESH BOQNAME " +
+	queueIgnored = names("DESCR TRIGTYPE TRIGDATA TRIGDPTH TRIGMPRI PROCESS INITQ BOTHRESH BOQNAME " +
 		"HARDENBO NOHARDENBO RETINTVL DISTL QDEPTHHI QDEPTHLO QDPHIEV QDPLOEV QDPMAXEV QSVCIEV QSVCINT NPMCLASS SCOPE " +
 		"PROPCTL DEFREADA DEFPRESP DEFBIND CLUSTER CLUSNL STATQ MONQ ACCTQ CUSTOM")
-	channelIgnored = names("DESCR TRPTYPE SHARECNV MCAUSER SSLPEER CERTLABL KAINT DISCINT SCYEXIT " +
-		"SENDEXIT RCVEXIT COMPHDR COMPMSG MONCHL CONNAME XMITQ LOCLADDR SHORTRTY SHORTTMR LONGRTY LONGTMR NPMSPEED BATCHSZ " +
-		"BATCHINT BATCHHB SEQWRAP CONVERT MRRTY MRTMR PUTAUT USEDLQ QMNAME USERID PASSWORD")
-	qmgrIgnored = names("DESCR DEADQ CHLAUTH CONNAUTH MAXHANDS PSMODE CHAD AUTHOREV STRSTPEV CONFIGEV CHLEV SSLKEYR " +
+	channelIgnored = names("DESCR TRPTYPE SHARECNV MCAUSER SSLPEER CERTLABL KAINT SCYEXIT SENDEXIT RCVEXIT COMPHDR " +
+		"COMPMSG MONCHL LOCLADDR BATCHHB CONVERT PUTAUT QMNAME USERID PASSWORD")
+	qmgrIgnored = names("DESCR CONNAUTH MAXHANDS PSMODE CHAD AUTHOREV STRSTPEV CONFIGEV CHLEV SSLKEYR " +
 		"CERTLABL MONQ MONCHL STATQ ACCTQ")
 	wholeIgnored = map[string]map[string]bool{
-		"SERVICE":  names("CONTROL STARTCMD STARTARG STOPCMD STOPARG STDOUT STDERR SERVTYPE DESCR REPLACE NOREPLACE"),
 		"LISTENER": names("CONTROL TRPTYPE PORT IPADDR BACKLOG DESCR REPLACE NOREPLACE"),
-		"CHLAUTH": names("TYPE USERLIST ADDRESS USERSRC MCAUSER ACTION DESCR CHCKCLNT WARN CLNTUSER QMNAME SSLPEER " +
-			"SSLCERTI CUSTOM"),
 		"AUTHREC":  names("PROFILE OBJTYPE PRINCIPAL GROUP AUTHADD AUTHRMV SERVCOMP"),
 		"SECURITY": names("TYPE"),
-		"CHANNEL":  nil, // START CHANNEL
 	}
 )
 
@@ -137,8 +165,15 @@ func (o *objects) run(s statement) error {
 		return o.defineChannel(c)
 	case "ALTER QMGR":
 		return o.alterQueueManager(c)
-	case "DEFINE SERVICE", "ALTER SERVICE", "DEFINE LISTENER", "ALTER LISTENER", "SET CHLAUTH", "SET AUTHREC",
-		"REFRESH SECURITY", "START SERVICE", "START LISTENER", "START CHANNEL":
+	case "START CHANNEL", "STOP CHANNEL", "RESET CHANNEL", "RESOLVE CHANNEL":
+		return o.commandChannel(c)
+	case "DEFINE SERVICE", "ALTER SERVICE":
+		return o.defineService(c)
+	case "START SERVICE", "STOP SERVICE":
+		return o.commandService(c)
+	case "SET CHLAUTH":
+		return o.setChannelAuthentication(c)
+	case "DEFINE LISTENER", "ALTER LISTENER", "SET AUTHREC", "REFRESH SECURITY", "START LISTENER":
 		return o.ignoreWhole(c)
 	default:
 		return s.words[0].errorf("the command %s %s is not known here", s.words[0].name, c.object.name)
@@ -257,6 +292,12 @@ func (a *attributes) set(w word) (taken bool, err error) {
 		a.defPersistent, err = w.choice("YES", "NO")
 	case "MSGDLVSQ":
 		a.fifo, err = w.choice("FIFO", "PRIORITY")
+	case "USAGE":
+		a.transmission, err = w.choice("XMITQ", "NORMAL")
+	case "TRIGGER":
+		a.triggered = true
+	case "NOTRIGGER":
+		a.triggered = false
 	case "SHARE":
 		a.noShare = false
 	case "NOSHARE":
@@ -282,36 +323,6 @@ func (w word) choice(yes, no string) (bool, error) {
 	}
 	return w.value == yes, nil
 }
-
-func (o *objects) defineRemote(c command) error {
-	name, err := c.name(queueNameLength)
-	if err != nil {
-		return err
-	}
-	r, exists := o.remotes[name]
-	if err := c.admits(exists || o.queues[name] != nil || o.aliases[name] != ""); err != nil {
-		return err
-	}
-	if c.verb == "DEFINE" {
-		r = remoteQueue{}
-	}
-	for _, w := range c.words {
-		switch w.name {
-		case "RNAME":
-			r.queue = w.value
-		case "RQMNAME":
-			r.queueManager = w.value
-		default:
-			if err := o.rest(c, w, remoteIgnored); err != nil {
-				return err
-			}
-		}
-	}
-	o.remotes[name] = r
-	return nil
-}
-
-var remoteIgnored = names("DESCR XMITQ PUT DEFPSIST DEFPRTY SCOPE CLUSTER CLUSNL DEFBIND DEFPRESP")
 
 func (o *objects) defineAlias(c command) error {
 	name, err := c.name(queueNameLength)
@@ -348,6 +359,12 @@ func (o *objects) alterQueueManager(c command) error {
 			o.maxMessageLength, err = w.number(32<<10, 100<<20)
 		case "MAXUMSGS":
 			o.maxUncommitted, err = w.number(1, 999999999)
+		case "CHLAUTH":
+			o.authenticationOff, err = w.choice("DISABLED", "ENABLED")
+		case "DEADQ":
+			o.deadLetter = w.value
+		case "DEFXMITQ":
+			o.defaultTransmission = w.value
 		default:
 			err = o.rest(c, w, qmgrIgnored)
 		}
@@ -356,29 +373,4 @@ func (o *objects) alterQueueManager(c command) error {
 		}
 	}
 	return nil
-}
-
-// resolve finds the local queue that an address stands for, through at most one alias.
-func (q *QueueManager) resolve(a mqconn.Address, options int32) (*queue, mqrc.Reason) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if a.QueueManager != "" && a.QueueManager != q.name {
-		return nil, mqrc.UnknownRemoteQMgr
-	}
-	if local := q.objects.queues[a.Queue]; local != nil {
-		return local, mqrc.None
-	}
-	if target, ok := q.objects.aliases[a.Queue]; ok {
-		if local := q.objects.queues[target]; local != nil {
-			return local, mqrc.None
-		}
-		return nil, mqrc.UnknownAliasBaseQ
-	}
-	if remote, ok := q.objects.remotes[a.Queue]; ok && options&(ooInput|ooBrowse) == 0 {
-		if local := q.objects.queues[remote.queue]; local != nil && remote.queueManager == q.name {
-			return local, mqrc.None
-		}
-		return nil, mqrc.UnknownRemoteQMgr
-	}
-	return nil, mqrc.UnknownObject
 }

@@ -104,7 +104,7 @@ func newMD() md {
 	putLong(d[:], mdVersion, 2)
 	putLong(d[:], mdMsgType, typeDatagram)
 	putLong(d[:], mdExpiry, expiryUnlimited)
-	putLong(d[:], mdEncoding, 546) // MQENC_NATIVE on a little-endian machine
+	putLong(d[:], mdEncoding, nativeEncoding)
 	putText(d[:], mdFormat, 8, "")
 	putLong(d[:], mdPriority, priorityAsQDef)
 	putLong(d[:], mdPersistence, persistenceAsQDef)

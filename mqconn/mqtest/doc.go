@@ -27,13 +27,26 @@
 //   - MAXINST and MAXINSTC of a server-connection channel (2537), where a client is an address.
 //   - Local bindings (Bindings, TCP.Bindings): no channel, and 2058 means that the queue manager has
 //     moved away.
+//   - Remote queues, queue-manager aliases and DEFXMITQ. What waits on a transmission queue has an MQXQH in
+//     front, counted by MAXMSGL and seen by whoever gets it.
+//   - Sender and receiver channels between queue managers, over TCP. Batches arrive exactly once, whenever the
+//     connection breaks; with Options.Dir on both sides also when either is killed, because sequence numbers and
+//     the batch in doubt are logged. Order holds only within a batch: with NPMSPEED(FAST), of both ends, the messages
+//     that are not persistent are shown as they come, and are gone if the connection breaks. Short retries,
+//     then long ones, then STOPPED; DISCINT; a transmission queue with TRIGGER starts its channel; START, STOP, RESET
+//     and RESOLVE CHANNEL; Channels is DISPLAY CHSTATUS. Options.Second makes the waits short.
+//   - What a channel cannot put goes, after MRRTY tries, to the dead-letter queue with an MQDLH. Where that fails the
+//     channel stops, and the batch stays where it was; a fast message is dropped.
+//   - CHLAUTH records of TYPE(ADDRESSMAP) and TYPE(BLOCKUSER) for clients over TCP (2035, or the mapped user).
+//   - Services: CONTROL(QMGR) and CONTROL(STARTONLY) are started by the first Serve, and by command.
 //
 // # What goes wrong
 //
 // FaultKinds is the table of all faults, and says what a client sees of each. Those of single calls are
 // chosen by counting and handed to Inject: a reason code, a connection cut before or after the work of the
 // call (so that the answer of a commit is lost with either outcome), a delay, and non-persistent
-// messages lost or put twice. Where chance decides, it follows a seed. Those of the whole queue manager are
+// messages lost or put twice (those for a queue here; what a channel loses is CutChannel's business). Where chance
+// decides, it follows a seed. Those of the whole queue manager are
 // begun by Strike and ended by Restore: cut, freeze, quiesce, stop, not available, moved away, standby,
 // refused, hung up; kill has no end. Faults and Struck count them. All of this happens in the queue
 // manager, and so to every client: in process, over TCP, and through IBM's Go libraries on the C double
@@ -45,8 +58,18 @@
 //
 // # What it does not do
 //
-// Messages to another queue manager: MQSC accepts remote queues, and opening one is 2087 unless it
-// points back here. Topics, model queues, triggering, message groups, reports other than COA and COD,
-// data conversion, and whatever else is asked for by an option: such a call fails (2046, 2247). A report that
-// cannot be put is dropped. Authorities, channel authentication and services are accepted and listed by Ignored.
+// Topics, model queues, triggering of programs, message groups, reports other than COA and COD, data conversion, clusters,
+// server, requester and cluster channels, channel exits, and whatever else is asked for by an option: such a call
+// fails (2046, 2247). A report that cannot be put is dropped. Between queue managers the fields of version 2 of the MQMD
+// are lost, and properties travel beside the body rather than in an MQRFH2. TLS and authentication of channels between
+// queue managers, and all authorities, are accepted and listed by Ignored.
+//
+// # What could not be checked
+//
+// All of it follows IBM's documentation, which leaves some of it open. Of channels it is these: that one without a dead-letter
+// queue is then STOPPED and not RETRYING; that sequence numbers which do not agree leave it RETRYING until RESET CHANNEL (a
+// queue manager without Options.Dir that is started anew has forgotten them, so its channels need that); that
+// retries are counted anew as soon as both sides have agreed; that channels which were started run again after a restart
+// of the queue manager; that a service without STOPCMD is left alone. The protocol of the channels is our own: they cannot
+// talk to IBM MQ.
 package mqtest

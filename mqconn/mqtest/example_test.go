@@ -2,7 +2,10 @@ package mqtest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"time"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
@@ -64,4 +67,60 @@ func ExampleQueueManager_Inject() {
 	// Output:
 	// MQCMIT: completion code 2, reason 2009 MQRC_CONNECTION_BROKEN
 	// 1 <nil>
+}
+
+// Two queue managers joined by a channel, which is started by the first message for it. Seconds of SHORTTMR and the like
+// last a millisecond here.
+func Example_channel() {
+	far, err := mqtest.Start(mqtest.Options{Name: "QM2", Second: time.Millisecond, MQSC: `
+		DEFINE QLOCAL(ORDERS)
+		DEFINE CHANNEL(QM1.TO.QM2) CHLTYPE(RCVR)`})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer far.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := far.Serve(l); err != nil {
+		fmt.Println(err)
+		return
+	}
+	near, err := mqtest.Start(mqtest.Options{Name: "QM1", Second: time.Millisecond, MQSC: fmt.Sprintf(`
+		DEFINE QLOCAL(QM2) USAGE(XMITQ) TRIGGER
+		DEFINE CHANNEL(QM1.TO.QM2) CHLTYPE(SDR) XMITQ(QM2) CONNAME('127.0.0.1(%d)') SHORTTMR(5)`,
+		l.Addr().(*net.TCPAddr).Port)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer near.Close()
+
+	ctx := context.Background()
+	c, err := near.Dialer().Dial(ctx, mqconn.DialOptions{Role: "example"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer c.Close()
+	order := mqconn.Message{Body: []byte("two of them"), Persistent: true}
+	fmt.Println("put:", c.Put(mqconn.Address{QueueManager: "QM2", Queue: "ORDERS"}, &order))
+
+	d, err := far.Dialer().Dial(ctx, mqconn.DialOptions{Role: "example"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer d.Close()
+	var m mqconn.Message
+	for err = mqconn.ErrNoMessage; errors.Is(err, mqconn.ErrNoMessage); {
+		err = d.Get("ORDERS", &m, mqconn.GetOptions{Wait: mqconn.MaxSlice})
+	}
+	fmt.Printf("%s, %v, and the channel is %s\n", m.Body, err, near.Channel("QM1.TO.QM2").State)
+	// Output:
+	// put: <nil>
+	// two of them, <nil>, and the channel is RUNNING
 }

@@ -25,3 +25,34 @@ func ConnectOver(conn net.Conn, channel, queue string) mqrc.Reason {
 	}
 	return reason
 }
+
+// ChannelAnswerLength is that of the whole frame that answers ChannelOpenFrame.
+const ChannelAnswerLength = headerLength + channelAnswerLength
+
+// Verbs of channels, for a test that looks at what passes between two queue managers.
+const (
+	MessageVerb   = uint32(wireChannelMessage)
+	ConfirmVerb   = uint32(wireChannelConfirm)
+	HeartbeatVerb = uint32(wireHeartbeat)
+)
+
+// ChannelOpenFrame is the first frame of a sender channel.
+func ChannelOpenFrame(channel, queueManager string) []byte {
+	open := channelOpen{channel: channel, queueManager: queueManager, batchSize: 1, maxLength: 1000}
+	h := header{length: headerLength + channelOpenLength, verb: wireChannelOpen, version: protocolVersion}
+	return open.append(h.append(nil))
+}
+
+// PutWithReport puts a message that asks for reports.
+func PutWithReport(q *QueueManager, queue, replyTo string, report int32) (mqconn.ID, mqrc.Reason) {
+	s, r := q.connect(connectRequest{})
+	if r != mqrc.None {
+		return mqconn.ID{}, r
+	}
+	defer s.disconnect()
+	d, target, o := newMD(), newOD(mqconn.Address{Queue: queue}), newPMO(pmoNoSyncpoint)
+	putLong(d[:], mdReport, report)
+	putText(d[:], mdReplyToQ, queueNameLength, replyTo)
+	r = s.put1(&target, &d, &o, newBody([]byte("x")))
+	return d.id(mdMsgID), r
+}

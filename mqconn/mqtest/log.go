@@ -29,6 +29,7 @@ type messageLog struct {
 	file      *os.File
 	size      int64
 	live      map[uint64]*message
+	ends      map[syncKey]syncState
 	liveBytes int64
 	failed    error // once a write or a sync has failed nothing is known about the file
 }
@@ -38,6 +39,7 @@ type batch struct {
 	records [][]byte
 	puts    []*message
 	gets    []*message
+	ends    []syncState
 	done    chan struct{}
 	reason  mqrc.Reason // valid when done is closed
 }
@@ -49,10 +51,10 @@ const compactAbove = 64 << 20
 
 const logName = "messages.log"
 
-// newLog writes a log that contains live and nothing else, and starts its goroutine.
-func newLog(dir string, live map[uint64]*message) (*messageLog, error) {
+// newLog writes a log that contains live and ends and nothing else, and starts its goroutine.
+func newLog(dir string, live map[uint64]*message, ends map[syncKey]syncState) (*messageLog, error) {
 	l := &messageLog{
-		dir: dir, live: live, pending: newBatch(),
+		dir: dir, live: live, ends: ends, pending: newBatch(),
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	for number, m := range live {
@@ -66,14 +68,15 @@ func newLog(dir string, live map[uint64]*message) (*messageLog, error) {
 	return l, nil
 }
 
-// write makes puts and gets durable as one unit; messages that are not persistent are none of its business.
-func (l *messageLog) write(puts, gets []*message) mqrc.Reason {
+// write makes puts and gets durable as one unit, with where the ends of channels are then; messages that are not
+// persistent are none of its business.
+func (l *messageLog) write(puts, gets []*message, ends ...syncState) mqrc.Reason {
 	if l == nil {
 		return mqrc.None
 	}
 	var r record
 	puts, gets = persistent(puts), persistent(gets)
-	if len(puts)+len(gets) == 0 {
+	if len(puts)+len(gets)+len(ends) == 0 {
 		return mqrc.None
 	}
 	for _, m := range puts {
@@ -83,7 +86,10 @@ func (l *messageLog) write(puts, gets []*message) mqrc.Reason {
 	for _, m := range gets {
 		r.get(m.logged)
 	}
-	b, ok := l.add(r.seal(), puts, gets)
+	for _, s := range ends {
+		r.sync(s)
+	}
+	b, ok := l.add(r.seal(), puts, gets, ends)
 	if !ok {
 		return mqrc.ConnectionBroken
 	}
@@ -102,7 +108,7 @@ func (l *messageLog) backouts(gets []*message) {
 	for _, m := range gets {
 		r.backout(m.logged)
 	}
-	if b, ok := l.add(r.seal(), nil, nil); ok {
+	if b, ok := l.add(r.seal(), nil, nil, nil); ok {
 		<-b.done // without it the count is lost at worst: the message is not
 	}
 }
@@ -115,7 +121,7 @@ func (l *messageLog) forget(m *message) {
 	}
 	var r record
 	r.get(m.logged)
-	l.add(r.seal(), nil, []*message{m})
+	l.add(r.seal(), nil, []*message{m}, nil)
 }
 
 func persistent(all []*message) (some []*message) {
@@ -127,7 +133,7 @@ func persistent(all []*message) (some []*message) {
 	return some
 }
 
-func (l *messageLog) add(record []byte, puts, gets []*message) (*batch, bool) {
+func (l *messageLog) add(record []byte, puts, gets []*message, ends []syncState) (*batch, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended {
@@ -137,6 +143,7 @@ func (l *messageLog) add(record []byte, puts, gets []*message) (*batch, bool) {
 	b.records = append(b.records, record)
 	b.puts = append(b.puts, puts...)
 	b.gets = append(b.gets, gets...)
+	b.ends = append(b.ends, ends...)
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -173,6 +180,9 @@ func (l *messageLog) flush(b *batch) {
 		delete(l.live, m.logged)
 		l.liveBytes -= m.logLength()
 	}
+	for _, s := range b.ends {
+		l.ends[s.key()] = s
+	}
 	if l.size > compactAbove && l.size > 4*l.liveBytes {
 		l.failed = l.compact()
 	}
@@ -192,7 +202,7 @@ func (l *messageLog) writeBatch(b *batch) error {
 // Both are closed for the rename: Windows does not rename a file that is open.
 func (l *messageLog) compact() error {
 	path := filepath.Join(l.dir, logName)
-	size, err := writeLog(path+".new", l.live)
+	size, err := writeLog(path+".new", l.live, l.ends)
 	if err != nil {
 		return err
 	}
@@ -209,24 +219,33 @@ func (l *messageLog) compact() error {
 	return err
 }
 
-func writeLog(path string, live map[uint64]*message) (size int64, err error) {
+func writeLog(path string, live map[uint64]*message, ends map[syncKey]syncState) (size int64, err error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return 0, err
 	}
-	size, err = writeLive(file, live)
+	size, err = writeLive(file, live, ends)
 	if err == nil {
 		err = datasync(file)
 	}
 	return size, errors.Join(err, file.Close())
 }
 
-func writeLive(file *os.File, live map[uint64]*message) (size int64, err error) {
+func writeLive(file *os.File, live map[uint64]*message, ends map[syncKey]syncState) (size int64, err error) {
 	now := time.Now()
 	if _, err := file.WriteString(logMagic); err != nil {
 		return 0, err
 	}
 	size = int64(len(logMagic))
+	for _, s := range ends {
+		var r record
+		r.sync(s)
+		n, err := file.Write(r.seal())
+		size += int64(n)
+		if err != nil {
+			return size, err
+		}
+	}
 	for number, m := range live {
 		if m.expired(now) {
 			delete(live, number) // it has left its queue, or will when somebody looks

@@ -57,8 +57,9 @@ const (
 	waitUnlimited     = -1
 	typeDatagram      = 8
 	highestPriority   = 9
-	applicationUnix   = 6 // MQAT_UNIX
-	typeReport        = 4 // MQMT_REPORT
+	applicationUnix   = 6   // MQAT_UNIX
+	typeReport        = 4   // MQMT_REPORT
+	nativeEncoding    = 546 // MQENC_NATIVE on a little-endian machine
 )
 
 // Reason codes that package mqrc does not name, because a program that uses this library never meets them.

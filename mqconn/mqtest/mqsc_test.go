@@ -25,29 +25,33 @@ DEF QL('Mixed.Case') NOSHARE; ALTER QL('Mixed.Case') SHARE PUT(DISABLED)
 DEFINE QLOCAL(SPL+
               IT.NAME)
 DEFINE QALIAS(OTHER) TARGET(LOWER) REPLACE
-DEFINE QREMOTE(HOME) RNAME(LOWER) RQMNAME(QM1)
+DEFINE QLOCAL(QM2) USAGE(XMITQ) TRIGGER
+DEFINE QREMOTE(UNKNOWN) RNAME(LOWER) RQMNAME(QM3)
 DEFINE QREMOTE(AWAY) RNAME(LOWER) RQMNAME(QM2) XMITQ(QM2)
 DEFINE CHANNEL(TO.QM2) CHLTYPE(SDR) CONNAME('host(1414)') XMITQ(QM2) SHORTTMR(5)
 DEFINE SERVICE(AGENT) CONTROL(STARTONLY) SERVTYPE(SERVER) STARTCMD('/usr/bin/agent') STARTARG('-x')
 ALTER QMGR DEADQ('LOWER')
 SET CHLAUTH('MQHA.*') TYPE(ADDRESSMAP) ADDRESS('*') USERSRC(CHANNEL) ACTION(REPLACE)
+SET CHLAUTH('*') TYPE(BLOCKADDR) ADDRLIST('10.9.*')
 SET AUTHREC PROFILE(LOWER) OBJTYPE(QUEUE) PRINCIPAL('mqha') AUTHADD(GET,PUT)
 `})
-	if got, want := qm.Queues(), []string{"LOWER", "Mixed.Case", "SPLIT.NAME"}; !slices.Equal(got, want) {
+	if got, want := qm.Queues(), []string{"LOWER", "Mixed.Case", "QM2", "SPLIT.NAME"}; !slices.Equal(got, want) {
 		t.Errorf("queues %q, want %q", got, want)
 	}
 	c := dial(t, qm.Dialer(), "", false)
 	put(t, c, "OTHER", "through the alias", false)
-	put(t, c, "HOME", "through the remote queue", false)
+	put(t, c, "AWAY", "through the remote queue", false)
 	get(t, c, "LOWER", "through the alias")
-	get(t, c, "OTHER", "through the remote queue")
-	wantReason(t, c.Put(mqconn.Address{Queue: "AWAY"}, &mqconn.Message{}), mqrc.UnknownRemoteQMgr)
-	wantReason(t, c.Get("HOME", new(mqconn.Message), mqconn.GetOptions{}), mqrc.UnknownObject)
+	wantDepth(t, qm, "QM2", 1)
+	wantReason(t, c.Put(mqconn.Address{Queue: "UNKNOWN"}, &mqconn.Message{}), mqrc.UnknownRemoteQMgr)
+	wantReason(t, c.Get("AWAY", new(mqconn.Message), mqconn.GetOptions{}), 2045)
 	wantReason(t, c.Put(mqconn.Address{Queue: "Mixed.Case"}, &mqconn.Message{}), mqrc.PutInhibited)
+	if got := qm.Channel("TO.QM2"); got.Type != "SDR" || got.QueueManager != "" {
+		t.Errorf("channel %+v", got)
+	}
 	ignored := strings.Join(qm.Ignored(), "\n")
 	for _, want := range []string{
-		"DESCR(It's quoted, (with) + and - in it)", "DEFINE CHANNEL(TO.QM2) CHLTYPE(SDR)", "DEFINE SERVICE(AGENT)",
-		"ALTER QMGR DEADQ(LOWER)", "SET CHLAUTH(MQHA.*)", "SET AUTHREC", "XMITQ(QM2)",
+		"DESCR(It's quoted, (with) + and - in it)", "SET CHLAUTH(*) TYPE(BLOCKADDR)", "SET AUTHREC",
 	} {
 		if !strings.Contains(ignored, want) {
 			t.Errorf("%q is not in\n%s", want, ignored)
@@ -78,6 +82,24 @@ func TestMQSCErrorsNameTheLine(t *testing.T) {
 		{"DEFINE CHANNEL(X)", 1, "CHLTYPE"},
 		{"DEFINE CHANNEL(X) CHLTYPE(PIGEON)", 1, "PIGEON"},
 		{"DEFINE CHANNEL(X) CHLTYPE(SVRCONN) HBINT(-1)", 1, "HBINT"},
+		{"DEFINE CHANNEL(X) CHLTYPE(SDR) XMITQ(A)", 1, "CONNAME"},
+		{"DEFINE CHANNEL(X) CHLTYPE(SDR) CONNAME(A) XMITQ(B) BATCHSZ(0)", 1, "BATCHSZ"},
+		{"DEFINE CHANNEL(X) CHLTYPE(RCVR) CONNAME(A)", 1, "CONNAME"},
+		{"DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(RCVR) REPLACE", 1, "SVRCONN"},
+		{"DEFINE CHANNEL(X) CHLTYPE(CLNTCONN) NONSENSE(1)", 1, "NONSENSE"},
+		{"START CHANNEL(X)", 1, "not defined"},
+		{"START CHANNEL(MQHA.SVRCONN) MODE(FORCE)", 1, "MODE"},
+		{"DEFINE CHANNEL(X) CHLTYPE(RCVR); RESOLVE CHANNEL(X) ACTION(COMMIT)", 1, "sender"},
+		{"DEFINE CHANNEL(X) CHLTYPE(RCVR); STOP CHANNEL(X) MODE(GENTLY)", 1, "GENTLY"},
+		{"START SERVICE(X)", 1, "not defined"},
+		{"DEFINE SERVICE(X) CONTROL(SOMETIMES)", 1, "SOMETIMES"},
+		{"SET CHLAUTH(X)", 1, "TYPE"},
+		{"SET CHLAUTH('A B') TYPE(BLOCKUSER) USERLIST(X)", 1, "profile"},
+		{"SET CHLAUTH(X) TYPE(ADDRESSMAP) ADDRESS('1.2') USERSRC(CHANNEL)", 1, "ADDRESS"},
+		{"SET CHLAUTH(X) TYPE(ADDRESSMAP) ADDRESS('1.2.3.9-3') USERSRC(CHANNEL)", 1, "ADDRESS"},
+		{"SET CHLAUTH(X) TYPE(ADDRESSMAP) ADDRESS('*')", 1, "MCAUSER"},
+		{"SET CHLAUTH(X) TYPE(ADDRESSMAP) ADDRESS('*') ACTION(MAYBE)", 1, "MAYBE"},
+		{"ALTER QMGR CHLAUTH(MAYBE)", 1, "ENABLED"},
 		{"DEFINE SERVICE(X) NONSENSE(1)", 1, "NONSENSE"},
 		{"ALTER QMGR MAXMSGL(1)", 1, "MAXMSGL"},
 		{"DISPLAY QLOCAL(A)", 1, "DISPLAY"},

@@ -1,6 +1,7 @@
 package mqtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,6 +31,11 @@ type Options struct {
 	Users map[string]string
 	// Latency is waited before each answer over TCP, as a network would; default none.
 	Latency time.Duration
+	// Second is how long a second lasts in the attributes of channels between queue managers: SHORTTMR, LONGTMR,
+	// DISCINT, HBINT, and MRTMR and BATCHINT, which are in milliseconds. Default one second; with a
+	// millisecond a test does not have to wait for a retry. Whatever it is, a silent queue manager is
+	// given up after three real seconds at the earliest.
+	Second time.Duration
 }
 
 // QueueManager is a running queue manager.
@@ -37,6 +43,7 @@ type QueueManager struct {
 	name    string
 	users   map[string]string
 	latency time.Duration
+	second  time.Duration
 	ids     atomic.Uint64
 	faults  faults
 	bodies  bodies
@@ -56,15 +63,30 @@ type QueueManager struct {
 	counts   map[connectionKind]int // connections ever made
 	outage   *FaultRow              // nil: there is none
 	last     int32                  // connection handle
+	closing  bool
 	stopped  bool
 	servers  []*server
 	ended    chan struct{} // closed when stopped
+
+	// Channels between queue managers, by their names or ends.
+	senders   map[string]*sender
+	receivers map[syncKey]*receiver      // those that are connected
+	received  map[syncKey]*ChannelStatus // of those that ever were
+	sync      map[syncKey]syncState
+	doubtful  map[string][]*message // what recovery has found in doubt, for the sender of that name
+	channels  sync.WaitGroup        // goroutines of senders
+
+	services      map[string]*serviceRun // server services that were started
+	serviceErrors map[string]error       // of the last command
 }
 
 // Start starts a queue manager in this process.
 func Start(o Options) (*QueueManager, error) {
 	if o.Name == "" {
 		o.Name = "QM1"
+	}
+	if o.Second < 0 {
+		return nil, fmt.Errorf("mqtest: Options.Second cannot be %v", o.Second)
 	}
 	if !validName(o.Name, queueNameLength) {
 		return nil, fmt.Errorf("mqtest: %q cannot be the name of a queue manager", o.Name)
@@ -73,6 +95,7 @@ func Start(o Options) (*QueueManager, error) {
 		name:     o.Name,
 		users:    o.Users,
 		latency:  o.Latency,
+		second:   cmp.Or(o.Second, time.Second),
 		quiesced: newLatch(false),
 		thawed:   newLatch(true),
 		stopping: make(chan struct{}),
@@ -80,6 +103,14 @@ func Start(o Options) (*QueueManager, error) {
 		defining: make(chan struct{}, 1),
 		sessions: make(map[*session]bool),
 		counts:   make(map[connectionKind]int),
+
+		senders:       make(map[string]*sender),
+		receivers:     make(map[syncKey]*receiver),
+		received:      make(map[syncKey]*ChannelStatus),
+		sync:          make(map[syncKey]syncState),
+		doubtful:      make(map[string][]*message),
+		services:      make(map[string]*serviceRun),
+		serviceErrors: make(map[string]error),
 	}
 	q.objects = newObjects(func(m *message) { q.log.forget(m) })
 	q.ids.Store(rand.Uint64())
@@ -164,9 +195,10 @@ func (q *QueueManager) stops() bool {
 }
 
 // Cut breaks every connection, as a network that fails: the clients see 2009, handles are released
-// and units of work backed out. New connections are welcome.
+// and units of work backed out; channels retry. New connections are welcome.
 func (q *QueueManager) Cut() {
 	q.faults.count(FaultCut)
+	q.cutChannels()
 	for _, s := range q.connected() {
 		s.end()
 	}
@@ -230,6 +262,10 @@ func (q *QueueManager) connect(c connectRequest) (*session, mqrc.Reason) {
 		if r := channel.admits(c); r != mqrc.None {
 			return nil, r
 		}
+		var r mqrc.Reason
+		if c.user, r = q.objects.authenticate(c); r != mqrc.None {
+			return nil, r
+		}
 		limit = min(limit, channel.maxLength)
 		if all, ofClient := q.instances(c.channel, c.host); all >= channel.maxInstances || ofClient >= channel.maxOfClient {
 			return nil, mqrc.ChannelNotAvailable
@@ -279,9 +315,19 @@ func (q *QueueManager) maxMessageLength() int {
 	return q.objects.maxMessageLength
 }
 
-// Close stops in order: waiting gets answer 2162, everything uncommitted is backed out, and no
-// goroutine and no file is left when it returns. A second Close does nothing.
-func (q *QueueManager) Close() error { return q.stop(false) }
+// Close stops in order: services that are to stop with the queue manager are stopped first; then waiting
+// gets answer 2162, everything uncommitted is backed out, channels end, and no goroutine and no file is left
+// when it returns, but for services that are left running. A second Close does nothing.
+func (q *QueueManager) Close() error {
+	q.mu.Lock()
+	first := !q.closing && !q.stopped
+	q.closing = true
+	q.mu.Unlock()
+	if first {
+		q.stopServices()
+	}
+	return q.stop(false)
+}
 
 // Kill stops as kill -9 would: connections break, non-persistent messages are gone.
 func (q *QueueManager) Kill() { _ = q.stop(true) }
@@ -312,6 +358,7 @@ func (q *QueueManager) stop(killed bool) error {
 	for _, s := range q.servers { // complete: Serve adds none to a stopped queue manager
 		s.stop()
 	}
+	q.stopSenders()
 	return q.closeDir(killed)
 }
 

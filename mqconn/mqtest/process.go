@@ -25,6 +25,7 @@ func RunProcess(ctx context.Context, args []string, stdin io.Reader, stdout io.W
 	listen := flags.String("listen", "127.0.0.1:0", "address to accept connections on")
 	admin := flags.String("admin", "", "loopback address of the admin port, such as 127.0.0.1:0; empty: none")
 	dir := flags.String("dir", "", "directory for definitions and persistent messages; empty: nothing is kept")
+	second := flags.Duration("second", 0, "how long a second of SHORTTMR, LONGTMR, DISCINT and HBINT lasts; 0: a second")
 	var scripts fileList
 	flags.Var(&scripts, "mqsc", "file of MQSC commands, or several with commas; may be repeated")
 	if err := flags.Parse(args); err != nil {
@@ -33,7 +34,7 @@ func RunProcess(ctx context.Context, args []string, stdin io.Reader, stdout io.W
 	if flags.NArg() > 0 {
 		return fmt.Errorf("qmgr takes flags only, not %q", flags.Arg(0))
 	}
-	qm, err := Start(Options{Name: *name, Dir: *dir})
+	qm, err := Start(Options{Name: *name, Dir: *dir, Second: *second})
 	if err != nil {
 		return err
 	}
@@ -73,6 +74,11 @@ func serveProcess(ctx context.Context, qm *QueueManager, listen string, scripts 
 	}
 	if _, err := fmt.Fprintf(stdout, "listening %s\n", l.Addr()); err != nil {
 		return err
+	}
+	for _, s := range qm.Services() {
+		if s.Err != nil {
+			_, _ = fmt.Fprintln(stdout, s.Err) // it runs without that service
+		}
 	}
 	return waitForEnd(ctx, qm, stdin)
 }

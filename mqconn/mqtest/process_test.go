@@ -29,6 +29,15 @@ func play(role string) int {
 		err = mqtest.RunProcess(context.Background(), os.Args[1:], os.Stdin, os.Stdout)
 	case "client":
 		err = waitInGet(os.Args[1])
+	default: // a service inherits the environment of its queue manager
+		switch os.Args[1] {
+		case "serve":
+			err = serveRole(os.Args[2:])
+		case "unserve":
+			err = stopRole(os.Args[2:])
+		default:
+			err = fmt.Errorf("no role %q", os.Args[1])
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -19,7 +19,7 @@ func (s *session) put(number int32, d *md, o *pmo, b *body) mqrc.Reason {
 		case h.options&ooOutput == 0:
 			return mqrc.NotOpenForOutput
 		}
-		r := s.putTo(h.queue, d, o, b)
+		r := s.putTo(target{h.queue, h.route}, d, o, b)
 		kept = r == mqrc.None
 		return r
 	})
@@ -30,14 +30,14 @@ func (s *session) put(number int32, d *md, o *pmo, b *body) mqrc.Reason {
 }
 
 // put1 is open, put and close in one call.
-func (s *session) put1(target *od, d *md, o *pmo, b *body) mqrc.Reason {
+func (s *session) put1(where *od, d *md, o *pmo, b *body) mqrc.Reason {
 	kept := false
-	r := s.call(mqconn.VerbPut1, 0, target.address().Queue, func() mqrc.Reason {
-		q, r := s.resolve(target, ooOutput)
+	r := s.call(mqconn.VerbPut1, 0, where.address().Queue, func() mqrc.Reason {
+		t, r := s.target(where, ooOutput)
 		if r != mqrc.None {
 			return r
 		}
-		r = s.putTo(q, d, o, b)
+		r = s.putTo(t, d, o, b)
 		kept = r == mqrc.None
 		return r
 	})
@@ -47,7 +47,7 @@ func (s *session) put1(target *od, d *md, o *pmo, b *body) mqrc.Reason {
 	return r
 }
 
-func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
+func (s *session) putTo(t target, d *md, o *pmo, b *body) mqrc.Reason {
 	options := o.options()
 	syncpoint := options&pmoSyncpoint != 0
 	switch {
@@ -66,25 +66,32 @@ func (s *session) putTo(q *queue, d *md, o *pmo, b *body) mqrc.Reason {
 	if r != mqrc.None {
 		return r
 	}
-	putText(o[:], pmoResolvedQ, queueNameLength, q.name)
-	putText(o[:], pmoResolvedQM, queueNameLength, s.qm.name)
-	if s.handOver(q, m, syncpoint) {
+	resolved := mqconn.Address{QueueManager: s.qm.name, Queue: t.queue.name}
+	if t.route != nil {
+		resolved = t.route.to
+	}
+	putText(o[:], pmoResolvedQ, queueNameLength, resolved.Queue)
+	putText(o[:], pmoResolvedQM, queueNameLength, resolved.QueueManager)
+	if t.route != nil {
+		b.fill()
+		return s.deliver(t, m, syncpoint)
+	}
+	if s.handOver(t.queue, m, syncpoint) {
 		return mqrc.None
 	}
 	b.fill()
-	fate := s.fate(q, m)
+	fate := s.fate(t.queue, m)
 	if fate.Lose {
 		b.release()
 		return mqrc.None
 	}
 	b.retain() // who gets the message may be done with it before the next line is
 	defer b.release()
-	if r := s.place(q, m, syncpoint); r != mqrc.None {
+	if r := s.deliver(t, m, syncpoint); r != mqrc.None {
 		return r
 	}
-	s.report(m, confirmArrival, syncpoint)
 	if fate.Repeat {
-		s.again(q, m, syncpoint)
+		s.again(t.queue, m, syncpoint)
 	}
 	return mqrc.None
 }
@@ -115,20 +122,10 @@ func (s *session) place(q *queue, m *message, syncpoint bool) mqrc.Reason {
 // newMessage checks d, completes it with what the queue manager sets (identifiers, context), and
 // makes a message of it.
 func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reason) {
-	if string(d[:4]) != "MD  " {
-		return nil, mqrc.MDError
+	if r := d.check(); r != mqrc.None {
+		return nil, r
 	}
-	if p := getLong(d[:], mdPriority); p < priorityAsQDef || p > highestPriority {
-		return nil, mqrc.PriorityError
-	}
-	persistence := getLong(d[:], mdPersistence)
-	if persistence < 0 || persistence > persistenceAsQDef {
-		return nil, mqrc.PersistenceError
-	}
-	expiry := getLong(d[:], mdExpiry)
-	if expiry == 0 || expiry < expiryUnlimited {
-		return nil, mqrc.ExpiryError
-	}
+	persistence, expiry := getLong(d[:], mdPersistence), getLong(d[:], mdExpiry)
 	now := time.Now()
 	if options&pmoNewMsgID != 0 || d.id(mdMsgID) == (mqconn.ID{}) {
 		d.setID(mdMsgID, s.qm.newID())
@@ -151,6 +148,22 @@ func (s *session) newMessage(d *md, options int32, b *body) (*message, mqrc.Reas
 		m.expires = now.Add(time.Duration(expiry) * expiryUnit)
 	}
 	return m, mqrc.None
+}
+
+// check finds what no message can have.
+func (d *md) check() mqrc.Reason {
+	priority, persistence, expiry := getLong(d[:], mdPriority), getLong(d[:], mdPersistence), getLong(d[:], mdExpiry)
+	switch {
+	case string(d[:4]) != "MD  ":
+		return mqrc.MDError
+	case priority < priorityAsQDef || priority > highestPriority:
+		return mqrc.PriorityError
+	case persistence < 0 || persistence > persistenceAsQDef:
+		return mqrc.PersistenceError
+	case expiry == 0 || expiry < expiryUnlimited:
+		return mqrc.ExpiryError
+	}
+	return mqrc.None
 }
 
 // setContext says who put a message, and when.

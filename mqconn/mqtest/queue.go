@@ -19,6 +19,8 @@ type attributes struct {
 	defPersistent bool // DEFPSIST(YES)
 	defPriority   int  // DEFPRTY
 	fifo          bool // MSGDLVSQ(FIFO)
+	transmission  bool // USAGE(XMITQ)
+	triggered     bool // TRIGGER
 }
 
 // Attributes of SYSTEM.DEFAULT.LOCAL.QUEUE as IBM MQ ships it.

@@ -2,6 +2,7 @@ package mqtest
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -12,7 +13,7 @@ import (
 // The file begins with logMagic. A record is the length and the CRC32C of its contents, 32 bits each, little-endian, and
 // its contents: operations, one after the other.
 const (
-	logMagic     = "MQTLOG2\n"
+	logMagic     = "MQTLOG3\n"
 	recordHeader = 8
 	putHeader    = 1 + 8 + 8 + 8 + queueNameLength + mdLength + 4 + 4
 )
@@ -21,6 +22,7 @@ const (
 	opPut     = 1 // number, sequence, expiry, queue, MQMD, length of properties, length, properties, body
 	opGet     = 2 // number
 	opBackout = 3 // number
+	opSync    = 4 // length, syncState as JSON
 )
 
 // castagnoli has hardware support on the machines that this runs on.
@@ -62,6 +64,16 @@ func (m *message) logLength() int64 {
 func (r *record) get(number uint64)     { r.number(opGet, number) }
 func (r *record) backout(number uint64) { r.number(opBackout, number) }
 
+// sync writes where one end of a channel is.
+func (r *record) sync(s syncState) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // numbers and texts can always be written
+	}
+	r.number(opSync, uint64(len(text)))
+	r.data = append(r.data, text...)
+}
+
 func (r *record) number(op byte, number uint64) {
 	r.begin(9)
 	r.data = binary.LittleEndian.AppendUint64(append(r.data, op), number)
@@ -82,28 +94,34 @@ type recovered struct {
 
 var errNotALog = errors.New("mqtest: " + logName + " is not a log of this version")
 
+// recovery is what a log holds at its end.
+type recovery struct {
+	live map[uint64]recovered
+	ends map[syncKey]syncState
+}
+
 // replay reads a log up to its end or to the first record that is torn: behind the last fdatasync a crash may
 // leave any part of any record, and nobody was told that those were durable.
-func replay(r io.Reader) (map[uint64]recovered, error) {
-	live := make(map[uint64]recovered)
+func replay(r io.Reader) (found recovery, err error) {
+	found = recovery{make(map[uint64]recovered), make(map[syncKey]syncState)}
 	magic := make([]byte, len(logMagic))
 	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != logMagic {
-		return nil, errNotALog
+		return found, errNotALog
 	}
 	var head [recordHeader]byte
 	for {
 		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return live, readError(err)
+			return found, readError(err)
 		}
 		contents, err := io.ReadAll(io.LimitReader(r, int64(binary.LittleEndian.Uint32(head[:]))))
 		if err != nil {
-			return nil, err
+			return found, err
 		}
 		if crc32.Checksum(contents, castagnoli()) != binary.LittleEndian.Uint32(head[4:]) || len(contents) == 0 {
-			return live, nil
+			return found, nil
 		}
-		if err := apply(live, contents); err != nil {
-			return nil, err
+		if err := found.apply(contents); err != nil {
+			return found, err
 		}
 	}
 }
@@ -118,7 +136,7 @@ func readError(err error) error {
 
 var errRecord = errors.New("mqtest: a record of " + logName + " is whole but makes no sense")
 
-func apply(live map[uint64]recovered, b []byte) error {
+func (f *recovery) apply(b []byte) error {
 	for len(b) > 0 {
 		if len(b) < 9 {
 			return errRecord
@@ -135,15 +153,22 @@ func apply(live map[uint64]recovered, b []byte) error {
 			}
 			m.body = newBody(slices.Clone(b[body:n]))
 			m.body.properties = slices.Clone(b[putHeader:body])
-			live[number] = m
+			f.live[number] = m
 			b = b[n:]
 			continue
 		case opGet:
-			delete(live, number)
+			delete(f.live, number)
 		case opBackout:
-			if m, ok := live[number]; ok {
+			if m, ok := f.live[number]; ok {
 				putLong(m.md[:], mdBackoutCount, getLong(m.md[:], mdBackoutCount)+1)
 			}
+		case opSync:
+			var s syncState
+			if number > uint64(len(b)-9) || json.Unmarshal(b[9:9+number], &s) != nil {
+				return errRecord
+			}
+			f.ends[s.key()] = s
+			b = b[number:]
 		default:
 			return errRecord
 		}

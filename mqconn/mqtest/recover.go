@@ -44,7 +44,8 @@ func (q *QueueManager) recover(dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	q.log, err = newLog(dir, live)
+	q.hideDoubtful(live)
+	q.log, err = newLog(dir, live, maps.Clone(q.sync))
 	return err
 }
 
@@ -62,9 +63,10 @@ func (q *QueueManager) reload(path string) (map[uint64]*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	live := make(map[uint64]*message, len(found))
+	q.sync = found.ends
+	live := make(map[uint64]*message, len(found.live))
 	inOrder := func(a, b recovered) int { return cmp.Compare(a.sequence, b.sequence) }
-	for _, m := range slices.SortedFunc(maps.Values(found), inOrder) {
+	for _, m := range slices.SortedFunc(maps.Values(found.live), inOrder) {
 		local := q.objects.queues[m.queueName]
 		if local == nil { // a crash came between the definition and its file, and the message in between
 			local = q.objects.newQueue(m.queueName)
@@ -113,7 +115,8 @@ func (q *QueueManager) save(script string) error {
 // script writes the definitions so that MQSC reads them back.
 func (o *objects) script() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d) MAXUMSGS(%d)\n", o.maxMessageLength, o.maxUncommitted)
+	fmt.Fprintf(&b, "ALTER QMGR MAXMSGL(%d) MAXUMSGS(%d) DEADQ('%s') DEFXMITQ('%s') CHLAUTH(%s)\n", o.maxMessageLength,
+		o.maxUncommitted, o.deadLetter, o.defaultTransmission, pick(o.authenticationOff, "DISABLED", "ENABLED"))
 	for _, name := range slices.Sorted(maps.Keys(o.queues)) {
 		q := o.queues[name]
 		q.mu.Lock()
@@ -122,8 +125,7 @@ func (o *objects) script() string {
 		fmt.Fprintf(&b, "DEFINE QLOCAL('%s') %s REPLACE\n", name, attrs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.remotes)) {
-		r := o.remotes[name]
-		fmt.Fprintf(&b, "DEFINE QREMOTE('%s') RNAME('%s') RQMNAME('%s') REPLACE\n", name, r.queue, r.queueManager)
+		fmt.Fprintf(&b, "DEFINE QREMOTE('%s') %s REPLACE\n", name, o.remotes[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.aliases)) {
 		fmt.Fprintf(&b, "DEFINE QALIAS('%s') TARGET('%s') REPLACE\n", name, o.aliases[name])
@@ -132,6 +134,11 @@ func (o *objects) script() string {
 		c := o.channels[name]
 		fmt.Fprintf(&b, "DEFINE CHANNEL('%s') CHLTYPE(SVRCONN) MAXMSGL(%d) HBINT(%d) MAXINST(%d) MAXINSTC(%d) SSLCIPH('%s') SSLCAUTH(%s) REPLACE\n",
 			name, c.maxLength, c.heartbeat, c.maxInstances, c.maxOfClient, c.cipher, pick(c.certificate, "REQUIRED", "OPTIONAL"))
+	}
+	for _, lines := range [][]string{o.channelScript(), o.authenticationScript(), o.serviceScript()} {
+		for _, line := range lines {
+			fmt.Fprintln(&b, line)
+		}
 	}
 	return b.String()
 }
@@ -144,9 +151,10 @@ func pick(yes bool, ifYes, ifNo string) string {
 }
 
 func (a attributes) String() string {
-	return fmt.Sprintf("MAXDEPTH(%d) MAXMSGL(%d) DEFPRTY(%d) PUT(%s) GET(%s) %s DEFSOPT(%s) DEFPSIST(%s) MSGDLVSQ(%s)",
+	return fmt.Sprintf("MAXDEPTH(%d) MAXMSGL(%d) DEFPRTY(%d) PUT(%s) GET(%s) %s DEFSOPT(%s) DEFPSIST(%s) MSGDLVSQ(%s) USAGE(%s) %s",
 		a.maxDepth, a.maxLength, a.defPriority,
 		pick(a.putInhibited, "DISABLED", "ENABLED"), pick(a.getInhibited, "DISABLED", "ENABLED"),
 		pick(a.noShare, "NOSHARE", "SHARE"), pick(a.exclusive, "EXCL", "SHARED"),
-		pick(a.defPersistent, "YES", "NO"), pick(a.fifo, "FIFO", "PRIORITY"))
+		pick(a.defPersistent, "YES", "NO"), pick(a.fifo, "FIFO", "PRIORITY"),
+		pick(a.transmission, "XMITQ", "NORMAL"), pick(a.triggered, "TRIGGER", "NOTRIGGER"))
 }

@@ -30,7 +30,7 @@ func (s *session) report(m *message, c confirmation, syncpoint bool) {
 	if asked&c.report == 0 {
 		return
 	}
-	q, r := s.qm.resolve(mqconn.Address{
+	t, r := s.qm.target(mqconn.Address{
 		QueueManager: getText(m.md[:], mdReplyToQMgr, queueNameLength),
 		Queue:        getText(m.md[:], mdReplyToQ, queueNameLength),
 	}, ooOutput)
@@ -39,7 +39,7 @@ func (s *session) report(m *message, c confirmation, syncpoint bool) {
 	}
 	b := newBody(c.data(asked, m))
 	report := &message{md: c.descriptor(s, m), body: b, persistent: m.persistent}
-	if r := s.place(q, report, syncpoint); r != mqrc.None {
+	if r := s.deliver(t, report, syncpoint); r != mqrc.None {
 		b.release()
 	}
 }

@@ -26,19 +26,28 @@ type server struct {
 	closed bool
 }
 
-// Serve accepts connections over TCP on l until Close or Kill; it returns at once. The listener
-// belongs to the queue manager from then on.
+// Serve accepts connections over TCP on l until Close or Kill, of clients and of channels; it returns at once.
+// The listener belongs to the queue manager from then on. The first call starts the services that start
+// with the queue manager: whatever they are, they can connect to it.
 func (q *QueueManager) Serve(l net.Listener) error {
+	first, err := q.serve(l)
+	if first {
+		q.startServices()
+	}
+	return err
+}
+
+func (q *QueueManager) serve(l net.Listener) (first bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.stopped {
-		return ErrStopped
+		return false, ErrStopped
 	}
 	s := &server{qm: q, listener: l, open: make(map[*link]bool)}
 	q.servers = append(q.servers, s)
 	s.links.Add(1)
 	go s.accept(l)
-	return nil
+	return len(q.servers) == 1, nil
 }
 
 // refuse stops listening until listenAgain.
@@ -199,6 +208,10 @@ func (l *link) connect() bool {
 	var unknown *frameError
 	if errors.As(err, &unknown) && h.version != protocolVersion {
 		l.refuse(h, mqrc.ChannelConfigError)
+		return false
+	}
+	if err == nil && h.verb == wireChannelOpen {
+		l.receiveChannel(h)
 		return false
 	}
 	if err != nil || h.verb != wireConnect || h.rest() != connectLength {

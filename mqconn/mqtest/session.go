@@ -40,6 +40,7 @@ type session struct {
 // A handle is an open object.
 type handle struct {
 	queue   *queue // nil: the queue manager itself
+	route   *route // of a queue elsewhere, to which queue is the way
 	options int32
 	input   bool
 	cursor  cursor
@@ -150,18 +151,20 @@ func (s *session) openObject(h *handle, d *od) (r mqrc.Reason) {
 		}
 		return mqrc.None
 	}
-	if h.queue, r = s.resolve(d, h.options); r != mqrc.None {
+	t, r := s.target(d, h.options)
+	if r != mqrc.None {
 		return r
 	}
+	h.queue, h.route = t.queue, t.route
 	return h.queue.admit(h)
 }
 
-// resolve finds the local queue behind d.
-func (s *session) resolve(d *od, options int32) (*queue, mqrc.Reason) {
+// target finds what d names.
+func (s *session) target(d *od, options int32) (target, mqrc.Reason) {
 	if getLong(d[:], odObjectType) != objectQueue {
-		return nil, mqrc.ObjectTypeError
+		return target{}, mqrc.ObjectTypeError
 	}
-	return s.qm.resolve(d.address(), options)
+	return s.qm.target(d.address(), options)
 }
 
 // admit lets h in unless that breaks the exclusive use of a queue. An exclusive handle shuts out
@@ -187,17 +190,21 @@ func (q *queue) admit(h *handle) mqrc.Reason {
 func (s *session) release(number int32) {
 	h := s.handles[number]
 	delete(s.handles, number)
-	if h.queue == nil {
-		return
+	if h.queue != nil {
+		h.queue.dismiss(h)
 	}
-	h.queue.mu.Lock()
-	defer h.queue.mu.Unlock()
+}
+
+// dismiss undoes admit.
+func (q *queue) dismiss(h *handle) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if h.input {
-		h.queue.inputs--
-		h.queue.exclusive = false // either it was this one, or nobody was
+		q.inputs--
+		q.exclusive = false // either it was this one, or nobody was
 	}
 	if h.options&ooOutput != 0 {
-		h.queue.outputs--
+		q.outputs--
 	}
 }
 

@@ -33,7 +33,8 @@ type transport struct {
 
 func newTransport(v verbs, info mqconn.Info, transacted bool) *transport {
 	info.Library = "github.com/mqha/mqha/mqconn/mqtest"
-	info.UserID, info.BackoutCount, info.ExclusiveOpen, info.HeldBrowse = true, true, true, true
+	info.RemoteQueueManager, info.UserID, info.BackoutCount = true, true, true
+	info.ExclusiveOpen, info.HeldBrowse = true, true
 	return &transport{
 		verbs: v, info: info, transacted: transacted,
 		outputs: make(map[mqconn.Address]int32),

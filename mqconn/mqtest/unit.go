@@ -15,11 +15,20 @@ func (s *session) full() bool { return len(s.unit.puts)+len(s.unit.gets) >= s.qm
 
 // commit makes the persistent part durable first, as one log record, and only then shows any of it.
 func (u *unit) commit(qm *QueueManager) mqrc.Reason {
+	return u.commitAs(qm, func() mqrc.Reason { return qm.log.write(u.puts, u.gets) })
+}
+
+// commitSync commits what a channel has received, together with where it is now.
+func (u *unit) commitSync(qm *QueueManager, s syncState) mqrc.Reason {
+	return u.commitAs(qm, func() mqrc.Reason { return qm.keepSync(s, u.puts, u.gets) })
+}
+
+func (u *unit) commitAs(qm *QueueManager, write func() mqrc.Reason) mqrc.Reason {
 	if u.spoiled {
 		u.backOut(qm)
 		return mqrc.BackedOut
 	}
-	if r := qm.log.write(u.puts, u.gets); r != mqrc.None {
+	if r := write(); r != mqrc.None {
 		u.backOut(qm)
 		return r
 	}

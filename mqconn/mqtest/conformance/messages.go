@@ -186,15 +186,42 @@ func backoutCount(r rig) {
 }
 
 func remoteQueueManager(r rig) {
-	c := r.dial(false)
+	c := r.dial(true)
 	reply := mqconn.Address{QueueManager: "QM9", Queue: "MY.ANSWERS"}
 	r.must(c.Put(mqconn.Address{Queue: "A", QueueManager: "QM1"}, &mqconn.Message{Body: []byte("x"), ReplyTo: reply}))
+	r.must(c.Commit())
 	if m := r.get(c, "A", "x"); m.ReplyTo != reply {
 		r.Errorf("reply to %+v", m.ReplyTo)
 	}
+	r.must(c.Commit())
 	err := c.Put(mqconn.Address{Queue: "A", QueueManager: "QM2"}, &mqconn.Message{})
 	r.wantReason(err, mqrc.UnknownRemoteQMgr)
 	r.wantDepth("A", 0)
+
+	other := r.joinedQueueManager("QM2")
+	var ids []mqconn.ID
+	for _, persistent := range []bool{true, false} {
+		m := mqconn.Message{Body: []byte("far"), Persistent: persistent, Priority: 3, CorrelationID: mqconn.ID{1, 23: 1}}
+		r.must(c.Put(mqconn.Address{Queue: "A", QueueManager: "QM2"}, &m))
+		ids = append(ids, m.ID)
+	}
+	r.must(c.Commit())
+	d, err := other.Dialer().Dial(r.Context(), mqconn.DialOptions{Role: "test"})
+	r.must(err)
+	defer d.Close()
+	for _, id := range ids { // by identifier: order holds only within one persistence
+		var m mqconn.Message
+		err := mqconn.ErrNoMessage
+		for begun := time.Now(); errors.Is(err, mqconn.ErrNoMessage) && time.Since(begun) < patience; {
+			err = d.Get("A", &m, mqconn.GetOptions{ID: id, Wait: mqconn.MaxSlice})
+		}
+		r.judge("got", m, err, "far")
+		if m.Persistent != (id == ids[0]) || m.Priority != 3 || m.CorrelationID != (mqconn.ID{1, 23: 1}) || m.UserID != "mqha" {
+			r.Errorf("got %+v", m)
+		}
+	}
+	r.wantDepth("A", 0)
+	r.wantDepth("QM2", 0)
 }
 
 func infoIsTrue(r rig) {

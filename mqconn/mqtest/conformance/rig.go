@@ -3,12 +3,15 @@ package conformance
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"net"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 // rig is a row's test and what it tests.
@@ -111,6 +114,18 @@ func (r rig) wantDepth(queue string, want int) {
 	if n, err := r.QueueManager.Depth(queue); err != nil || n != want {
 		r.Fatalf("depth of %s: %d, %v, want %d", queue, n, err, want)
 	}
+}
+
+// joinedQueueManager starts another queue manager with queue A, and a channel to it.
+func (r rig) joinedQueueManager(name string) *mqtest.QueueManager {
+	r.Helper()
+	other := mqtest.New(r.T, mqtest.Options{Name: name, MQSC: Definitions + "DEFINE CHANNEL(TO.OTHER) CHLTYPE(RCVR)"})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	r.must(err)
+	r.must(other.Serve(l))
+	r.mqsc(fmt.Sprintf("DEFINE QLOCAL(%s) USAGE(XMITQ)\nDEFINE CHANNEL(TO.OTHER) CHLTYPE(SDR) CONNAME('127.0.0.1(%d)') XMITQ(%s)\n"+
+		"START CHANNEL(TO.OTHER)", name, l.Addr().(*net.TCPAddr).Port, name))
+	return other
 }
 
 type getResult struct {
