@@ -77,9 +77,10 @@ func (c *Conn) Put(ctx context.Context, to Address, m *Message) error {
 	return c.once(ctx, call{op: opPut, to: to, message: m})
 }
 
-// Get takes a message off queue into m, reusing m.Body. It waits up to o.Wait, of any length, in
-// slices of at most MaxSlice; a negative o.Wait is until ctx ends. It returns ErrNoMessage when no
-// message came within the wait. After ErrStuck m must not be used again.
+// Get takes a message off queue into m. It uses the memory of m.Body again, or gives m other memory
+// where the client library has made some for the message. It waits up to o.Wait, of any length, in slices
+// of at most MaxSlice; a negative o.Wait is until ctx ends. It returns ErrNoMessage when no message came
+// within the wait. After ErrStuck m must not be used again.
 func (c *Conn) Get(ctx context.Context, queue string, m *Message, o GetOptions) error {
 	begun := time.Now()
 	wait := o.Wait

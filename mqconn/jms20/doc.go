@@ -57,8 +57,9 @@
 //	    again: at once if it has no unit of work, no held and no browsed queue, else by the end of the
 //	    Session. Above Options.MaxMessage the message is at fault. TestLongMessageMakesTheBufferGrow,
 //	    TestLongMessageReachesAHolderInTheNextSession, TestMessageLongerThanAllowedIsItsOwnFault
-//	11  A body is a part of the whole receive buffer. It is copied into the caller's.
-//	    conformance: "the body's memory is used again"
+//	11  A body is a part of the whole receive buffer, and keeps all of it in memory. It is copied into the
+//	    caller's, but for one of 64 KiB or more that fills at least half of the buffer, which is taken as it is.
+//	    conformance: "the body's memory is used again", TestBodyDoesNotKeepALargerBuffer
 //	12  The channel's longest message is 4 MiB whatever its definition. It is set from Options.
 //	    TestReconnectionIsOff
 //	13  Correlation identifiers are text, encoded or not. They are set, and asked for, as 48 hex digits.
