@@ -117,7 +117,13 @@ func (t *transport) Browse(queue string, m *mqconn.Message, next bool) error {
 	return t.growing(queue, func() (int, error) { return t.browse(queue, m) })
 }
 
+// errBrowse is why the library cannot browse on a transacted connection.
+var errBrowse = errors.New("mq-golang-jms20 browses in syncpoint on a transacted connection, which IBM MQ refuses: browse on one that is not")
+
 func (t *transport) browse(queue string, m *mqconn.Message) (int, error) {
+	if t.dialed.Transacted && t.broken == mqrc.None {
+		return 0, refuse(mqconn.VerbGet, queue, mqrc.OptionsError, errBrowse)
+	}
 	b := t.browsers[queue]
 	if b == nil {
 		var err error

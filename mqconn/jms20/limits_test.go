@@ -259,3 +259,24 @@ func TestPutWithAWarningIsDone(t *testing.T) {
 		t.Errorf("sent %d times", len(s.sent))
 	}
 }
+
+// The library would browse in syncpoint, which the queue manager refuses without saying why.
+func TestBrowseOnATransactedConnectionIsRefused(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, true)
+	must(t, c.Put(somewhere, &mqconn.Message{}))
+	must(t, c.Commit())
+	err := c.Browse("A", new(mqconn.Message), false)
+	if wantReason(t, err, mqrc.OptionsError); !errors.Is(err, errBrowse) {
+		t.Error(err)
+	}
+	other := c.(*transport).context
+	browser, ex := other.CreateBrowser(other.CreateQueue("A"))
+	mustNot(t, ex)
+	all, ex := browser.GetEnumeration()
+	mustNot(t, ex)
+	if _, ex := all.GetNext(); ex == nil || ex.GetErrorCode() != "2046" {
+		t.Errorf("the library can do it: %v", ex)
+	}
+	must(t, c.Close())
+}
