@@ -183,8 +183,11 @@ func TestShortExpiryIsRoundedUp(t *testing.T) {
 	if m.Expiry <= 59*time.Second || m.Expiry > time.Minute+expiryUnit {
 		t.Errorf("expiry %s", m.Expiry)
 	}
-	// 1 ms would be 0 tenths of a second, which the queue manager refuses (2013).
+	// 1 ms would be 0 tenths of a second, which the library takes for "never" and the queue manager refuses.
 	must(t, c.Put(somewhere, &mqconn.Message{Expiry: time.Millisecond}))
+	if ms := c.(*transport).producer.GetTimeToLive(); ms != 100 {
+		t.Errorf("1 ms was put as %d ms", ms)
+	}
 	must(t, c.Close())
 }
 
