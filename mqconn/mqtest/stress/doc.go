@@ -27,7 +27,8 @@ type Options struct {
 	// how many after it has; default 50 each.
 	Forced int
 	// Seed orders kills and lost answers, and decides on the size and end of units of work; what the
-	// system's scheduler adds it cannot repeat. Default: another one each time, which is logged.
+	// system's scheduler adds it cannot repeat. Default: MQHA_STRESS_SEED, else another one each time. It
+	// is logged.
 	Seed uint64
 }
 

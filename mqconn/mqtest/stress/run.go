@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,9 +21,9 @@ func Run(tb testing.TB, o Options) Result {
 	tb.Helper()
 	o = o.withDefaults()
 	if o.Seed == 0 {
-		o.Seed = rand.Uint64()
+		o.Seed = seed(tb)
 	}
-	tb.Logf("seed %d", o.Seed)
+	tb.Logf("seed %d (again with %s=%d)", o.Seed, seedVariable, o.Seed)
 	ctx, cancel := context.WithTimeoutCause(tb.Context(), limit, errors.New("it takes too long"))
 	defer cancel()
 	r := &run{TB: tb, options: o, ledger: NewLedger(), queueManager: startProcess(tb, tb.TempDir(), "127.0.0.1:0")}
@@ -41,6 +43,22 @@ func Run(tb testing.TB, o Options) Result {
 		tb.Error("nothing was done")
 	}
 	return result
+}
+
+// seedVariable repeats the plan of an earlier run.
+const seedVariable = "MQHA_STRESS_SEED"
+
+func seed(tb testing.TB) uint64 {
+	tb.Helper()
+	text := os.Getenv(seedVariable)
+	if text == "" {
+		return rand.Uint64()
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
 }
 
 type run struct {
