@@ -9,6 +9,12 @@
 // and IBM's MQ client, which the library needs even to compile. Without the tag New returns an error
 // that wraps mqconn.ErrNotBuilt.
 //
+// # Message code that is written for the library
+//
+// With the tag, Context gives a connection the face of the library, so that a program's message code goes on
+// working inside of a Session as it is: unit of work, errors and end are those of the session.
+// examples/adopt has a program before and after.
+//
 // # What it cannot do
 //
 // The library has no way to do these, and Info says so: name another queue manager in a put or in

@@ -4,7 +4,7 @@
 // Producers put persistent messages in units of work, consumers get them in units of work, both back out
 // now and then, and each follows the queue manager with a Connector of its own. Meanwhile the queue
 // manager, a process with a data directory, is killed with SIGKILL and started again, and the answers of
-// chosen commits are lost: of some that were not made, and of some that were. A [Ledger] outside of the
+// chosen commits are lost: of some that were not made, and of some that were. A ledger outside of the
 // queue manager has every message and every commit, and judges in the end.
 //
 // A test of a transport runs it so:

@@ -6,57 +6,57 @@ import (
 	"sync"
 )
 
-// Outcome is what became of a commit.
-type Outcome int
+// ending is what became of a commit.
+type ending int
 
 const (
-	Committed Outcome = iota // it was answered
-	Unknown                  // its answer was lost, nobody knows what it did
-	Made                     // its answer was lost, and the queue manager had made it
-	NotMade                  // its answer was lost, and the queue manager had not made it
+	committed ending = iota // it was answered
+	unknown                 // its answer was lost, nobody knows what it did
+	made                    // its answer was lost, and the queue manager had made it
+	notMade                 // its answer was lost, and the queue manager had not made it
 )
 
-// Identity names a message; all copies of it have the same.
-type Identity struct{ Producer, Number int }
+// identity names a message; all copies of it have the same.
+type identity struct{ Producer, Number int }
 
-// Unit is a unit of work whose commit was asked for.
-type Unit struct {
+// unit is a unit of work whose commit was asked for.
+type unit struct {
 	Worker  int
-	Put     []Identity
-	Got     []Identity
-	Outcome Outcome
+	Put     []identity
+	Got     []identity
+	Outcome ending
 }
 
-// Ledger has every unit of work, and what was backed out. It knows nothing of the queue manager.
-type Ledger struct {
+// ledger has every unit of work, and what was backed out. It knows nothing of the queue manager.
+type ledger struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced at each change
-	units    []*Unit
-	never    map[Identity]bool // backed out on purpose, and not put again
+	units    []*unit
+	never    map[identity]bool // backed out on purpose, and not put again
 	backouts int
 	answered map[int]int // commits that were answered, by worker
-	seen     map[Identity]int
+	seen     map[identity]int
 }
 
-// NewLedger makes an empty one.
-func NewLedger() *Ledger {
-	return &Ledger{
-		changed: make(chan struct{}), never: make(map[Identity]bool), answered: make(map[int]int), seen: make(map[Identity]int),
+// newLedger makes an empty one.
+func newLedger() *ledger {
+	return &ledger{
+		changed: make(chan struct{}), never: make(map[identity]bool), answered: make(map[int]int), seen: make(map[identity]int),
 	}
 }
 
-// Add enters a commit. The Outcome of one that is Unknown can be found out later, by Decide.
-func (l *Ledger) Add(u Unit) {
+// Add enters a commit. The outcome of one that is unknown can be found out later, by decide.
+func (l *ledger) Add(u unit) {
 	l.change(func() {
 		l.units = append(l.units, &u)
-		if u.Outcome == Committed {
+		if u.Outcome == committed {
 			l.answered[u.Worker]++
 		}
 	})
 }
 
 // BackedOut enters a unit of work that was backed out on purpose. What it put must never be seen.
-func (l *Ledger) BackedOut(put []Identity) {
+func (l *ledger) BackedOut(put []identity) {
 	l.change(func() {
 		l.backouts++
 		for _, id := range put {
@@ -66,11 +66,11 @@ func (l *Ledger) BackedOut(put []Identity) {
 }
 
 // Saw enters a message that was got, whatever becomes of the unit of work.
-func (l *Ledger) Saw(id Identity) {
+func (l *ledger) Saw(id identity) {
 	l.change(func() { l.seen[id]++ })
 }
 
-func (l *Ledger) change(what func()) {
+func (l *ledger) change(what func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	what()
@@ -79,7 +79,7 @@ func (l *Ledger) change(what func()) {
 }
 
 // await returns when condition, called under the mutex, holds, or with the cause of ctx.
-func (l *Ledger) await(ctx context.Context, condition func() bool) error {
+func (l *ledger) await(ctx context.Context, condition func() bool) error {
 	for {
 		l.mu.Lock()
 		changed, holds := l.changed, condition()
@@ -101,7 +101,7 @@ type mark struct {
 	answered map[int]int
 }
 
-func (l *Ledger) mark() mark {
+func (l *ledger) mark() mark {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	m := mark{units: len(l.units), answered: make(map[int]int)}
@@ -112,7 +112,7 @@ func (l *Ledger) mark() mark {
 }
 
 // awaitAll waits until each of so many workers has had a commit answered since m.
-func (l *Ledger) awaitAll(ctx context.Context, m mark, workers int) error {
+func (l *ledger) awaitAll(ctx context.Context, m mark, workers int) error {
 	return l.await(ctx, func() bool {
 		for worker := range workers {
 			if l.answered[worker] == m.answered[worker] {
@@ -125,12 +125,12 @@ func (l *Ledger) awaitAll(ctx context.Context, m mark, workers int) error {
 
 // decide waits for the one commit of unknown outcome since m, which lost its answer on purpose, and enters
 // what the queue manager had done.
-func (l *Ledger) decide(ctx context.Context, m mark, outcome Outcome) error {
-	var found []*Unit
+func (l *ledger) decide(ctx context.Context, m mark, outcome ending) error {
+	var found []*unit
 	err := l.await(ctx, func() bool {
 		found = found[:0]
 		for _, u := range l.units[m.units:] {
-			if u.Outcome == Unknown {
+			if u.Outcome == unknown {
 				found = append(found, u)
 			}
 		}
@@ -153,22 +153,22 @@ type copies struct{ put, putAtMost, taken, takenAtMost int }
 
 // Judge adds everything up, once the queue is empty. A problem names an identity that was lost, was there more
 // often than the units of work can explain, or must not have been there.
-func (l *Ledger) Judge() (r Result, problems []error) {
+func (l *ledger) Judge() (r Result, problems []error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make(map[Identity]copies)
+	all := make(map[identity]copies)
 	for _, u := range l.units {
 		least, most := 0, 1
 		switch u.Outcome {
-		case Committed:
+		case committed:
 			least = 1
-		case Made:
+		case made:
 			least = 1
 			r.Made++
-		case NotMade:
+		case notMade:
 			most = 0
 			r.NotMade++
-		case Unknown:
+		case unknown:
 			r.Undecided++
 		}
 		for _, id := range u.Put {

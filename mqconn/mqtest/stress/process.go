@@ -108,9 +108,9 @@ func startProcess(tb testing.TB, dir, address string) *process {
 }
 
 // loseAnswer takes the answer away from the next commit.
-func (p *process) loseAnswer(outcome Outcome) error {
+func (p *process) loseAnswer(outcome ending) error {
 	line := lineNotMade
-	if outcome == Made {
+	if outcome == made {
 		line = lineMade
 	}
 	_, err := io.WriteString(p.in, line+"\n")

@@ -26,7 +26,7 @@ func Run(tb testing.TB, o Options) Result {
 	tb.Logf("seed %d (again with %s=%d)", o.Seed, seedVariable, o.Seed)
 	ctx, cancel := context.WithTimeoutCause(tb.Context(), limit, errors.New("it takes too long"))
 	defer cancel()
-	r := &run{TB: tb, options: o, ledger: NewLedger(), queueManager: startProcess(tb, tb.TempDir(), "127.0.0.1:0")}
+	r := &run{TB: tb, options: o, ledger: newLedger(), queueManager: startProcess(tb, tb.TempDir(), "127.0.0.1:0")}
 	defer func() { r.queueManager.kill() }()
 
 	put, get := r.start(ctx, cancel)
@@ -64,7 +64,7 @@ func seed(tb testing.TB) uint64 {
 type run struct {
 	testing.TB
 	options      Options
-	ledger       *Ledger
+	ledger       *ledger
 	queueManager *process
 }
 
@@ -111,13 +111,13 @@ func (r *run) workers() int { return r.options.Producers + r.options.Consumers }
 // disturb kills the queue manager and loses answers, in an order that the seed gives, one after the other:
 // so that each commit of unknown outcome has one cause.
 func (r *run) disturb(ctx context.Context) (kills int) {
-	const kill Outcome = -1
-	var plan []Outcome
+	const kill ending = -1
+	var plan []ending
 	for range r.options.Kills {
 		plan = append(plan, kill)
 	}
 	for range r.options.Forced {
-		plan = append(plan, Made, NotMade)
+		plan = append(plan, made, notMade)
 	}
 	random := rand.New(rand.NewPCG(r.options.Seed, 1<<32))
 	random.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })

@@ -22,30 +22,30 @@ func TestNothingIsLostAndNothingComesTwiceWithoutAReason(t *testing.T) {
 
 // The ledger finds what it is for.
 func TestLedgerJudges(t *testing.T) {
-	a := Identity{1, 1}
-	put := func(o Outcome) Unit { return Unit{Put: []Identity{a}, Outcome: o} }
-	got := func(o Outcome) Unit { return Unit{Got: []Identity{a}, Outcome: o} }
+	a := identity{1, 1}
+	put := func(o ending) unit { return unit{Put: []identity{a}, Outcome: o} }
+	got := func(o ending) unit { return unit{Got: []identity{a}, Outcome: o} }
 	for _, c := range []struct {
 		name  string
-		units []Unit
+		units []unit
 		want  string // a part of the one problem; empty: none
 	}{
-		{"once", []Unit{put(Committed), got(Committed)}, ""},
-		{"never got", []Unit{put(Committed)}, "lost"},
-		{"got in a unit of work that was not made", []Unit{put(Committed), got(NotMade)}, "lost"},
-		{"got in one that may have been made", []Unit{put(Committed), got(Unknown)}, ""},
-		{"put twice, got once", []Unit{put(Committed), put(Committed), got(Committed)}, "lost"},
-		{"put again after an unknown outcome", []Unit{put(Unknown), put(Committed), got(Committed)}, ""},
-		{"put again after an unknown outcome, got twice", []Unit{put(Unknown), put(Committed), got(Committed), got(Committed)}, ""},
-		{"put again although it had been made, got once", []Unit{put(Made), put(Committed), got(Committed)}, "lost"},
-		{"put again although it had been made, got twice", []Unit{put(Made), put(Committed), got(Committed), got(Committed)}, ""},
-		{"put again because it had not been made, got twice", []Unit{put(NotMade), put(Committed), got(Committed), got(Committed)}, "twice"},
-		{"got twice", []Unit{put(Committed), got(Committed), got(Committed)}, "twice"},
-		{"got twice, once perhaps", []Unit{put(Committed), got(Unknown), got(Committed)}, ""},
-		{"got twice, once for certain without an answer", []Unit{put(Committed), got(Made), got(Committed)}, "twice"},
-		{"never put for certain, got", []Unit{put(Unknown), got(Committed)}, ""},
+		{"once", []unit{put(committed), got(committed)}, ""},
+		{"never got", []unit{put(committed)}, "lost"},
+		{"got in a unit of work that was not made", []unit{put(committed), got(notMade)}, "lost"},
+		{"got in one that may have been made", []unit{put(committed), got(unknown)}, ""},
+		{"put twice, got once", []unit{put(committed), put(committed), got(committed)}, "lost"},
+		{"put again after an unknown outcome", []unit{put(unknown), put(committed), got(committed)}, ""},
+		{"put again after an unknown outcome, got twice", []unit{put(unknown), put(committed), got(committed), got(committed)}, ""},
+		{"put again although it had been made, got once", []unit{put(made), put(committed), got(committed)}, "lost"},
+		{"put again although it had been made, got twice", []unit{put(made), put(committed), got(committed), got(committed)}, ""},
+		{"put again because it had not been made, got twice", []unit{put(notMade), put(committed), got(committed), got(committed)}, "twice"},
+		{"got twice", []unit{put(committed), got(committed), got(committed)}, "twice"},
+		{"got twice, once perhaps", []unit{put(committed), got(unknown), got(committed)}, ""},
+		{"got twice, once for certain without an answer", []unit{put(committed), got(made), got(committed)}, "twice"},
+		{"never put for certain, got", []unit{put(unknown), got(committed)}, ""},
 	} {
-		l := NewLedger()
+		l := newLedger()
 		for _, u := range c.units {
 			l.Add(u)
 		}
@@ -58,19 +58,19 @@ func TestLedgerJudges(t *testing.T) {
 }
 
 func TestLedgerFindsWhatWasBackedOut(t *testing.T) {
-	l := NewLedger()
-	l.BackedOut([]Identity{{1, 1}})
-	l.Saw(Identity{1, 1})
+	l := newLedger()
+	l.BackedOut([]identity{{1, 1}})
+	l.Saw(identity{1, 1})
 	if _, problems := l.Judge(); len(problems) != 1 {
 		t.Errorf("got %v", problems)
 	}
 }
 
 func TestLedgerCountsDuplicates(t *testing.T) {
-	l := NewLedger()
-	a, b := Identity{1, 1}, Identity{1, 2}
-	for _, u := range []Unit{
-		{Put: []Identity{a, b}, Outcome: Made}, {Put: []Identity{a, b}}, {Got: []Identity{a, b}}, {Got: []Identity{b, a}},
+	l := newLedger()
+	a, b := identity{1, 1}, identity{1, 2}
+	for _, u := range []unit{
+		{Put: []identity{a, b}, Outcome: made}, {Put: []identity{a, b}}, {Got: []identity{a, b}}, {Got: []identity{b, a}},
 	} {
 		l.Add(u)
 	}
@@ -81,22 +81,22 @@ func TestLedgerCountsDuplicates(t *testing.T) {
 
 // Two commits that lost their answers where one was to would be entered with the wrong outcome.
 func TestLedgerDecidesOnlyWhatHasOneCause(t *testing.T) {
-	l := NewLedger()
-	l.Add(Unit{Outcome: Unknown}) // by a kill, before
+	l := newLedger()
+	l.Add(unit{Outcome: unknown}) // by a kill, before
 	m := l.mark()
-	l.Add(Unit{})
-	l.Add(Unit{Outcome: Unknown})
-	if err := l.decide(context.Background(), m, Made); err != nil || l.units[2].Outcome != Made || l.units[0].Outcome != Unknown {
+	l.Add(unit{})
+	l.Add(unit{Outcome: unknown})
+	if err := l.decide(context.Background(), m, made); err != nil || l.units[2].Outcome != made || l.units[0].Outcome != unknown {
 		t.Errorf("got %v, %+v", err, l.units)
 	}
-	l.Add(Unit{Outcome: Unknown})
-	l.Add(Unit{Outcome: Unknown})
-	if err := l.decide(context.Background(), m, Made); err == nil {
+	l.Add(unit{Outcome: unknown})
+	l.Add(unit{Outcome: unknown})
+	if err := l.decide(context.Background(), m, made); err == nil {
 		t.Error("it decided on one of two")
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := l.decide(ended, l.mark(), Made); !errors.Is(err, context.Canceled) {
+	if err := l.decide(ended, l.mark(), made); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -26,12 +26,12 @@ const (
 // worker is a producer or a consumer.
 type worker struct {
 	number  int
-	ledger  *Ledger
+	ledger  *ledger
 	random  *rand.Rand
 	credit  chan struct{} // a token for each message that may be on its way
 	stop    <-chan struct{}
 	last    int
-	pending []Identity // a producer's, to be put until that is certain
+	pending []identity // a producer's, to be put until that is certain
 	again   bool       // a commit of pending has failed
 }
 
@@ -75,7 +75,7 @@ func (w *worker) produce(ctx context.Context, c *mqconn.Conn) error {
 			}
 			continue
 		}
-		done, err := w.commit(ctx, c, Unit{Put: w.pending})
+		done, err := w.commit(ctx, c, unit{Put: w.pending})
 		if done {
 			w.pending = nil
 		}
@@ -109,7 +109,7 @@ func (w *worker) next(ctx context.Context) bool {
 			return false
 		case <-w.credit:
 			w.last++
-			w.pending = append(w.pending, Identity{w.number, w.last})
+			w.pending = append(w.pending, identity{w.number, w.last})
 		}
 	}
 	return true
@@ -125,7 +125,7 @@ func (w *worker) giveCredit(n int) {
 	}
 }
 
-func put(ctx context.Context, c *mqconn.Conn, ids []Identity) error {
+func put(ctx context.Context, c *mqconn.Conn, ids []identity) error {
 	for _, id := range ids {
 		m := mqconn.Message{Body: encode(id), Persistent: true}
 		if err := c.Put(ctx, mqconn.Address{Queue: queue}, &m); err != nil {
@@ -136,14 +136,14 @@ func put(ctx context.Context, c *mqconn.Conn, ids []Identity) error {
 }
 
 // commit enters the commit of u. It was done, and counts, if it was answered.
-func (w *worker) commit(ctx context.Context, c *mqconn.Conn, u Unit) (done bool, err error) {
+func (w *worker) commit(ctx context.Context, c *mqconn.Conn, u unit) (done bool, err error) {
 	u.Worker = w.number
 	err = c.Commit(ctx)
 	var e *mqconn.Error
 	switch {
 	case err == nil:
 	case errors.As(err, &e) && e.Class == mqconn.OutcomeUnknown:
-		u.Outcome = Unknown
+		u.Outcome = unknown
 	default:
 		return false, err // it was not made: the connection had ended before, or 2003
 	}
@@ -171,7 +171,7 @@ func (w *worker) consume(ctx context.Context, c *mqconn.Conn) error {
 				return err
 			}
 		default:
-			_, err := w.commit(ctx, c, Unit{Got: got})
+			_, err := w.commit(ctx, c, unit{Got: got})
 			w.giveCredit(len(got))
 			if err != nil {
 				return err
@@ -180,7 +180,7 @@ func (w *worker) consume(ctx context.Context, c *mqconn.Conn) error {
 	}
 }
 
-func (w *worker) get(ctx context.Context, c *mqconn.Conn, n int) (got []Identity, err error) {
+func (w *worker) get(ctx context.Context, c *mqconn.Conn, n int) (got []identity, err error) {
 	var m mqconn.Message
 	for len(got) < n {
 		err := c.Get(ctx, queue, &m, mqconn.GetOptions{Wait: patience})
@@ -202,16 +202,16 @@ func (w *worker) get(ctx context.Context, c *mqconn.Conn, n int) (got []Identity
 
 const bodyLength = 1 << 10
 
-func encode(id Identity) []byte {
+func encode(id identity) []byte {
 	b := make([]byte, bodyLength)
 	binary.BigEndian.PutUint32(b, uint32(id.Producer))
 	binary.BigEndian.PutUint32(b[bodyLength-4:], uint32(id.Number))
 	return b
 }
 
-func decode(b []byte) (Identity, error) {
+func decode(b []byte) (identity, error) {
 	if len(b) != bodyLength {
-		return Identity{}, fmt.Errorf("a message of %d bytes", len(b))
+		return identity{}, fmt.Errorf("a message of %d bytes", len(b))
 	}
-	return Identity{int(binary.BigEndian.Uint32(b)), int(binary.BigEndian.Uint32(b[bodyLength-4:]))}, nil
+	return identity{int(binary.BigEndian.Uint32(b)), int(binary.BigEndian.Uint32(b[bodyLength-4:]))}, nil
 }
