@@ -19,10 +19,9 @@
 //
 // The library has no way to do these, and Info says so: name another queue manager in a put or in
 // ReplyTo (define a remote queue; a foreign name is refused with 2087), tell the user and the backout
-// count of a message (empty and -1), ask for exclusive input, browse or get by identifier on a queue
-// that is held, and browse on a transacted connection (2046). Getting by message and correlation identifier
-// at once is refused with 2247.
-// ReplyTo of a received message has no queue manager.
+// count of a message (empty and -1), ask for exclusive input, and browse or get by identifier on a
+// queue that is held. On a transacted connection it cannot browse at all (2046). Getting by message and
+// correlation identifier at once is refused with 2247. ReplyTo of a received message has no queue manager.
 //
 // Hold therefore needs a queue that is exclusive by its definition, DEFSOPT(EXCL) NOSHARE. It opens the
 // queue, and then again on the same connection: if the second open is not refused with 2042 the queue
