@@ -8,8 +8,9 @@ import "context"
 //
 // verb and queue say which call fn makes, one at the most: they decide what its error means (a broken
 // connection under VerbCommit is OutcomeUnknown) and what becomes of the unit of work. An error of fn is
-// ErrNoMessage or a *Fault, as those of a Transport. fn waits for MaxSlice at the most, and must not use
-// the Transport after it has returned, nor close it. After ErrStuck fn may still be running.
+// ErrNoMessage or a *Fault, as those of a Transport. fn may wait for up to MaxSlice, which
+// Config.CallLimit does not count. It must not use the Transport after it has returned, nor close it.
+// After ErrStuck fn may still be running.
 func (c *Conn) Do(ctx context.Context, verb Verb, queue string, fn func(Transport) error) error {
-	return c.once(ctx, call{op: opDo, asked: verb, to: Address{Queue: queue}, do: fn})
+	return c.once(ctx, call{op: opDo, asked: verb, to: Address{Queue: queue}, do: fn, options: GetOptions{Wait: MaxSlice}})
 }

@@ -88,3 +88,14 @@ func TestDoThatDoesNotReturnIsGivenUp(t *testing.T) {
 		return nil
 	})
 }
+
+func TestDoMayWaitForASliceOnTopOfItsLimit(t *testing.T) {
+	within(t, &manager{}, Config{CallLimit: time.Millisecond}, func(ctx context.Context, s *Session) error {
+		conn := open(t, ctx, s, true)
+		err := conn.Do(ctx, VerbGet, "Q", func(Transport) error { time.Sleep(MaxSlice); return ErrNoMessage })
+		if err != ErrNoMessage {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+}
