@@ -77,9 +77,10 @@ func (c *Conn) Put(ctx context.Context, to Address, m *Message) error {
 	return c.once(ctx, call{op: opPut, to: to, message: m})
 }
 
-// Get takes a message off queue into m, reusing m.Body. It waits up to o.Wait, of any length, in
-// slices of at most MaxSlice; a negative o.Wait is until ctx ends. It returns ErrNoMessage when no
-// message came within the wait. After ErrStuck m must not be used again.
+// Get takes a message off queue into m. It uses the memory of m.Body again, or gives m other memory
+// where the client library has made some for the message. It waits up to o.Wait, of any length, in slices
+// of at most MaxSlice; a negative o.Wait is until ctx ends. It returns ErrNoMessage when no message came
+// within the wait. After ErrStuck m must not be used again.
 func (c *Conn) Get(ctx context.Context, queue string, m *Message, o GetOptions) error {
 	begun := time.Now()
 	wait := o.Wait
@@ -179,7 +180,7 @@ func (c *Conn) once(ctx context.Context, k call) error {
 // notMade prefers the end of the Session, which is mostly why ctx has ended, because it says more.
 func (c *Conn) notMade(ctx context.Context, k call) error {
 	if c.session.ctx.Err() != nil {
-		return c.session.endedError(opVerbs[k.op], k.to.Queue)
+		return c.session.endedError(k.verb(), k.to.Queue)
 	}
 	return context.Cause(ctx)
 }
@@ -212,15 +213,15 @@ func (c *Conn) make(ctx context.Context, k call) error {
 // settle keeps account of the unit of work and judges the result.
 func (c *Conn) settle(k call, err error) error {
 	switch {
-	case k.op == opPut, k.op == opGet && err == nil:
+	case k.sameAs(opPut), k.sameAs(opGet) && err == nil:
 		c.unit = c.transacted
 	case err != nil:
-	case k.op == opCommit:
+	case k.sameAs(opCommit):
 		if c.unit && !c.session.hasCommitted.Swap(true) {
 			c.session.c.committed(c.session)
 		}
 		c.unit = false
-	case k.op == opBackout:
+	case k.sameAs(opBackout):
 		c.unit = false
 	}
 	if err == nil {
@@ -234,7 +235,7 @@ func (c *Conn) judge(k call, err error) error {
 	if errors.Is(err, ErrNoMessage) {
 		return ErrNoMessage
 	}
-	e := c.session.c.classify(err, opVerbs[k.op], c.endpoint, k.to.Queue, c.transacted)
+	e := c.session.c.classify(err, k.verb(), c.endpoint, k.to.Queue, c.transacted)
 	if e.Reason == mqrc.NoMsgAvailable {
 		return ErrNoMessage
 	}

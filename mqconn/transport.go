@@ -56,7 +56,8 @@ var ErrNoMessage = errors.New("mqconn: no message available")
 type Transport interface {
 	// Put sends m and sets m.ID where it can.
 	Put(to Address, m *Message) error
-	// Get takes a message off queue into m, reusing m.Body. o.Wait is at most MaxSlice.
+	// Get takes a message off queue into m. It uses the memory of m.Body again, or gives m a long body's
+	// own memory where that spares a copy. o.Wait is at most MaxSlice.
 	Get(queue string, m *Message, o GetOptions) error
 	// Browse reads a message and leaves it on queue: the first, or the next after the last
 	// one browsed.

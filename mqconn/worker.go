@@ -10,6 +10,7 @@ const (
 	opCommit
 	opBackout
 	opProbe
+	opDo    // what call.do does
 	opClose // by the end of calls
 )
 
@@ -25,6 +26,23 @@ type call struct {
 	message *Message
 	options GetOptions
 	next    bool
+	do      func(Transport) error // with opDo
+	asked   Verb                  // with opDo: the call that do makes
+}
+
+func (k call) verb() Verb {
+	if k.op == opDo {
+		return k.asked
+	}
+	return opVerbs[k.op]
+}
+
+// sameAs says whether the call counts as op for the unit of work.
+func (k call) sameAs(op operation) bool {
+	if k.op != opDo {
+		return k.op == op
+	}
+	return k.asked == opVerbs[op] || op == opPut && k.asked == VerbPut1
 }
 
 // worker is the goroutine on which every call of one Transport is made. Calls and results are
@@ -72,6 +90,8 @@ func (w *worker) do(c call) error {
 		return w.transport.Hold(c.to.Queue)
 	case opCommit, opProbe:
 		return w.transport.Commit()
+	case opDo:
+		return c.do(w.transport)
 	}
 	return w.transport.Backout()
 }

@@ -143,6 +143,9 @@ func (d *demo) awaitActive(ctx context.Context, k *kill, c *child) error {
 
 // killQueueManager starts it again at the same port after the outage.
 func (d *demo) killQueueManager(ctx context.Context, k *kill) error {
+	if err := d.countConnections(ctx); err != nil {
+		return err
+	}
 	d.end(k, d.queueManager)
 	select {
 	case <-time.After(d.options.outage):

@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/mqha/mqha/examples/failover/outside"
 	"github.com/mqha/mqha/lockfile"
-	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/transfer"
 )
 
@@ -88,31 +84,6 @@ func (d *demo) checkQueues(ctx context.Context, r *report, limit time.Duration) 
 			return context.Cause(ctx)
 		}
 	}
-}
-
-// localQueue finds the queues among the definitions.
-var localQueue = regexp.MustCompile(`DEFINE QLOCAL\('([^']+)'\)`)
-
-func (d *demo) messagesLeft(ctx context.Context) (map[string]int, error) {
-	definitions, err := os.ReadFile(d.path(definitionsFile))
-	if err != nil {
-		return nil, err
-	}
-	queues := localQueue.FindAllStringSubmatch(string(definitions), -1)
-	if len(queues) == 0 {
-		return nil, errors.New("no queue is defined")
-	}
-	left := make(map[string]int)
-	for _, q := range queues {
-		n, err := mqtest.TCP{QueueManager: queueManager}.Depth(ctx, d.endpoint, q[1])
-		if err != nil {
-			return nil, fmt.Errorf("depth of queue %s: %w", q[1], err)
-		}
-		if n != 0 {
-			left[q[1]] = n
-		}
-	}
-	return left, nil
 }
 
 // checkState looks at what the stopped agents leave behind: journals with nothing left to do, and a lock

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,14 +84,12 @@ func TestMessageOnAnyQueueIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	qm := mqtest.New(t, mqtest.Options{Name: queueManager, MQSC: string(script)})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := qm.ServeAdmin("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := qm.Serve(l); err != nil {
-		t.Fatal(err)
-	}
-	d.endpoint = l.Addr().String()
+	defer port.Close()
+	d.admin = port.URL
 	link, err := qm.Dialer().Dial(t.Context(), mqconn.DialOptions{Role: "test"})
 	if err != nil {
 		t.Fatal(err)

@@ -67,6 +67,9 @@ func (o *options) check() error {
 	if o.sabotage != "" && !slices.Contains(sabotages, o.sabotage) {
 		return fmt.Errorf("-sabotage %q: one of %s", o.sabotage, strings.Join(sabotages, ", "))
 	}
+	if o.sabotage == otherLibrary && o.through == throughTest {
+		return fmt.Errorf("-sabotage %s: -transport %s is the pure Go client", otherLibrary, throughTest)
+	}
 	if o.big < 1<<20 {
 		return fmt.Errorf("-big %s: at least 1MiB", o.big.String())
 	}

@@ -30,7 +30,9 @@ type demo struct {
 
 	queueManager *child
 	endpoint     string
-	listeningAt  time.Time // by the clock of the queue manager's process
+	admin        string        // URL of the queue manager's admin port
+	connected    []connections // counted by all queue managers so far
+	listeningAt  time.Time     // by the clock of the queue manager's process
 	destination  *child
 	sources      []*child // the active one first
 	frames       map[string]string
@@ -172,7 +174,7 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 		return nil, errors.Join(err, consumed())
 	}
 	sent, err := d.checkAgents(ctx, r, id)
-	if err := errors.Join(err, d.checkQueues(ctx, r, settleLimit), consumed()); err != nil {
+	if err := errors.Join(err, d.checkQueues(ctx, r, settleLimit), consumed(), d.countConnections(ctx)); err != nil {
 		return nil, err
 	}
 	if err := d.stopAll(); err != nil {
@@ -255,6 +257,7 @@ func (d *demo) judge(ctx context.Context, r *report, kills []kill, sent transfer
 		r.problem("%d events of the agents are missing", n)
 	}
 	r.judgeLibraries(d.watch.libraries)
+	r.judgeConnections(d.options.through, d.connected, d.watch.libraries)
 	if d.watch.total != d.total {
 		r.problem("the source agent counted %d bytes, the source has %d", d.watch.total, d.total)
 	}

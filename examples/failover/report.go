@@ -1,26 +1,31 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"time"
+
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 // report is the last line of the demo.
 type report struct {
-	Identical   bool         `json:"identical"`
-	Files       int          `json:"files"`
-	Bytes       int64        `json:"bytes"`
-	Seconds     float64      `json:"seconds"` // from the submit to the end of the transfer
-	TakeoverMS  int64        `json:"takeover_ms"`
-	ReconnectMS int64        `json:"reconnect_ms"`
-	Resent      int64        `json:"resent"` // bytes of files
-	Kills       []killReport `json:"kills"`
-	Libraries   []library    `json:"libraries"`       // through which the agents were connected, as their connections say
-	Links       []string     `json:"links,omitempty"` // in the source; refused by name, not compared
-	Problems    []string     `json:"problems,omitempty"`
+	Identical   bool          `json:"identical"`
+	Files       int           `json:"files"`
+	Bytes       int64         `json:"bytes"`
+	Seconds     float64       `json:"seconds"` // from the submit to the end of the transfer
+	TakeoverMS  int64         `json:"takeover_ms"`
+	ReconnectMS int64         `json:"reconnect_ms"`
+	Resent      int64         `json:"resent"` // bytes of files
+	Kills       []killReport  `json:"kills"`
+	Libraries   []library     `json:"libraries"`       // through which the agents were connected, as their connections say
+	Connections []connections `json:"connections"`     // as the queue manager says
+	Links       []string      `json:"links,omitempty"` // in the source; refused by name, not compared
+	Problems    []string      `json:"problems,omitempty"`
 }
 
 type killReport struct {
@@ -60,6 +65,43 @@ func (r *report) judgeLibraries(connections map[library]int) {
 	}
 	if len(r.Libraries) != 1 {
 		r.problem("the agents were connected through %d client libraries: %v", len(r.Libraries), r.Libraries)
+	}
+}
+
+// clientOf is the kind of client library below each transport, as the queue manager sees it.
+func clientOf(through string) mqtest.Library {
+	if through == throughTest {
+		return mqtest.LibraryGo
+	}
+	return mqtest.LibraryC
+}
+
+// judgeConnections adds up what the queue manager has counted. Every single connection must have been made through
+// the library that was asked for, that of the clients which submit and ask included: what another one had done
+// would pass for the work of this one. told are the connections that the agents say they made.
+func (r *report) judgeConnections(through string, counted []connections, told map[library]int) {
+	sums := make(map[connections]int)
+	total := 0
+	for _, c := range counted {
+		sums[connections{Application: c.Application, Library: c.Library}] += c.Count
+		total += c.Count
+	}
+	for kind, n := range sums {
+		kind.Count = n
+		r.Connections = append(r.Connections, kind)
+		if kind.Library != clientOf(through) {
+			r.problem("%d connections of %s were made through the %s, not the %s", n, kind.Application, kind.Library, clientOf(through))
+		}
+	}
+	slices.SortFunc(r.Connections, func(a, b connections) int {
+		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.Library, b.Library))
+	})
+	of := 0
+	for _, n := range told {
+		of += n
+	}
+	if total < of || total == 0 {
+		r.problem("the agents tell of %d connections, the queue manager counted %d", of, total)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 func TestKillsAreSpreadAndVaryWithTheSeed(t *testing.T) {
@@ -177,5 +179,34 @@ func TestAgentsOfTwoLibrariesAreNoProof(t *testing.T) {
 		if len(r.Problems) != want || len(r.Libraries) != n {
 			t.Errorf("%d libraries: %v, problems %q", n, r.Libraries, r.Problems)
 		}
+	}
+}
+
+func TestConnectionThroughAnotherLibraryIsFound(t *testing.T) {
+	told := map[library]int{{Name: "l"}: 3}
+	for _, c := range []struct {
+		name    string
+		through string
+		counted []connections
+		want    string // a part of the one problem; empty: none
+	}{
+		{"all through C", "jms20", []connections{{"in", mqtest.LibraryC, 2}, {"out", mqtest.LibraryC, 2}}, ""},
+		{"one through Go", "jms20", []connections{{"in", mqtest.LibraryC, 3}, {"out", mqtest.LibraryGo, 1}}, "1 connections of out"},
+		{"one through nobody knows what", "ibmmq", []connections{{"in", mqtest.LibraryC, 3}, {"out", mqtest.LibraryUnknown, 1}}, "unknown"},
+		{"all through Go", throughTest, []connections{{"in", mqtest.LibraryGo, 3}}, ""},
+		{"one through C", throughTest, []connections{{"in", mqtest.LibraryGo, 3}, {"in", mqtest.LibraryC, 1}}, "C double"},
+		{"counted before and after a kill", "ibmmq", []connections{{"in", mqtest.LibraryC, 2}, {"in", mqtest.LibraryC, 2}}, ""},
+		{"more told than counted", "jms20", []connections{{"in", mqtest.LibraryC, 2}}, "counted 2"},
+	} {
+		var r report
+		r.judgeConnections(c.through, c.counted, told)
+		text := strings.Join(r.Problems, "; ")
+		if len(r.Problems) > 1 || (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, text, c.want)
+		}
+	}
+	var r report
+	if r.judgeConnections("jms20", nil, nil); len(r.Problems) != 1 {
+		t.Errorf("nobody was counted: %v", r.Problems)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mqha/mqha/examples/failover/outside"
 	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/transfer"
 )
 
@@ -18,10 +19,13 @@ const (
 	leaveAgent    = "agent"  // the destination agent is not stopped, and keeps its lock
 	leaveList     = "list"   // the list of files of a transfer, beside the journal
 	leavePart     = "part"   // a file that is still being received
+
+	otherLibrary = "library" // one connection through the pure Go client
 )
 
 var sabotages = []string{
 	string(outside.Flip), string(outside.Drop), string(outside.Twice), otherTransfer, leaveLetter, leaveAgent, leaveList, leavePart,
+	otherLibrary,
 }
 
 // consumerSabotage is what of it the consumer does.
@@ -38,6 +42,12 @@ func (d *demo) spoilRunning(ctx context.Context, id transfer.ID) (transfer.ID, e
 	switch d.options.sabotage {
 	case otherTransfer:
 		return transfer.NewID(), nil
+	case otherLibrary:
+		link, err := mqtest.TCP{}.Dial(ctx, mqconn.DialOptions{Endpoint: d.endpoint, Role: "sabotage"})
+		if err != nil {
+			return id, err
+		}
+		return id, link.Close()
 	case leaveLetter:
 		link, err := d.dialer.Dial(ctx, mqconn.DialOptions{Endpoint: d.endpoint, Role: "sabotage"})
 		if err != nil {

@@ -84,14 +84,14 @@ func (d *demo) startAll(ctx context.Context) error {
 func (d *demo) startQueueManager(ctx context.Context, address string) error {
 	begin := time.Now()
 	c, err := d.start("queue manager "+queueManager, d.watch.queueManagerLine, roleQueueManager, []string{
-		"-name=" + queueManager, "-listen=" + address, "-dir=" + d.path("queue-manager"), "-mqsc=" + d.path(definitionsFile),
+		"-name=" + queueManager, "-listen=" + address, "-admin=127.0.0.1:0", "-dir=" + d.path("queue-manager"), "-mqsc=" + d.path(definitionsFile),
 	})
 	if err != nil {
 		return err
 	}
 	d.queueManager = c
 	err = d.watch.await(ctx, "the queue manager to listen", recoveryLimit, func() bool {
-		d.endpoint, d.listeningAt = d.watch.listening.who, d.watch.listening.at
+		d.endpoint, d.listeningAt, d.admin = d.watch.listening.who, d.watch.listening.at, d.watch.admin
 		return d.listeningAt.After(begin)
 	})
 	if err == nil {

@@ -58,6 +58,7 @@ type watch struct {
 	actives    []activation
 	standing   map[string]bool // children that wait for the lock
 	listening  activation      // of the queue manager; who is the address
+	admin      string          // URL of its admin port
 	dropped    int             // events that did not reach us
 	libraries  map[library]int // connections made through each
 }
@@ -84,6 +85,9 @@ func (w *watch) queueManagerLine(text []byte) {
 	if err != nil {
 		w.fail(fmt.Errorf("the queue manager told %q: %w", text, err))
 		return
+	}
+	if url, ok := strings.CutPrefix(line, "admin "); ok { // the line before
+		w.change(func() { w.admin = url })
 	}
 	if address, ok := strings.CutPrefix(line, "listening "); ok {
 		w.change(func() { w.listening = activation{at: time.Unix(0, at), who: address} })

@@ -11,9 +11,13 @@ import (
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/mqconn/mqtest/conformance"
+	"github.com/mqha/mqha/mqconn/mqtest/stress"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	stress.Main()
+	goleak.VerifyTestMain(m)
+}
 
 // start starts a queue manager and gives a Dialer and the endpoint to it.
 func start(tb testing.TB, mqsc string, o Options) (*mqtest.QueueManager, mqconn.Dialer, string) {

@@ -42,9 +42,11 @@
 //     concerns that message alone.
 //   - Without the authority to inquire on the queue manager (+inq), Info.QueueManager is the name that
 //     was asked for, and Info.MaxMessage is Options.MaxMessage.
-//   - The body of a message is read into the caller's buffer, which grows if it must, so that a get
-//     adds no allocation of its own; mq-golang itself makes some for each call (a copy of the
-//     descriptor for C, and strings).
+//   - The body of a message is read into the caller's buffer, which grows if it must, and descriptors
+//     are used again, so that a put and a get add no allocation of their own
+//     (TestPutAndGetAddNoAllocation). mq-golang 5.7.1 itself makes 46 small ones, 2.4 KiB, for the two,
+//     whatever is used again: the descriptors for C, 17 strings of MQMD, and arguments of its trace. Called
+//     as its samples do, with new descriptors, it makes 59. BenchmarkVersusLibrary measures both.
 //   - TLS is a matter of the whole process: the MQ client keeps the key repository of its first TLS
 //     connection until all are closed (2391).
 package ibmmq

@@ -167,35 +167,6 @@ func TestPutAndGetAddNoAllocation(t *testing.T) {
 	}
 }
 
-func BenchmarkPutGet(b *testing.B) {
-	for _, size := range []int{256 << 10, 1 << 20} {
-		_, d, endpoint := start(b, "", Options{})
-		c := dial(b, d, endpoint, false)
-		sent, got := mqconn.Message{Body: make([]byte, size)}, mqconn.Message{Body: make([]byte, 0, size)}
-		b.Run(fmt.Sprintf("transport/%dKiB", size>>10), func(b *testing.B) {
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			for b.Loop() {
-				must(b, c.Put(somewhere, &sent))
-				must(b, c.Get("A", &got, mqconn.GetOptions{}))
-			}
-		})
-		b.Run(fmt.Sprintf("library/%dKiB", size>>10), func(b *testing.B) {
-			output, input := c.outputs[somewhere], c.inputs["A"]
-			b.SetBytes(int64(size))
-			b.ReportAllocs()
-			for b.Loop() {
-				md, pmo := c.forPut(&sent, false)
-				must(b, output.Put(md, pmo, sent.Body))
-				md, gmo := c.forGet(mqi.MQGMO_NO_SYNCPOINT, mqconn.GetOptions{})
-				if _, err := input.Get(md, gmo, got.Body[:cap(got.Body)]); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
 func TestInfoComesFromTheQueueManager(t *testing.T) {
 	_, d, endpoint := start(t, "ALTER QMGR MAXMSGL(100000)", Options{})
 	info := dial(t, d, endpoint, false).Info()

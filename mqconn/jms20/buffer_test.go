@@ -139,3 +139,22 @@ func TestConnectionThatCannotBeMadeAgainIsNotClosedTwice(t *testing.T) {
 		t.Errorf("closed %d times", s.closed)
 	}
 }
+
+func TestBodyDoesNotKeepALargerBuffer(t *testing.T) {
+	const buffer = 1 << 20
+	for length, copied := range map[int]bool{0: true, 1000: true, adoptFrom - 1: true, buffer/2 - 1: true, buffer / 2: false, buffer: false} {
+		library, own := make([]byte, buffer)[:length], make([]byte, 0, buffer)
+		m := mqconn.Message{Body: own}
+		fillBody(&m, library)
+		if cap(m.Body) != buffer || len(m.Body) != length {
+			t.Fatalf("%d bytes in %d", len(m.Body), cap(m.Body))
+		}
+		if got := &m.Body[:1][0] == &own[:1][0]; got != copied {
+			t.Errorf("%d bytes of %d: copied %t", length, buffer, got)
+		}
+	}
+	var m mqconn.Message
+	if fillBody(&m, make([]byte, adoptFrom-1)); cap(m.Body) > adoptFrom+8<<10 {
+		t.Errorf("it takes %d bytes to keep %d", cap(m.Body), adoptFrom-1)
+	}
+}

@@ -3,6 +3,8 @@
 package jms20
 
 import (
+	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -115,5 +117,65 @@ func TestConnectFailuresKeepTheirReason(t *testing.T) {
 	}
 	if _, err := d.Dial(t.Context(), mqconn.DialOptions{Endpoint: "127.0.0.1:1"}); reason(err) != mqrc.HostNotAvailable {
 		t.Error(err)
+	}
+}
+
+func TestCipherAndLabelReachTheChannel(t *testing.T) {
+	qm, d, endpoint := start(t, Options{})
+	must(t, qm.MQSC("DEFINE CHANNEL(SECURE) CHLTYPE(SVRCONN) HBINT(5) SSLCIPH(ANY_TLS12) SSLCAUTH(REQUIRED)"))
+	for _, c := range []struct {
+		change func(*Options)
+		want   mqrc.Reason
+	}{
+		{func(o *Options) {}, mqrc.SSLInitializationError},
+		{func(o *Options) { o.CipherSpec = "ANY_TLS12" }, mqrc.SSLInitializationError},
+		{func(o *Options) { o.CipherSpec, o.KeyRepository, o.CertificateLabel = "ANY_TLS12", "keys", "me" }, mqrc.None},
+	} {
+		o := Options{QueueManager: d.options.QueueManager, Channel: "SECURE"}
+		c.change(&o)
+		secure, err := New(o)
+		must(t, err)
+		got, err := secure.Dial(t.Context(), mqconn.DialOptions{Endpoint: endpoint, Role: "test"})
+		wantReason(t, err, c.want)
+		if err == nil {
+			must(t, got.Close())
+		}
+	}
+}
+
+func TestBindingsHaveNoChannel(t *testing.T) {
+	d, err := newDialer(Options{QueueManager: "QM1", Bindings: true, AppName: "mine", MaxMessage: 5 << 20}, nil)
+	must(t, err)
+	var cno mqi.MQCNO
+	var factory mqjms.ConnectionFactoryImpl
+	d.create = func(cf mqjms.ConnectionFactoryImpl, _ int, o jms20subset.MQOptions) (jms20subset.JMSContext, jms20subset.JMSException) {
+		factory = cf
+		o(&cno)
+		return &script{}, nil
+	}
+	c := dial(t, d, "", false)
+	if cno.ClientConn != nil || cno.ApplName != "mine" || cno.Options&mqi.MQCNO_LOCAL_BINDING == 0 || factory.TransportType != mqjms.TransportType_BINDINGS {
+		t.Errorf("connection options %+v, factory %+v", cno, factory)
+	}
+	if info := c.Info(); !info.Bindings || info.MaxMessage != 5<<20 {
+		t.Errorf("%+v", info)
+	}
+}
+
+// What a dial gives that was given up is closed by whoever dialled.
+func TestConnectionThatComesAfterTheEndIsGivenBack(t *testing.T) {
+	s := &script{}
+	d := scripted(s, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	made := d.create
+	d.create = func(cf mqjms.ConnectionFactoryImpl, mode int, o jms20subset.MQOptions) (jms20subset.JMSContext, jms20subset.JMSException) {
+		cancel()
+		return made(cf, mode, o)
+	}
+	if c, err := d.Dial(ctx, mqconn.DialOptions{Endpoint: "h:1"}); c != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, %v", c, err)
+	}
+	if s.closed != 1 {
+		t.Errorf("closed %d times", s.closed)
 	}
 }

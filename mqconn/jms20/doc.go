@@ -9,13 +9,19 @@
 // and IBM's MQ client, which the library needs even to compile. Without the tag New returns an error
 // that wraps mqconn.ErrNotBuilt.
 //
+// # Message code that is written for the library
+//
+// With the tag, Context gives a connection the face of the library, so that a program's message code goes on
+// working inside of a Session as it is: unit of work, errors and end are those of the session.
+// examples/adopt has a program before and after.
+//
 // # What it cannot do
 //
 // The library has no way to do these, and Info says so: name another queue manager in a put or in
 // ReplyTo (define a remote queue; a foreign name is refused with 2087), tell the user and the backout
 // count of a message (empty and -1), ask for exclusive input, and browse or get by identifier on a
-// queue that is held. Getting by message and correlation identifier at once is refused with 2247.
-// ReplyTo of a received message has no queue manager.
+// queue that is held. On a transacted connection it cannot browse at all (2046). Getting by message and
+// correlation identifier at once is refused with 2247. ReplyTo of a received message has no queue manager.
 //
 // Hold therefore needs a queue that is exclusive by its definition, DEFSOPT(EXCL) NOSHARE. It opens the
 // queue, and then again on the same connection: if the second open is not refused with 2042 the queue
@@ -57,8 +63,9 @@
 //	    again: at once if it has no unit of work, no held and no browsed queue, else by the end of the
 //	    Session. Above Options.MaxMessage the message is at fault. TestLongMessageMakesTheBufferGrow,
 //	    TestLongMessageReachesAHolderInTheNextSession, TestMessageLongerThanAllowedIsItsOwnFault
-//	11  A body is a part of the whole receive buffer. It is copied into the caller's.
-//	    conformance: "the body's memory is used again"
+//	11  A body is a part of the whole receive buffer, and keeps all of it in memory. It is copied into the
+//	    caller's, but for one of 64 KiB or more that fills at least half of the buffer, which is taken as it is.
+//	    conformance: "the body's memory is used again", TestBodyDoesNotKeepALargerBuffer
 //	12  The channel's longest message is 4 MiB whatever its definition. It is set from Options.
 //	    TestReconnectionIsOff
 //	13  Correlation identifiers are text, encoded or not. They are set, and asked for, as 48 hex digits.
@@ -85,6 +92,43 @@
 //	22  The name of the queue manager cannot be asked for. Info gives Options.QueueManager, which the
 //	    MQ client compares (2058). TestConnectFailuresKeepTheirReason
 //	23  TLS is a matter of the whole process. No remedy, and no test: the test double has no TLS.
-//	24  Asynchronous puts tell failures late or never; properties over 1024 bytes cannot be read. Neither
-//	    is used.
+//	24  Asynchronous puts tell failures late or never; properties over 1024 bytes cannot be read. The
+//	    transport uses neither, so that there is nothing to test. What message code that got a Context does
+//	    with them is as on the library.
+//	25  It browses in syncpoint on a transacted context, which IBM MQ refuses without a word (2046). The
+//	    transport refuses it with the reason. TestBrowseOnATransactedConnectionIsRefused
+//	26  Nothing reconnects, nothing tells of a lost connection, and no call takes a context. That is what
+//	    package mqconn is for. TestLongMessageReachesAHolderInTheNextSession, TestEndOfTheSessionEndsAReceiveWithoutEnd,
+//	    TestNothingIsLostAndNothingComesTwiceWithoutAReason
+//	27  A connect to a host that does not answer hangs. Package mqconn gives it up, and what comes late is
+//	    closed. TestConnectionThatComesAfterTheEndIsGivenBack
+//	28  One unit of work for all consumers and producers of a context, and a commit that breaks does not say
+//	    what it did (mqconn.OutcomeUnknown). One context for each connection. conformance: "the answer of a
+//	    commit is lost", TestCommitWhoseAnswerIsLostIsUnknown
+//	29  The acknowledging session mode gets outside of syncpoint: a message is gone when the program dies with
+//	    it. That is what a connection that is not transacted is, on every transport; ask for a transacted one.
+//	    conformance: "nothing is in syncpoint without a transaction"
+//	30  Texts are not converted (no MQGMO_CONVERT). Bodies are bytes here, and pass as they are. conformance: "a
+//	    message arrives as it was put"
+//	31  Selectors know two equalities, and one of them at a time. Others than by identifier are not used.
+//	    conformance: "gets by message and by correlation identifier", TestWhatTheLibraryWouldDropOrPrintAboutIsRefused
+//	32  The factory has one host and port, no channel table, no key repository password and no peer name, and an
+//	    application name in client mode alone. All connection options are made here. TestReconnectionIsOff,
+//	    TestEveryOptionReachesTheConnection, TestCipherAndLabelReachTheChannel
+//	33  An option of the factory for the longest message panics in bindings mode. It is not used.
+//	    TestBindingsHaveNoChannel
+//	34  The heartbeat interval is 1 s whatever is asked for, so that the channel's HBINT decides, 300 s by default:
+//	    a vanished queue manager is noticed after up to twice that. No remedy but the channel's definition,
+//	    HBINT(5), and no test: it concerns the real client.
+//	35  SHARECNV(0) and values above 1 change how waits and heartbeats work. Define SHARECNV(1); no test, the test
+//	    double has one socket for each connection.
+//	36  The connection tag cannot be set, so that it cannot keep a second instance away. Hold does.
+//	    conformance: "hold shuts out everybody else"
+//	37  A quiescing queue manager is noticed by a connection that opens, gets or puts, not by an idle one. The
+//	    slices of a waiting get notice it. conformance: "quiesce ends waits and refuses work"
+//	38  A message that was received can be sent on by its own context alone (2460 elsewhere), and its properties are
+//	    gone after a garbage collection. The transport makes a message of its own for each put; what a Context
+//	    hands out has both limits, for received messages. TestPropertiesSurviveGarbageCollectionUntilTheSend
+//	39  Memory and threads of the MQ client are not Go's: a waiting get keeps an operating system thread, which is
+//	    not given back. The threads that calls given up keep are counted by mqconn.Status. Its tests.
 package jms20

@@ -35,6 +35,7 @@ func (t *transport) fault(ex jms20subset.JMSException, f mqconn.Fault) error {
 	if ex == nil {
 		return nil
 	}
+	t.said = ex
 	f.Bindings = t.info.Bindings
 	fault := newFault(ex, f)
 	if fault.Reason == mqrc.ConnectionBroken || fault.Reason == mqrc.HConnError {

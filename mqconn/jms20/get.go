@@ -51,11 +51,18 @@ func (t *transport) get(queue string, m *mqconn.Message, o mqconn.GetOptions) (i
 }
 
 func (t *transport) receive(c jms20subset.JMSConsumer, queue string, m *mqconn.Message, wait time.Duration, known mqconn.ID) (int, error) {
+	got, length, err := t.receiveMessage(c, queue, wait)
+	if err != nil {
+		return length, err
+	}
+	return 0, t.fill(m, got, queue, known)
+}
+
+func (t *transport) receiveMessage(c jms20subset.JMSConsumer, queue string, wait time.Duration) (got jms20subset.Message, length int, err error) {
 	at := mqconn.Fault{Verb: mqconn.VerbGet, Queue: queue, Syncpoint: t.dialed.Transacted}
 	if err := t.gone(at); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	var got jms20subset.Message
 	var ex jms20subset.JMSException
 	if wait > 0 {
 		// Rounded up: Receive takes 0 for "without end".
@@ -66,20 +73,25 @@ func (t *transport) receive(c jms20subset.JMSConsumer, queue string, m *mqconn.M
 	if ex == nil && got != nil {
 		t.unit = t.dialed.Transacted
 	}
-	return t.received(got, ex, at, m, known)
+	length, err = t.judge(got, ex, at)
+	return got, length, err
 }
 
-// received judges what a get or a browse gave.
-func (t *transport) received(got jms20subset.Message, ex jms20subset.JMSException, at mqconn.Fault, m *mqconn.Message, known mqconn.ID) (int, error) {
-	err := t.fault(ex, at)
+// fill copies into the caller's message. The library has kinds of messages that it may add to.
+func (t *transport) fill(m *mqconn.Message, got jms20subset.Message, queue string, known mqconn.ID) error {
+	if err := fill(m, got, known); err != nil {
+		return refuse(mqconn.VerbGet, queue, mqrc.UnexpectedError, err)
+	}
+	return nil
+}
+
+// judge says what a get or a browse gave. The length is that of a message that did not fit (2080).
+func (t *transport) judge(got jms20subset.Message, ex jms20subset.JMSException, at mqconn.Fault) (length int, err error) {
+	err = t.fault(ex, at)
 	switch {
 	case err == nil && got == nil:
 		return 0, mqconn.ErrNoMessage
 	case err == nil:
-		if err := fill(m, got, known); err != nil {
-			at.CompletionCode, at.Reason, at.Err = mqi.MQCC_FAILED, mqrc.UnexpectedError, err
-			return 0, &at
-		}
 		return 0, nil
 	case reason(err) == mqrc.TruncatedMsgFailed:
 		if l, ok := ex.(interface{ GetMessageLength() int }); ok {
@@ -105,32 +117,55 @@ func (t *transport) Browse(queue string, m *mqconn.Message, next bool) error {
 	return t.growing(queue, func() (int, error) { return t.browse(queue, m) })
 }
 
+// errBrowse is why the library cannot browse on a transacted connection.
+var errBrowse = errors.New("mq-golang-jms20 browses in syncpoint on a transacted connection, which IBM MQ refuses: browse on one that is not")
+
 func (t *transport) browse(queue string, m *mqconn.Message) (int, error) {
-	at := mqconn.Fault{Verb: mqconn.VerbOpen, Queue: queue}
-	if err := t.gone(at); err != nil {
-		return 0, err
+	if t.dialed.Transacted && t.broken == mqrc.None {
+		return 0, refuse(mqconn.VerbGet, queue, mqrc.OptionsError, errBrowse)
 	}
 	b := t.browsers[queue]
 	if b == nil {
-		var ex jms20subset.JMSException
-		if b, ex = t.context.CreateBrowser(t.context.CreateQueue(queue)); ex != nil {
-			return 0, t.fault(ex, at)
+		var err error
+		if b, err = t.openBrowser(queue); err != nil {
+			return 0, err
 		}
 		t.browsers[queue] = b
 	}
+	got, length, err := t.nextMessage(b, queue)
+	if err != nil {
+		return length, err
+	}
+	return 0, t.fill(m, got, queue, mqconn.ID{})
+}
+
+func (t *transport) openBrowser(queue string) (jms20subset.QueueBrowser, error) {
+	at := mqconn.Fault{Verb: mqconn.VerbOpen, Queue: queue}
+	if err := t.gone(at); err != nil {
+		return nil, err
+	}
+	b, ex := t.context.CreateBrowser(newQueue(queue))
+	return b, t.fault(ex, at)
+}
+
+func (t *transport) nextMessage(b jms20subset.QueueBrowser, queue string) (got jms20subset.Message, length int, err error) {
+	at := mqconn.Fault{Verb: mqconn.VerbGet, Queue: queue}
+	if err := t.gone(at); err != nil {
+		return nil, 0, err
+	}
 	all, ex := b.GetEnumeration()
 	if ex != nil {
-		return 0, t.fault(ex, at)
+		return nil, 0, t.fault(ex, at)
 	}
-	at.Verb = mqconn.VerbGet
-	got, ex := all.GetNext()
-	return t.received(got, ex, at, m, mqconn.ID{})
+	got, ex = all.GetNext()
+	length, err = t.judge(got, ex, at)
+	return got, length, err
 }
 
 // growing makes a call whose message may not fit the receive buffer, whose size the library fixes
 // with the connection. Then the buffer of the Dialer's next connections becomes large enough, and
 // this connection is made again, if it holds nothing that would be lost by that: no unit of work, no
-// queue, no place in a queue that is browsed. If it does, ErrReopen lets the Session do it.
+// queue, no place in a queue that is browsed, nothing that Context gave away. If it does, ErrReopen lets the Session do it.
 func (t *transport) growing(queue string, call func() (length int, err error)) error {
 	for {
 		length, err := call()
@@ -144,7 +179,7 @@ func (t *transport) growing(queue string, call func() (length int, err error)) e
 			return &at
 		}
 		t.dialer.grow(length)
-		if t.unit || len(t.held) > 0 || len(t.browsers) > 0 {
+		if t.unit || t.lent || len(t.held) > 0 || len(t.browsers) > 0 {
 			at.Err = fmt.Errorf("the message has %d bytes, for which the receive buffer will be large enough: %w", length, mqconn.ErrReopen)
 			return &at
 		}

@@ -183,8 +183,11 @@ func TestShortExpiryIsRoundedUp(t *testing.T) {
 	if m.Expiry <= 59*time.Second || m.Expiry > time.Minute+expiryUnit {
 		t.Errorf("expiry %s", m.Expiry)
 	}
-	// 1 ms would be 0 tenths of a second, which the queue manager refuses (2013).
+	// 1 ms would be 0 tenths of a second, which the library takes for "never" and the queue manager refuses.
 	must(t, c.Put(somewhere, &mqconn.Message{Expiry: time.Millisecond}))
+	if ms := c.(*transport).producer.GetTimeToLive(); ms != 100 {
+		t.Errorf("1 ms was put as %d ms", ms)
+	}
 	must(t, c.Close())
 }
 
@@ -258,4 +261,25 @@ func TestPutWithAWarningIsDone(t *testing.T) {
 	if len(s.sent) != 1 {
 		t.Errorf("sent %d times", len(s.sent))
 	}
+}
+
+// The library would browse in syncpoint, which the queue manager refuses without saying why.
+func TestBrowseOnATransactedConnectionIsRefused(t *testing.T) {
+	_, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, true)
+	must(t, c.Put(somewhere, &mqconn.Message{}))
+	must(t, c.Commit())
+	err := c.Browse("A", new(mqconn.Message), false)
+	if wantReason(t, err, mqrc.OptionsError); !errors.Is(err, errBrowse) {
+		t.Error(err)
+	}
+	other := c.(*transport).context
+	browser, ex := other.CreateBrowser(other.CreateQueue("A"))
+	mustNot(t, ex)
+	all, ex := browser.GetEnumeration()
+	mustNot(t, ex)
+	if _, ex := all.GetNext(); ex == nil || ex.GetErrorCode() != "2046" {
+		t.Errorf("the library can do it: %v", ex)
+	}
+	must(t, c.Close())
 }

@@ -103,12 +103,25 @@ func (t *transport) probed(err error) error {
 	return err
 }
 
-// fill makes a Message of the library's. The body is copied, because the library's is a part of the
-// whole receive buffer, which it would keep in memory.
+// adoptFrom is how long a body is, in bytes, that is worth not to be copied.
+const adoptFrom = 64 << 10
+
+// fillBody copies the body into m's own memory, because the library's is a part of the whole receive buffer, which it
+// would keep. A long body that fills at least half of the buffer is taken as it is: the library has made the
+// buffer for this message alone, and to copy it costs a quarter of the time of a get.
+func fillBody(m *mqconn.Message, body []byte) {
+	if len(body) >= adoptFrom && len(body) >= cap(body)/2 {
+		m.Body = body
+		return
+	}
+	m.Body = append(m.Body[:0], body...)
+}
+
+// fill makes a Message of the library's.
 func fill(m *mqconn.Message, from jms20subset.Message, known mqconn.ID) error {
 	switch from := from.(type) {
 	case jms20subset.BytesMessage:
-		m.Body = append(m.Body[:0], *from.ReadBytes()...)
+		fillBody(m, *from.ReadBytes())
 	case jms20subset.TextMessage: // by its format; a program that is not ours may have put it
 		m.Body = m.Body[:0]
 		if text := from.GetText(); text != nil {

@@ -29,7 +29,10 @@ type transport struct {
 
 	buffer int         // the receive buffer has at least so many bytes
 	unit   bool        // something may be in the unit of work
+	lent   bool        // Context gave out what hangs on the connection
 	broken mqrc.Reason // why the connection is gone
+
+	said jms20subset.JMSException // the library's last, for Context
 }
 
 func newTransport(d *dialer, o mqconn.DialOptions) *transport {

@@ -24,7 +24,7 @@ func (s *session) get(number int32, d *md, o *gmo, limit int, memory []byte, bef
 			return notOpenForBrowse
 		case !o.browses() && !h.input:
 			return mqrc.NotOpenForInput
-		case o.options()&^gmoKnown != 0:
+		case !o.valid():
 			return mqrc.OptionsError
 		case getLong(o[:], gmoMatchOptions)&^moKnown != 0:
 			return matchOptionsError
@@ -191,6 +191,17 @@ func (g *retrieval) describe(m *message, d *md, o *gmo) {
 	}
 	putText(o[:], gmoResolvedQ, queueNameLength, m.queue.name)
 	putLong(o[:], gmoReturnedLength, int32(min(len(m.body.data), g.limit)))
+}
+
+// valid applies IBM MQ's "Rules for validating MQI options". What browses is in no unit of work.
+func (o *gmo) valid() bool {
+	options := o.options()
+	units := options & (gmoSyncpoint | gmoNoSyncpoint | gmoSyncpointIfPersistent)
+	switch {
+	case options&^gmoKnown != 0, units&(units-1) != 0, options&gmoBrowse == gmoBrowse:
+		return false
+	}
+	return !o.browses() || units&^gmoNoSyncpoint == 0
 }
 
 func (o *gmo) browses() bool { return o.options()&gmoBrowse != 0 }

@@ -180,6 +180,10 @@ func TestWrongCallsAreAnswered(t *testing.T) {
 	if reason != mqrc.None {
 		t.Fatal(reason)
 	}
+	browsable, reason := r.open(&q, ooBrowse)
+	if reason != mqrc.None {
+		t.Fatal(reason)
+	}
 	putWith := func(object int32, options int32, change func(*md)) mqrc.Reason {
 		d, o := newMD(), newPMO(options)
 		change(&d)
@@ -217,6 +221,11 @@ func TestWrongCallsAreAnswered(t *testing.T) {
 		{"get from no handle", getWith(99, 0), mqrc.HObjError},
 		{"get not opened for input", getWith(inquireOnly, 0), mqrc.NotOpenForInput},
 		{"browse not opened for browse", getWith(inquireOnly, gmoBrowseFirst), notOpenForBrowse},
+		{"get in syncpoint and not", getWith(object, gmoSyncpoint|gmoNoSyncpoint), mqrc.OptionsError},
+		{"browse first and next", getWith(browsable, gmoBrowseFirst|gmoBrowseNext), mqrc.OptionsError},
+		{"browse in syncpoint", getWith(browsable, gmoBrowseFirst|gmoSyncpoint), mqrc.OptionsError},
+		{"browse in syncpoint if persistent", getWith(browsable, gmoBrowseNext|gmoSyncpointIfPersistent), mqrc.OptionsError},
+		{"browse without", getWith(browsable, gmoBrowseFirst|gmoNoSyncpoint), mqrc.NoMsgAvailable},
 		{"open for nothing", openWith(objectQueue, 0), mqrc.OptionsError},
 		{"open a namelist", openWith(2, ooInquire), mqrc.ObjectTypeError},
 		{"open a queue manager for output", openWith(objectQueueManager, ooOutput), wrongOption},

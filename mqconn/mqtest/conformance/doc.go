@@ -17,27 +17,25 @@
 package conformance
 
 import (
+	_ "embed"
 	"testing"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
-// Target is a queue manager and the way to it that is tested. The user of its connections is "mqha".
+// Target is a queue manager and the way to it that is tested.
 type Target struct {
-	QueueManager *mqtest.QueueManager // named QM1, with Definitions
-	Dialer       mqconn.Dialer
+	QueueManager *mqtest.QueueManager // named QM1, with Definitions; nil: another, see Foreign
+	Dialer       mqconn.Dialer        // whose connections have user "mqha"
 	Endpoint     string
+	Foreign      Foreign
 }
 
-// Definitions are what a Target's queue manager needs.
-const Definitions = `
-DEFINE QLOCAL(A) REPLACE
-DEFINE QLOCAL(B) REPLACE
-DEFINE QLOCAL(HELD) DEFSOPT(EXCL) NOSHARE MAXDEPTH(999999999) REPLACE
-DEFINE QLOCAL(SMALL) MAXDEPTH(2) MAXMSGL(10) REPLACE
-DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN) HBINT(5) REPLACE
-`
+// Definitions are what a Target's queue manager needs, as MQSC.
+//
+//go:embed definitions.mqsc
+var Definitions string
 
 // row is one promise of the contract.
 type row struct {

@@ -39,7 +39,7 @@ func waitForOneIdentifier(r rig) {
 
 func waitEndsWhenInhibited(r rig) {
 	result := r.waiting(1, r.dial(false), mqconn.GetOptions{})
-	r.mqsc("ALTER QLOCAL(A) GET(DISABLED)")
+	r.inhibit(false, true)
 	r.wantReason((<-result).err, mqrc.GetInhibited)
 }
 

@@ -16,9 +16,7 @@ func shutsOut(r rig, queue string) {
 	r.wantReason(b.Hold(queue), mqrc.ObjectInUse)
 	r.wantReason(a.Hold(queue), mqrc.ObjectInUse)
 	r.wantReason(b.Get(queue, new(mqconn.Message), mqconn.GetOptions{}), mqrc.ObjectInUse)
-	if _, held := r.QueueManager.Handles(); held != 1 {
-		r.Errorf("%d queues held", held)
-	}
+	r.wantHeld(1)
 	r.put(b, queue, "x", true)
 	r.must(b.Commit())
 	r.get(a, queue, "x")
@@ -73,10 +71,10 @@ func exclusiveByDefinition(r rig) {
 func inhibited(r rig) {
 	c := r.dial(false)
 	r.put(c, "A", "x", false)
-	r.mqsc("ALTER QLOCAL(A) PUT(DISABLED) GET(DISABLED)")
+	r.inhibit(true, true)
 	r.wantReason(c.Put(mqconn.Address{Queue: "A"}, &mqconn.Message{}), mqrc.PutInhibited)
 	r.wantReason(c.Get("A", new(mqconn.Message), mqconn.GetOptions{}), mqrc.GetInhibited)
-	r.mqsc("ALTER QLOCAL(A) PUT(ENABLED) GET(ENABLED)")
+	r.inhibit(false, false)
 	r.put(c, "A", "y", false)
 	r.get(c, "A", "x")
 	r.get(c, "A", "y")

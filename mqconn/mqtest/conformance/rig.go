@@ -93,9 +93,47 @@ func (r rig) must(err error) {
 	}
 }
 
-func (r rig) mqsc(script string) {
+// inhibit sets whether puts to queue A and gets from it are refused.
+func (r rig) inhibit(puts, gets bool) {
 	r.Helper()
-	r.must(r.QueueManager.MQSC(script))
+	if r.QueueManager == nil {
+		r.must(r.Foreign.Inhibit("A", puts, gets))
+		return
+	}
+	word := map[bool]string{true: "DISABLED", false: "ENABLED"}
+	r.must(r.QueueManager.MQSC("ALTER QLOCAL(A) PUT(" + word[puts] + ") GET(" + word[gets] + ")"))
+}
+
+func (r rig) name() string {
+	if r.QueueManager == nil {
+		return r.Foreign.Name
+	}
+	return "QM1"
+}
+
+func (r rig) user() string {
+	if r.QueueManager == nil {
+		return r.Foreign.User
+	}
+	return "mqha"
+}
+
+// wantHeld counts the queues that are held, where the queue manager tells.
+func (r rig) wantHeld(want int) {
+	r.Helper()
+	if r.QueueManager == nil {
+		return // what holding does to others, they see for themselves
+	}
+	if _, held := r.QueueManager.Handles(); held != want {
+		r.Errorf("%d queues held, want %d", held, want)
+	}
+}
+
+func (r rig) depth(queue string) (int, error) {
+	if r.QueueManager == nil {
+		return r.Foreign.Depth(queue)
+	}
+	return r.QueueManager.Depth(queue)
 }
 
 func (r rig) wantReason(err error, want mqrc.Reason) {
@@ -111,7 +149,7 @@ func (r rig) wantReason(err error, want mqrc.Reason) {
 
 func (r rig) wantDepth(queue string, want int) {
 	r.Helper()
-	if n, err := r.QueueManager.Depth(queue); err != nil || n != want {
+	if n, err := r.depth(queue); err != nil || n != want {
 		r.Fatalf("depth of %s: %d, %v, want %d", queue, n, err, want)
 	}
 }
@@ -123,8 +161,8 @@ func (r rig) joinedQueueManager(name string) *mqtest.QueueManager {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	r.must(err)
 	r.must(other.Serve(l))
-	r.mqsc(fmt.Sprintf("DEFINE QLOCAL(%s) USAGE(XMITQ)\nDEFINE CHANNEL(TO.OTHER) CHLTYPE(SDR) CONNAME('127.0.0.1(%d)') XMITQ(%s)\n"+
-		"START CHANNEL(TO.OTHER)", name, l.Addr().(*net.TCPAddr).Port, name))
+	r.must(r.QueueManager.MQSC(fmt.Sprintf("DEFINE QLOCAL(%s) USAGE(XMITQ)\nDEFINE CHANNEL(TO.OTHER) CHLTYPE(SDR) CONNAME('127.0.0.1(%d)') XMITQ(%s)\n"+
+		"START CHANNEL(TO.OTHER)", name, l.Addr().(*net.TCPAddr).Port, name)))
 	return other
 }
 
@@ -134,7 +172,7 @@ type getResult struct {
 }
 
 // waiting starts a get from queue A that has to wait, in slices as the contract has it, and returns
-// when the queue manager sees n of them.
+// when the queue manager sees n of them. One that does not tell is believed to.
 func (r rig) waiting(n int, c mqconn.Transport, o mqconn.GetOptions) <-chan getResult {
 	r.Helper()
 	o.Wait = mqconn.MaxSlice
@@ -148,7 +186,7 @@ func (r rig) waiting(n int, c mqconn.Transport, o mqconn.GetOptions) <-chan getR
 		}
 		result <- getResult{m, err}
 	}()
-	r.await(func() bool { return r.QueueManager.Waiting("A") >= n })
+	r.await(func() bool { return r.QueueManager == nil || r.QueueManager.Waiting("A") >= n })
 	return result
 }
 

@@ -42,10 +42,12 @@ type library struct {
 	key string // hash of everything that it was built from
 }
 
+const definition = "-DMQI_DOUBLE="
+
 // cFlags are for CGO_CFLAGS. The definition makes them differ whenever the headers do: Go's build cache does not look
 // into headers outside of a package, and would go on with what it compiled against the old ones.
 func (l library) cFlags() string {
-	return fmt.Sprintf("-I%s -DMQI_DOUBLE=0x%s", filepath.Join(l.dir, "include"), l.key[:8])
+	return fmt.Sprintf("-I%s %s0x%s", filepath.Join(l.dir, "include"), definition, l.key[:8])
 }
 
 // linkFlags are for CGO_LDFLAGS; they come before mq-golang's own -L/opt/mqm/lib64, so that ours is found first.

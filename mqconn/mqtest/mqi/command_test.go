@@ -54,6 +54,8 @@ func reportEnvironment() int {
 		return 5
 	case server != "CH/TCP/"+os.Getenv("MQHA_TEST_ENDPOINT")+")" || os.Getenv("MQHA_TEST_PASSWORD") != "secret":
 		return 6
+	case strings.Count(os.Getenv("CGO_CFLAGS"), definition) != 1 || !strings.Contains(os.Getenv("CGO_CFLAGS"), "-O1"):
+		return 10
 	case os.Getenv("CGO_ENABLED") != "1" || !strings.Contains(os.Getenv("CGO_CFLAGS"), "-I") || !strings.Contains(os.Getenv("CGO_LDFLAGS"), "-L"):
 		return 8
 	}
@@ -74,6 +76,7 @@ func needCompiler(t *testing.T) {
 func TestCommandFindsItsQueueManagerAndItsExitCodeIsOurs(t *testing.T) {
 	needCompiler(t)
 	t.Setenv(roleVariable, "report")
+	t.Setenv("CGO_CFLAGS", "-O1 "+definition+"0x1") // mqi was started by a command of mqi
 	script := t.TempDir() + "/more.mqsc"
 	if err := os.WriteFile(script, []byte("DEFINE QLOCAL(THREE)"), 0o600); err != nil {
 		t.Fatal(err)

@@ -49,4 +49,6 @@
 // puts only. Properties are given in handles only: a program that wants an MQRFH2 header gets none. Handles made with
 // MQCNO_HANDLE_SHARE_NONE may be used from any thread. What package mqtest lacks is lacking here, too. Linux is
 // tested; macOS should work; Windows is refused.
+//
+// FIDELITY.md says row by row what is assumed about a real queue manager, and has the command that compares.
 package main

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -168,7 +169,7 @@ func (s settings) environment(l library, address net.Addr) ([]string, error) {
 	user, password, _ := strings.Cut(s.user, ":")
 	return []string{
 		"CGO_ENABLED=1",
-		"CGO_CFLAGS=" + l.cFlags() + " " + cFlags,
+		"CGO_CFLAGS=" + l.cFlags() + " " + withoutOther(cFlags),
 		"CGO_LDFLAGS=" + l.linkFlags() + " " + linkFlags,
 		fmt.Sprintf("MQSERVER=%s/TCP/%s(%s)", s.channel, host, port),
 		"MQHA_TEST_QMGR=" + s.queueManager,
@@ -177,6 +178,11 @@ func (s settings) environment(l library, address net.Addr) ([]string, error) {
 		"MQHA_TEST_USER=" + user,
 		"MQHA_TEST_PASSWORD=" + password,
 	}, nil
+}
+
+// withoutOther leaves out that another double was in force: mqi was started by a command of mqi.
+func withoutOther(cFlags string) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(cFlags), func(f string) bool { return strings.HasPrefix(f, definition) }), " ")
 }
 
 // execute runs a command with our standard streams. A signal to end goes to the command: we end with it.

@@ -45,6 +45,7 @@ static void is_true_at(int line, const char *what, bool condition) {
 struct login {
   const char *queue_manager, *channel, *user, *password, *cipher, *repository, *label, *address;
   MQLONG options, longest;
+  const char *table; /* CCDT */
 };
 
 static MQHCONN log_in(struct login l, PMQLONG cc, PMQLONG rc) {
@@ -67,6 +68,10 @@ static MQHCONN log_in(struct login l, PMQLONG cc, PMQLONG rc) {
     if (l.repository) strcpy(sco.KeyRepository, l.repository);
     if (l.label) strcpy(sco.CertificateLabel, l.label);
     cno.SSLConfigPtr = &sco;
+  }
+  if (l.table) {
+    cno.ClientConnPtr = NULL;
+    cno.CCDTUrlPtr = (void *)l.table, cno.CCDTUrlLength = strlen(l.table);
   }
   cno.Options = l.options ? l.options : MQCNO_HANDLE_SHARE_NO_BLOCK;
   MQCONNX(name, &cno, &handle, cc, rc);
@@ -151,6 +156,27 @@ static void tls_goes_by_names(void) {
   WANT(MQDISC(&second, &cc, &rc), MQRC_NONE);
   LOGIN(c, MQRC_NONE, .channel = "TLS", .cipher = "ANY_TLS12", .repository = "other", .label = "me");
   WANT(MQDISC(&c, &cc, &rc), MQRC_NONE);
+}
+
+/* Whatever the double does not play says so, on a good handle; a stale one goes first. */
+static void what_is_not_played_is_refused(void) {
+  MQHCONN c, stale;
+  MQHOBJ object, subscription = 0;
+  LOGIN(c, MQRC_FUNCTION_NOT_SUPPORTED, .options = MQCNO_RECONNECT_Q_MGR);
+  LOGIN(c, MQRC_FUNCTION_NOT_SUPPORTED, .table = "file:///channels.json");
+  LOGIN(c, MQRC_NONE, 0);
+  object = open_queue(c, "A", MQOO_INPUT_AS_Q_DEF, MQRC_NONE);
+  WANT(MQCB(c, 0, NULL, object, NULL, NULL, &cc, &rc), MQRC_FUNCTION_NOT_SUPPORTED);
+  WANT(MQCTL(c, 0, NULL, &cc, &rc), MQRC_FUNCTION_NOT_SUPPORTED);
+  WANT(MQSUB(c, NULL, &object, &subscription, &cc, &rc), MQRC_FUNCTION_NOT_SUPPORTED);
+  IS_TRUE(subscription == MQHO_UNUSABLE_HOBJ);
+  WANT(MQSUBRQ(c, subscription, 0, NULL, &cc, &rc), MQRC_FUNCTION_NOT_SUPPORTED);
+  WANT(MQBEGIN(c, NULL, &cc, &rc), MQRC_ENVIRONMENT_ERROR);
+  WANT(MQCMIT(c, &cc, &rc), MQRC_NONE); /* the connection is as good as before */
+  stale = c;
+  WANT(MQDISC(&c, &cc, &rc), MQRC_NONE);
+  WANT(MQCB(stale, 0, NULL, object, NULL, NULL, &cc, &rc), MQRC_HCONN_ERROR);
+  WANT(MQCTL(stale, 0, NULL, &cc, &rc), MQRC_HCONN_ERROR);
 }
 
 static void stale_handles_are_nobodys(void) {
@@ -450,6 +476,7 @@ int main(int count, char **arguments) {
   silent = arguments[3];
   connections_are_refused_for_their_own_reasons();
   tls_goes_by_names();
+  what_is_not_played_is_refused();
   stale_handles_are_nobodys();
   long_messages_meet_short_buffers();
   units_of_work_come_back();
