@@ -41,7 +41,9 @@ func (r *report) head(w io.Writer) {
 	if !r.FreePageWarmup {
 		fmt.Fprintln(w, "Without the warm-up of free memory, which this system does not have: on a virtual machine the figures may be the host's.")
 	}
-	fmt.Fprintf(w, "Load before %.1f; others and the kernel's write-back had %.0f %% of the processors during the runs.\n", r.LoadBefore, 100*r.Others)
+	if m.Kernel != "" { // else nobody has counted
+		fmt.Fprintf(w, "Load before %.1f; others and the kernel's write-back had %.0f %% of the processors during the runs.\n", r.LoadBefore, 100*r.Others)
+	}
 	if r.Quick || r.Rounds < 5 {
 		fmt.Fprintln(w, "Too small, or too few rounds, for a verdict to count.")
 	}
