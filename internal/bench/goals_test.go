@@ -179,6 +179,21 @@ func fieldsOf(table string) string {
 	return b.String()
 }
 
+// Figures of a machine that works for others are said to be that.
+func TestBusyMachineIsSaid(t *testing.T) {
+	for others, want := range map[float64]bool{0.1: false, 0.5: true} {
+		r := sampleReport()
+		r.Others = others
+		var table bytes.Buffer
+		if err := r.table(&table); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(table.String(), "too busy") != want {
+			t.Errorf("%.1f: %s", others, &table)
+		}
+	}
+}
+
 func TestSpread(t *testing.T) {
 	for _, tt := range []struct {
 		values []float64

@@ -33,6 +33,10 @@ func (r *report) table(w io.Writer) error {
 	return err
 }
 
+// crowded is a share of the processors that cannot be the kernel's write-back alone, which takes about
+// 0.1 ns a byte: a tenth of two processors at 2 GB/s.
+const crowded = 0.3
+
 func (r *report) head(w io.Writer) {
 	size, m := byteCount(r.Size), &r.Machine
 	fmt.Fprintf(w, "%s, %s %s, %d x %s, %.0f GiB, %s, %s\n", r.Date.Format("2 January 2006, 15:04 MST"), m.System, m.Kernel,
@@ -43,6 +47,9 @@ func (r *report) head(w io.Writer) {
 	}
 	if m.Kernel != "" { // else nobody has counted
 		fmt.Fprintf(w, "Load before %.1f; others and the kernel's write-back had %.0f %% of the processors during the runs.\n", r.LoadBefore, 100*r.Others)
+	}
+	if r.Others > crowded {
+		fmt.Fprintln(w, "The machine was too busy with other things for a verdict to count.")
 	}
 	if r.Quick || r.Rounds < 5 {
 		fmt.Fprintln(w, "Too small, or too few rounds, for a verdict to count.")
