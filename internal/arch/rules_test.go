@@ -48,6 +48,8 @@ var rooms = []room{
 	{path: "internal/events"},
 	{path: "internal/vfs"},
 	{path: "internal/vfs/crashdisk", may: []string{"internal/vfs"}},
+	{path: "internal/bench", may: []string{"internal/bench/", "transfer"}},
+	{path: "internal/bench/ref"}, // nothing of what it is compared with
 	{path: "internal/arch"},
 	{path: "examples/failover/outside"},
 	{path: "examples/", may: []string{
@@ -61,8 +63,8 @@ var outsiders = map[string][]string{
 	"go.uber.org/zap":                   {"mqconn", "ha", "examples/"},
 	"github.com/ibm-messaging/":         {"mqconn/jms20", "mqconn/ibmmq", "examples/adopt/"}, // message code of others
 	"github.com/cenkalti/backoff/":      {"mqconn"},
-	"golang.org/x/sync/":                {"lockfile", "resource", "mqconn", "mqconn/mqtest", "transfer", "transfer/mqlink", "ha", "examples/"},
-	"golang.org/x/sys/":                 {"lockfile", "resource", "resource/", "mqconn/mqtest", "internal/vfs", "transfer", "examples/"},
+	"golang.org/x/sync/":                {"lockfile", "resource", "mqconn", "mqconn/mqtest", "transfer", "transfer/mqlink", "ha", "examples/", "internal/bench/"},
+	"golang.org/x/sys/":                 {"lockfile", "resource", "resource/", "mqconn/mqtest", "internal/vfs", "transfer", "examples/", "internal/bench", "internal/bench/"},
 	"github.com/schollz/progressbar/v3": {"examples/"},
 }
 

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package ref
+
+import "os"
+
+func allocate(*os.File, int64) error { return nil }
+
+func dataSync(f *os.File) error { return f.Sync() }

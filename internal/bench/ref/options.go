@@ -1,0 +1,26 @@
+package ref
+
+// Options configure a copy. Zero values are the defaults.
+type Options struct {
+	// SHA256 has both sides compute a digest of the whole file, beside the CRC32C of each frame, and
+	// compares them in the end. Default: the CRC32C of the frames alone.
+	SHA256 bool
+	// FrameBytes is how much is read at a time. Default 256 KiB.
+	FrameBytes int
+	// CheckpointBytes is how much is written between two checkpoints. Default 16 MiB; negative: there
+	// are none but the one at the end.
+	CheckpointBytes int64
+}
+
+// buffers is how many frames live at a time: more would only leave the processor's cache.
+const buffers = 16
+
+func (o Options) withDefaults() Options {
+	if o.FrameBytes == 0 {
+		o.FrameBytes = 256 << 10
+	}
+	if o.CheckpointBytes == 0 {
+		o.CheckpointBytes = 16 << 20
+	}
+	return o
+}
