@@ -271,7 +271,7 @@ func (j *journal) sync() error {
 	if err := j.mark(); err != nil {
 		return err
 	}
-	if err := j.dir.sync(j.file); err != nil {
+	if err := j.dir.syncData(j.file); err != nil {
 		return err
 	}
 	j.synced = j.size

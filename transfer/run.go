@@ -20,6 +20,7 @@ type run struct {
 	cancel context.CancelCauseFunc
 	sender *lane[sendOp]
 	free   chan *inFrame
+	out    *Frame            // of the sender's lane
 	noWay  map[string]string // of the sender's lane: why a peer cannot be reached; empty: it can
 }
 
@@ -78,7 +79,7 @@ func (e *Engine) Run(ctx context.Context, l Link) error {
 }
 
 func (e *Engine) newRun(ctx context.Context, l Link) *run {
-	r := &run{link: l, free: make(chan *inFrame, framesInHand), noWay: map[string]string{}}
+	r := &run{link: l, free: make(chan *inFrame, framesInHand), noWay: map[string]string{}, out: new(Frame)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	for range framesInHand {
 		r.free <- &inFrame{run: r}
@@ -258,7 +259,11 @@ func (e *Engine) transmit(r *run, op *sendOp) error {
 		body = append(make([]byte, HeaderBytes, HeaderBytes+len(op.payload)), op.payload...)
 		op.head.encode(body)
 	}
-	err := r.link.Send(r.ctx, &Frame{Peer: op.peer, Persistent: op.head.Kind.control(), Body: body})
+	*r.out = Frame{Peer: op.peer, Persistent: op.head.Kind.control(), Body: body}
+	err := r.link.Send(r.ctx, r.out)
+	if err != nil {
+		r.out = new(Frame) // a call that is stuck in the link may still read the other
+	}
 	if err != nil && !errors.Is(err, ErrPeer) {
 		r.cancel(err)
 	}

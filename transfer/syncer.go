@@ -142,6 +142,9 @@ func (e *Engine) syncPart(op *syncOp) error {
 	if p.file == nil {
 		return p.problem
 	}
+	if op.act.Unfinished {
+		return op.made.tree.syncData(p.file)
+	}
 	return op.made.tree.sync(p.file)
 }
 

@@ -173,6 +173,14 @@ func (t *tree) syncDir(dir string) error {
 	return t.SyncDir(dir)
 }
 
+// syncData makes bytes durable, and not what setMeta sets.
+func (t *tree) syncData(f vfs.File) error {
+	if err := t.fence.Err(); err != nil {
+		return err
+	}
+	return f.SyncData()
+}
+
 func (t *tree) sync(f vfs.File) error {
 	if err := t.fence.Err(); err != nil {
 		return err

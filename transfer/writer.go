@@ -46,7 +46,9 @@ func (e *Engine) addWrite(in *incoming, a receive.Action) {
 	switch a.Kind {
 	case receive.Write:
 		op.frame, in.frame = in.frame, nil
-		op.made = e.place(in, a.File)
+		if a.File > 0 { // the part is open: no names are needed, and making them takes long
+			op.made.dir = in.layout.fileDir[a.File-1]
+		}
 	case receive.Create, receive.Abandon, receive.Reopen:
 		op.made = e.place(in, a.File)
 	case receive.TakeOver:
@@ -88,9 +90,7 @@ func (e *Engine) runWrite(op *writeOp) completion {
 	in, a := op.in, op.act
 	switch a.Kind {
 	case receive.Create:
-		p := &part{hash: in.rec.Digest.begin()}
-		p.file, p.problem = op.made.tree.createPart(op.made.part)
-		in.setPart(a.File, p)
+		in.setPart(a.File, e.newPart(in, &op.made))
 		return nil
 	case receive.Write:
 		return e.writeFrame(op)
@@ -117,6 +117,21 @@ func (e *Engine) runWrite(op *writeOp) completion {
 		return func(now time.Time) { e.loaded(now, in, m, err) }
 	}
 	return nil
+}
+
+// smallestPreallocated is the size of a file from which on it gets its room at once. A smaller one is written in
+// a few calls, and takes less than the call for room.
+const smallestPreallocated = 1 << 20
+
+func (e *Engine) newPart(in *incoming, made *layoutOf) *part {
+	p := &part{hash: in.rec.Digest.begin()}
+	p.file, p.problem = made.tree.createPart(made.part)
+	if p.problem == nil && made.size >= smallestPreallocated {
+		if p.problem = e.fence.Err(); p.problem == nil {
+			p.problem = p.file.Preallocate(made.size)
+		}
+	}
+	return p
 }
 
 // takenOver stops the engine when a part could not be given this epoch's name: a part that is not

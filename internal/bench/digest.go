@@ -20,9 +20,11 @@ const (
 func withDigest(o transfer.Options, d digest) (transfer.Options, error) {
 	switch d {
 	case sha256Digest:
-		return o, nil // the only one there is
+		o.Digest = transfer.SHA256
+		return o, nil
 	case crcDigest:
-		return o, errors.New("package transfer has no CRC digest yet")
+		o.Digest = transfer.CRC32C
+		return o, nil
 	case treeDigest:
 		return o, errors.New("package transfer has no tree digest yet")
 	}

@@ -12,6 +12,12 @@ import (
 
 func renameNoReplace(r *os.Root, from, to string) error { return checkedRename(r, from, to) }
 
+// SyncData is Sync.
+func (f *file) SyncData() error { return f.Sync() }
+
+// Preallocate does nothing.
+func (f *file) Preallocate(int64) error { return nil }
+
 // SetTime acts by the name.
 func (f *file) SetTime(modified time.Time) error {
 	return f.root.Chtimes(f.name, modified, modified)

@@ -43,6 +43,34 @@ func (f *file) SetTime(modified time.Time) error {
 	return nil
 }
 
+// SyncData is fdatasync(2).
+func (f *file) SyncData() error {
+	for {
+		err := unix.Fdatasync(int(f.Fd()))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+		}
+		return nil
+	}
+}
+
+// Preallocate is fallocate(2) with FALLOC_FL_KEEP_SIZE.
+func (f *file) Preallocate(size int64) error {
+	for {
+		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err == nil, errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+			return nil
+		}
+		return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+	}
+}
+
 // lock takes an open file description lock, which no close of another descriptor drops.
 func lock(f *os.File) (bool, error) {
 	lk := unix.Flock_t{Type: unix.F_WRLCK}

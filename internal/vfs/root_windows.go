@@ -18,6 +18,12 @@ func renameNoReplace(r *os.Root, from, to string) error { return checkedRename(r
 
 func syncDir(*os.Root, string) error { return nil }
 
+// SyncData is Sync.
+func (f *file) SyncData() error { return f.Sync() }
+
+// Preallocate does nothing.
+func (f *file) Preallocate(int64) error { return nil }
+
 // SetTime acts by the name.
 func (f *file) SetTime(modified time.Time) error {
 	return f.root.Chtimes(f.name, modified, modified)

@@ -53,6 +53,13 @@ type File interface {
 	io.Closer
 	Stat() (fs.FileInfo, error)
 	Sync() error
+	// SyncData makes the bytes and the size durable, but not what Chmod and SetTime have set: where the
+	// system has it, fdatasync(2), which is cheaper.
+	SyncData() error
+	// Preallocate takes room for a file of that size and leaves its size as it is, so that a disk
+	// that is too small says so at once and the bytes lie together. It does nothing where the file
+	// system cannot.
+	Preallocate(size int64) error
 	// Chmod and SetTime act on the descriptor, never by the name, where the system can.
 	Chmod(mode fs.FileMode) error
 	SetTime(modified time.Time) error

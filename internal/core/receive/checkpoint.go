@@ -65,7 +65,7 @@ func (t *Transfer) startCheckpoint(buf []Action) []Action {
 	}
 	if t.check.durable.Offset > 0 {
 		t.check.left++
-		buf = append(buf, Action{Kind: Sync, File: t.check.durable.File})
+		buf = append(buf, Action{Kind: Sync, File: t.check.durable.File, Unfinished: true})
 	}
 	for _, d := range t.entries {
 		t.check.left++

@@ -66,7 +66,7 @@ func (t *Transfer) frameWritten(e Event, buf []Action) []Action {
 	if e.Failed {
 		return t.fileFailed(e.File, buf)
 	}
-	if e.File > 0 {
+	if e.File > 0 && e.Pos.Offset == 0 { // its part was created
 		t.enter(e.Dir)
 	}
 	if t.bad[e.File] {

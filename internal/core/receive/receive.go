@@ -149,5 +149,6 @@ type Action struct {
 	Dir        uint32
 	Name       uint32
 	Answer     stream.Answer
+	Unfinished bool // Sync: more will be written; the bytes so far are enough
 	Checkpoint Checkpoint
 }

@@ -107,7 +107,9 @@ func apply(to, names map[string]*inode) {
 
 func (i *inode) write(w write) {
 	i.now.apply(w)
-	w.data = append([]byte(nil), w.data...)
+	if w.data != nil {
+		w.data = append([]byte{}, w.data...)
+	}
 	i.writes = append(i.writes, w)
 }
 
@@ -137,6 +139,19 @@ func (i *inode) sync() {
 		i.synced.apply(w)
 	}
 	i.writes = nil
+}
+
+// syncData makes the bytes of a file durable, and leaves its attributes to chance.
+func (i *inode) syncData() {
+	rest := i.writes[:0]
+	for _, w := range i.writes {
+		if w.data == nil {
+			rest = append(rest, w)
+			continue
+		}
+		i.synced.apply(w)
+	}
+	i.writes = rest
 }
 
 // Kept says how much of what was not synced a loss of power leaves.

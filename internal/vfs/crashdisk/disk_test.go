@@ -68,6 +68,22 @@ func TestPowerOffLeavesWhatWasSynced(t *testing.T) {
 	}
 }
 
+// TestSyncDataLeavesAttributes: fdatasync makes bytes durable, and not the mode.
+func TestSyncDataLeavesAttributes(t *testing.T) {
+	d := New()
+	dir, _ := mount(t, d, nil)
+	f := must[vfs.File](t)(dir.Create("x"))
+	must[int](t)(f.WriteAt([]byte("bytes"), 0))
+	ok(t, f.Chmod(0o640))
+	ok(t, f.Preallocate(1000))
+	ok(t, f.SyncData())
+	ok(t, dir.SyncDir("."))
+	d.PowerOff(None, chance())
+	if x := d.Files("/")["x"]; string(x.Data) != "bytes" || x.Mode != 0o600 {
+		t.Errorf("%q, mode %v", x.Data, x.Mode)
+	}
+}
+
 // TestSyncedFileUnderAnOldName: fsync of a file does not make its new name durable.
 func TestSyncedFileUnderAnOldName(t *testing.T) {
 	d := New()

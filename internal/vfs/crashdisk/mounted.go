@@ -251,6 +251,15 @@ func (h *handle) Sync() error {
 	return h.in.do("Sync", h.name, func() error { h.i.sync(); return nil })
 }
 
+func (h *handle) SyncData() error {
+	return h.in.do("SyncData", h.name, func() error { h.i.syncData(); return nil })
+}
+
+// Preallocate takes no room: a disk in memory is never full.
+func (h *handle) Preallocate(int64) error {
+	return h.in.do("Preallocate", h.name, func() error { return nil })
+}
+
 func (h *handle) Chmod(mode fs.FileMode) error {
 	return h.in.do("Chmod", h.name, func() error { h.i.write(write{mode: &mode}); return nil })
 }
