@@ -29,6 +29,7 @@ func drawPolicy(t *rapid.T) Policy {
 	return Policy{
 		LooksAlive: rapid.SampledFrom([]time.Duration{5 * time.Second, -1}).Draw(t, "looks alive"),
 		IsAlive:    rapid.SampledFrom([]time.Duration{time.Minute, -1}).Draw(t, "is alive"),
+		Retry:      5 * time.Second,
 		Pending:    rapid.SampledFrom([]time.Duration{7 * time.Second, 3 * time.Minute}).Draw(t, "pending"),
 		Threshold:  rapid.SampledFrom([]int{-1, 1, 3}).Draw(t, "threshold"),
 		Period:     rapid.SampledFrom([]time.Duration{time.Minute, 15 * time.Minute}).Draw(t, "period"),
@@ -101,11 +102,21 @@ func (w *world) happen(wishes bool) {
 	switch {
 	case choice <= 6 && len(w.calls) > 0:
 		c := rapid.SampledFrom(w.calls).Draw(t, "returns")
-		var err error
-		if c.op != Terminate && rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
-			err = errIll
+		var ev Event
+		switch fails := rapid.IntRange(0, 9).Draw(t, "fails"); {
+		case c.op != Terminate && fails < 2:
+			ev.Err = errIll
+		case c.op < Terminate && c.op != Offline && fails == 2:
+			ev.Err, ev.Elsewhere = errIll, true
+		case c.op == Online && fails < 6:
+			ev.Watched = true
 		}
-		w.end(c, err)
+		w.returns(c, ev)
+	case choice == 7 && slices.Contains(w.online, true):
+		i := rapid.IntRange(0, len(w.members)-1).Draw(t, "alarm")
+		last := rapid.Bool().Draw(t, "last word")
+		w.watched[i] = w.watched[i] && !last
+		w.step(Event{Kind: Alarm, Member: i, Err: errIll, Watched: !last})
 	case choice == 9 && wishes:
 		i := rapid.IntRange(0, len(w.members)-1).Draw(t, "wish")
 		w.wanted[i] = !w.wanted[i]
