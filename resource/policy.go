@@ -28,13 +28,15 @@ type Policy struct {
 	RetryPeriodOnFailure time.Duration
 }
 
+const defaultLooksAlive = 5 * time.Second
+
 // withDefaults fills in the defaults. Sources, row by row, are the pages of the same names in
 // Microsoft's Failover Cluster API reference (Resource Common Properties). Releases since Windows
 // Server 2008 set a threshold of 1 in the resources that their tools create; the documented default
 // of the property is still 3.
 func (p Policy) withDefaults() Policy {
 	if p.LooksAlivePoll == 0 {
-		p.LooksAlivePoll = 5 * time.Second // LooksAlivePollInterval: 5000 ms
+		p.LooksAlivePoll = defaultLooksAlive // LooksAlivePollInterval: 5000 ms
 	}
 	if p.IsAlivePoll == 0 {
 		p.IsAlivePoll = 60 * time.Second // IsAlivePollInterval: 60000 ms
