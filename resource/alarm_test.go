@@ -22,7 +22,7 @@ type watched struct {
 func (w *watched) Failed() <-chan error { return w.alarm }
 
 // runGroup runs a group of specs until the end of the test.
-func runGroup(t *testing.T, o resource.Options, specs ...resource.Spec) (g *resource.Group, end func() error) {
+func runGroup(t *testing.T, o resource.Options, specs ...resource.Spec) (*resource.Group, *running) {
 	t.Helper()
 	g, err := resource.NewGroup(o, specs...)
 	if err != nil {
@@ -32,14 +32,27 @@ func runGroup(t *testing.T, o resource.Options, specs ...resource.Spec) (g *reso
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx, nil) }()
 	synctest.Wait()
-	return g, func() error { cancel(); return <-done }
+	return g, &running{cancel, done}
+}
+
+// running is a Run.
+type running struct {
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func (r *running) wait() error { return <-r.done }
+
+func (r *running) stop() error {
+	r.cancel()
+	return <-r.done
 }
 
 func TestAlarmIsConfirmedAtOnceAndReplacesLooksAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
 		app := &watched{c.resource("app"), make(chan error)}
-		g, end := runGroup(t, resource.Options{}, resource.Spec{Name: "app", Resource: app})
+		g, run := runGroup(t, resource.Options{}, resource.Spec{Name: "app", Resource: app})
 		time.Sleep(59 * time.Second)
 		if c.asked("app LooksAlive") != 0 {
 			t.Error("LooksAlive was called")
@@ -63,7 +76,7 @@ func TestAlarmIsConfirmedAtOnceAndReplacesLooksAlive(t *testing.T) {
 		if n := c.asked("app LooksAlive"); n != 2 {
 			t.Errorf("LooksAlive was called %d times in 11 s", n)
 		}
-		if err := end(); err != nil {
+		if err := run.stop(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -89,34 +102,32 @@ func TestCommandThatEndsIsRestartedWithoutAPoll(t *testing.T) {
 	}
 }
 
-func TestProgressIsShownWhilePendingAndMovesNoLimit(t *testing.T) {
+func TestProgressIsShownWhilePendingAndBeginsTheLimitAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
 		slow := resource.Funcs{OnOnline: func(ctx context.Context) error {
 			for k := range 4 {
 				resource.Progress(ctx, fmt.Sprintf("journal %d of 4", k+1))
-				select {
-				case <-time.After(time.Minute):
-				case <-ctx.Done():
-					resource.Progress(ctx, "too late to be shown")
-					return ctx.Err()
-				}
+				time.Sleep(2 * time.Minute)
 			}
-			return nil
+			<-ctx.Done() // silent
+			resource.Progress(ctx, "too late to be shown")
+			return ctx.Err()
 		}}
 		o := resource.Options{OnEvent: func(e resource.Event) { told = append(told, e.To.String()+" "+e.Progress) }}
-		g, end := runGroup(t, o, resource.Spec{Name: "app", Resource: slow, Policy: resource.Policy{PendingTimeout: 2*time.Minute + time.Second, RestartThreshold: -1}})
-		time.Sleep(time.Minute)
+		g, run := runGroup(t, o, resource.Spec{Name: "app", Resource: slow, Policy: resource.Policy{RestartThreshold: -1}})
+		begun := time.Now()
+		time.Sleep(4 * time.Minute)
 		synctest.Wait()
-		if s := g.Snapshot()[0]; s.State != resource.OnlinePending || s.Progress != "journal 2 of 4" {
+		if s := g.Snapshot()[0]; s.State != resource.OnlinePending || s.Progress != "journal 3 of 4" {
 			t.Errorf("%+v", s)
 		}
-		time.Sleep(2 * time.Minute)
-		if err := end(); !errors.Is(err, resource.ErrFailover) {
-			t.Errorf("Run: %v", err)
+		if err := run.wait(); !errors.Is(err, resource.ErrFailover) || time.Since(begun) != 9*time.Minute {
+			t.Errorf("after %v: %v", time.Since(begun), err)
 		}
-		want := []string{"OnlinePending ", "OnlinePending journal 1 of 4", "OnlinePending journal 2 of 4", "OnlinePending journal 3 of 4", "Failed "}
-		if len(told) < len(want) || !slices.Equal(told[:len(want)], want) || strings.Contains(strings.Join(told, ","), "late") {
+		want := []string{"OnlinePending ", "OnlinePending journal 1 of 4", "OnlinePending journal 2 of 4",
+			"OnlinePending journal 3 of 4", "OnlinePending journal 4 of 4", "Failed "}
+		if !slices.Equal(told[:min(len(want), len(told))], want) || strings.Contains(strings.Join(told, ","), "late") {
 			t.Errorf("told %q", told)
 		}
 		if s := g.Snapshot()[0]; s.Progress != "" {

@@ -38,7 +38,14 @@ type answer struct {
 // call runs one call to a resource on a goroutine of its own. It ends by itself, or is counted in
 // Group.calls and named by a HangError.
 func (r *run) call(a group.Action) {
-	ctx, cancel := context.WithDeadline(r.parent, a.At)
+	pending := a.Op == group.Online || a.Op == group.Offline
+	var ctx context.Context
+	var cancel context.CancelFunc
+	if pending { // has no fixed end, as Progress moves it: the core cancels it
+		ctx, cancel = context.WithCancel(r.parent)
+	} else {
+		ctx, cancel = context.WithDeadline(r.parent, a.At)
+	}
 	if c := &r.calls[a.Member]; c.ends == nil {
 		c.ends = map[group.Op]context.CancelFunc{a.Op: cancel}
 	} else {
@@ -50,7 +57,7 @@ func (r *run) call(a group.Action) {
 	res := r.g.specs[a.Member].Resource
 	go func() {
 		ctx := ctx
-		if a.Op == group.Online || a.Op == group.Offline {
+		if pending {
 			ctx = withProgress(ctx, func(what string) { r.progress(a, what) })
 		}
 		err := invoke(ctx, res, a.Op)
@@ -179,6 +186,7 @@ func (r *run) showProgress(member int, op group.Op, what string) {
 	failures := s.Failures
 	r.g.mu.Unlock()
 	if current {
+		r.step(group.Event{Kind: group.Busy, Member: member, Op: op})
 		r.tell(&Event{Time: time.Now(), Resource: r.g.specs[member].Name, From: pending, To: pending, Progress: what, Failures: failures})
 	}
 }

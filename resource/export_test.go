@@ -4,3 +4,6 @@ package resource
 var ReadLines = readLines
 
 const MaxLine = maxLine
+
+// WithDefaults is what a Group makes of p.
+func (p Policy) WithDefaults() Policy { return p.withDefaults() }

@@ -86,6 +86,7 @@ const (
 	Begin    EventKind = iota + 1
 	Returned           // the call Op to Member ended: Err, Elsewhere, Watched
 	Alarm              // Member says by itself that it has failed: Err, Watched
+	Busy               // the call Op to Member, Online or Offline, makes progress: its limit begins anew
 	Wake               // the timer fired
 	Want               // Member is wanted online or not: Wanted
 	Stop               // take everything offline
@@ -195,6 +196,9 @@ func (c *Core) apply(ev Event) {
 		c.plan()
 	case Wake:
 		c.timer = time.Time{}
+	case Busy:
+		c.touch(c.m[ev.Member])
+		c.busy(c.m[ev.Member], ev.Op)
 	case Alarm:
 		c.touch(c.m[ev.Member])
 		c.alarm(c.m[ev.Member], ev)

@@ -100,7 +100,7 @@ func (w *world) happen(wishes bool) {
 	t := w.t
 	choice := rapid.IntRange(0, 9).Draw(t, "happens")
 	switch {
-	case choice <= 6 && len(w.calls) > 0:
+	case choice <= 5 && len(w.calls) > 0:
 		c := rapid.SampledFrom(w.calls).Draw(t, "returns")
 		var ev Event
 		switch fails := rapid.IntRange(0, 9).Draw(t, "fails"); {
@@ -117,6 +117,9 @@ func (w *world) happen(wishes bool) {
 		last := rapid.Bool().Draw(t, "last word")
 		w.watched[i] = w.watched[i] && !last
 		w.step(Event{Kind: Alarm, Member: i, Err: errIll, Watched: !last})
+	case choice == 6 && len(w.calls) > 0:
+		c := rapid.SampledFrom(w.calls).Draw(t, "is busy")
+		w.step(Event{Kind: Busy, Member: c.member, Op: c.op})
 	case choice == 9 && wishes:
 		i := rapid.IntRange(0, len(w.members)-1).Draw(t, "wish")
 		w.wanted[i] = !w.wanted[i]
@@ -191,6 +194,29 @@ func TestOneRootCauseCountsOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestCallThatMakesProgressIsNotOverdue(t *testing.T) {
+	for _, op := range []Op{Online, Offline} {
+		c := New([]Member{{Policy: patient}})
+		now := time.Unix(0, 0)
+		c.Step(now, Event{Kind: Begin}, nil)
+		if op == Offline {
+			c.Step(now, Event{Kind: Returned, Op: Online}, nil)
+			c.Step(now, Event{Kind: Want}, nil)
+		}
+		for range 100 {
+			now = now.Add(patient.Pending - time.Second)
+			got := c.Step(now, Event{Kind: Busy, Op: op}, nil)
+			if len(got) != 1 || got[0].Op != SetTimer || !got[0].At.Equal(now.Add(patient.Pending)) {
+				t.Fatalf("%v: %+v", op, got)
+			}
+		}
+		now = now.Add(patient.Pending)
+		if got := ops(c.Step(now, Event{Kind: Wake}, nil)); !slices.Contains(got, Cancel) || !slices.Contains(got, Terminate) {
+			t.Errorf("%v: when it is silent: %v", op, got)
+		}
+	}
 }
 
 func TestCycleIsFoundWithItsPath(t *testing.T) {

@@ -182,6 +182,13 @@ func (c *Core) alarm(m *member, ev Event) {
 	}
 }
 
+// busy: the limit is one of silence, as MSCS's PendingTimeout is.
+func (c *Core) busy(m *member, op Op) {
+	if m.calls[op] && (op == Online && m.phase == starting && !m.failed || op == Offline && m.phase == stopping) {
+		m.deadline = c.after(m.policy.Pending)
+	}
+}
+
 // impair notes that a member is not to blame for what it cannot do. It stays online.
 func (c *Core) impair(m *member, by Op, err error) {
 	if m.elsewhere == nil {
@@ -305,6 +312,7 @@ func (c *Core) overdue() {
 		switch m.phase {
 		case starting:
 			if !m.failed {
+				c.out = append(c.out, Action{Op: Cancel, Member: m.index})
 				c.fail(m, &OverdueError{Online, m.policy.Pending})
 			}
 		case stopping:
