@@ -26,7 +26,7 @@
 //
 // A Group calls a [Resource] from goroutines of its own:
 //
-//	             runs beside            called when                        after an error
+//	call         runs beside            called when                        after an error
 //	Online       nothing                wanted, and all below is online    a failure; Terminate
 //	LooksAlive   Offline, Terminate     every LooksAlivePoll               IsAlive at once
 //	IsAlive      Offline, Terminate     every IsAlivePoll, after an error  a failure; Terminate
