@@ -37,6 +37,8 @@
 //	Terminate    everything but Online  see there                          (has none)
 //	             of a later start
 //
+// Besides:
+//
 //   - No two calls of the same name run at the same time, and neither do LooksAlive and IsAlive. What a
 //     check shares with Offline or Terminate needs a mutex (in MSCS, too: "IsAlive can be called at
 //     the same time as Terminate").
