@@ -70,6 +70,10 @@ func program(v ocf.Values) (resource.Program, error) {
 	if err != nil {
 		return resource.Program{}, err
 	}
+	return programOn(v, dialer)
+}
+
+func programOn(v ocf.Values, dialer mqconn.Dialer) (resource.Program, error) {
 	c := ha.Config{
 		Name: v.Text("name"), StateDir: v.Text("state"), DrainTimeout: v.Duration("drain"),
 		AfterLoss: ha.Exit, // the cluster decides where it runs next

@@ -8,14 +8,6 @@ import (
 	"testing"
 )
 
-// The test binary is the resource agent when it is called so.
-func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == metadata.Name {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
 // install puts the agent where everybody may execute it, in a directory whose path is short enough for a
 // unix socket.
 func install(t *testing.T) (exe, state string) {

@@ -11,10 +11,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/resource"
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // manager is the control manager of a test. All runs in a bubble, so that nothing is concurrent when it
 // looks.

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
-// Install registers the service, or brings the settings of one that is registered up to date; it starts
-// nothing. It needs the rights of an administrator.
+// Install registers the service, or brings the settings of one that is registered up to date, but for an
+// account that c leaves empty; it starts nothing. It needs the rights of an administrator.
 func Install(c Config) error {
 	if c.Name == "" {
 		return errors.New("winsvc: Config.Name is empty")
@@ -57,8 +57,7 @@ func (c Config) register(m *mgr.Mgr) error {
 	s, err := m.OpenService(c.Name)
 	switch {
 	case err == nil:
-		config.BinaryPathName = commandLine(c.Executable, c.Args)
-		err = s.UpdateConfig(config)
+		err = c.update(s, config)
 	case errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST):
 		s, err = m.CreateService(c.Name, c.Executable, config, c.Args...)
 	}
@@ -69,6 +68,28 @@ func (c Config) register(m *mgr.Mgr) error {
 		return fmt.Errorf("winsvc: service %s: %w", c.Name, err)
 	}
 	return errors.Join(c.recovery(s), c.preShutdown(s), s.Close())
+}
+
+// update changes what Config describes and nothing else: an administrator may have added dependencies, or
+// a SID type, which mgr.Service.UpdateConfig would overwrite.
+func (c Config) update(s *mgr.Service, config mgr.Config) error {
+	var texts [5]*uint16
+	for i, text := range []string{commandLine(c.Executable, c.Args), c.DisplayName, c.Description, c.Account, c.Password} {
+		if text == "" && i > 2 {
+			continue // keeps the account
+		}
+		p, err := windows.UTF16PtrFromString(text)
+		if err != nil {
+			return err
+		}
+		texts[i] = p
+	}
+	err := windows.ChangeServiceConfig(s.Handle, config.ServiceType, config.StartType, config.ErrorControl, texts[0], nil, nil, nil, texts[3], texts[4], texts[1])
+	if err != nil {
+		return err
+	}
+	d := windows.SERVICE_DESCRIPTION{Description: texts[2]}
+	return windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_DESCRIPTION, (*byte)(unsafe.Pointer(&d)))
 }
 
 // commandLine quotes as mgr.CreateService does.
@@ -85,7 +106,11 @@ const resetFailures = 24 * 60 * 60
 
 func (c Config) recovery(s *mgr.Service) error {
 	if len(c.Restart) == 0 {
-		return nil
+		actions, err := s.RecoveryActions()
+		if err != nil || len(actions) == 0 {
+			return nil // none that an earlier Install could have left
+		}
+		return s.ResetRecoveryActions()
 	}
 	var actions []mgr.RecoveryAction
 	for _, delay := range c.Restart {
@@ -150,6 +175,9 @@ func remove(ctx context.Context, m *mgr.Mgr, name string) error {
 	err = stop(ctx, s)
 	if err == nil {
 		err = s.Delete()
+	}
+	if errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) {
+		err = nil // somebody has it open still; it goes with the last handle
 	}
 	if err != nil {
 		err = fmt.Errorf("winsvc: service %s: %w", name, err)
