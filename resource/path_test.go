@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,19 +66,27 @@ func TestPathWhoseDiskDoesNotAnswerFailsInTimeAndIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &resource.Path{Dir: t.TempDir(), Limit: 10 * time.Second}
 		stuck := make(chan struct{})
-		flushes := 0
+		var hangs atomic.Bool
+		var flushes atomic.Int64
+		p.SetFlush(func(*os.File) error {
+			if hangs.Load() {
+				flushes.Add(1)
+				<-stuck
+			}
+			return nil
+		})
 		g, run := runGroup(t, resource.Options{}, resource.Spec{Name: "disk", Resource: p,
 			Policy: resource.Policy{PendingTimeout: time.Minute, RestartThreshold: -1}})
 		time.Sleep(time.Second)
 		if s := g.Snapshot()[0]; s.State != resource.Online {
 			t.Fatalf("%+v", s)
 		}
-		p.SetFlush(func(*os.File) error { flushes++; <-stuck; return nil })
+		hangs.Store(true)
 		begun := time.Now()
 		err := run.wait()
 		var hang *resource.HangError
-		if !errors.Is(err, resource.ErrSlow) || !errors.As(err, &hang) || hang.Resources[0] != "disk" || flushes != 1 {
-			t.Errorf("Run: %v; %d flushes", err, flushes)
+		if !errors.Is(err, resource.ErrSlow) || !errors.As(err, &hang) || hang.Resources[0] != "disk" || flushes.Load() != 1 {
+			t.Errorf("Run: %v; %d flushes", err, flushes.Load())
 		}
 		if took := time.Since(begun); took != 59*time.Second+10*time.Second+time.Minute {
 			t.Errorf("it took %v: the next IsAlive, Limit and the limit of Terminate", took)

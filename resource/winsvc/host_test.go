@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,7 @@ import (
 // looks.
 type manager struct {
 	t        *testing.T
+	mu       sync.Mutex // of said
 	said     []string
 	log      []string
 	controls chan control
@@ -37,6 +40,8 @@ func newManager(t *testing.T, o Options) *manager {
 	h := &host{program: p, options: o.withDefaults(), news: make(chan struct{}, 1),
 		say: func(s status) {
 			name := map[state]string{startPending: "START_PENDING", running: "RUNNING", stopPending: "STOP_PENDING"}[s.state]
+			m.mu.Lock()
+			defer m.mu.Unlock()
 			m.said = append(m.said, fmt.Sprintf("%s %d %v", name, s.checkPoint, s.waitHint))
 		},
 		log: func(s severity, text string) { m.log = append(m.log, fmt.Sprintf("%d %s", s, text)) }}
@@ -47,11 +52,19 @@ func newManager(t *testing.T, o Options) *manager {
 
 func (m *manager) expect(want ...string) {
 	m.t.Helper()
-	synctest.Wait()
-	if !slices.Equal(m.said, want) {
-		m.t.Errorf("got  %q\nwant %q", m.said, want)
+	if got := m.heard(); !slices.Equal(got, want) {
+		m.t.Errorf("got  %q\nwant %q", got, want)
 	}
+}
+
+// heard returns what was said since it was asked last.
+func (m *manager) heard() []string {
+	synctest.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	said := m.said
 	m.said = nil
+	return said
 }
 
 func TestLongStartAndLongDrainAreTold(t *testing.T) {
@@ -92,29 +105,30 @@ func TestCheckpointsGrowWithHealthAndStopWhenItHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, Options{WaitHint: 15 * time.Second})
 		m.expect("START_PENDING 1 15s")
-		ill, hangs := false, false
+		var ill, hangs atomic.Bool
 		m.notifier.Healthy(func(ctx context.Context) error {
-			if hangs {
+			if hangs.Load() {
 				<-ctx.Done()
 			}
-			if ill {
+			if ill.Load() {
 				return errors.New("ill")
 			}
 			return nil
 		})
 		time.Sleep(11 * time.Second)
 		m.expect("START_PENDING 2 15s", "START_PENDING 3 15s")
-		ill = true
+		ill.Store(true)
 		time.Sleep(time.Minute)
 		m.expect()
-		ill, hangs = false, true
+		ill.Store(false)
+		hangs.Store(true)
 		m.controls <- stopNow
 		m.expect("STOP_PENDING 1 15s")
 		time.Sleep(14 * time.Second)
 		m.expect()
-		hangs = false
+		hangs.Store(false)
 		time.Sleep(16 * time.Second)
-		if len(m.said) == 0 {
+		if len(m.heard()) == 0 {
 			t.Error("it answers again, and nothing is said")
 		}
 		m.release <- nil
