@@ -82,6 +82,31 @@ func TestAlarmIsConfirmedAtOnceAndReplacesLooksAlive(t *testing.T) {
 	})
 }
 
+// The channel of one life says nothing about the next, and nobody listens to it any more.
+func TestOpenAlarmDoesNotOutliveTheResource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		app := &watched{c.resource("app"), make(chan error, 1)}
+		g, run := runGroup(t, resource.Options{}, resource.Spec{Name: "app", Resource: app})
+		old := app.alarm
+		for _, wanted := range []bool{false, true} {
+			if err := g.SetWanted("app", wanted); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			app.alarm = make(chan error, 1)
+		}
+		old <- errors.New("of an old state")
+		synctest.Wait()
+		if n := c.asked("app IsAlive"); n != 0 || len(old) != 1 {
+			t.Errorf("IsAlive was asked %d times", n)
+		}
+		if err := run.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestCommandThatEndsIsRestartedWithoutAPoll(t *testing.T) {
 	out := newOutput()
 	c := &resource.Command{New: child("obedient"), OnLine: out.add}

@@ -99,6 +99,28 @@ func TestPathWhoseDiskDoesNotAnswerFailsInTimeAndIsNamed(t *testing.T) {
 	})
 }
 
+func TestPathMakesNoSecondCallBesideOneThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &resource.Path{Dir: t.TempDir(), Limit: time.Second}
+		if err := p.Online(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stuck := make(chan struct{})
+		var flushes atomic.Int64
+		p.SetFlush(func(*os.File) error { flushes.Add(1); <-stuck; return nil })
+		for range 5 {
+			if err := p.IsAlive(t.Context()); !errors.Is(err, resource.ErrSlow) {
+				t.Errorf("IsAlive: %v", err)
+			}
+		}
+		if n := flushes.Load(); n != 1 {
+			t.Errorf("%d calls are with the disk", n)
+		}
+		close(stuck)
+		p.Terminate()
+	})
+}
+
 func TestPathIsOnlineOnItsDeviceOnly(t *testing.T) {
 	p := &resource.Path{Dir: t.TempDir(), Device: "/dev/no-such-device", Poll: -1}
 	err := p.Online(t.Context())

@@ -106,6 +106,25 @@ func TestFailureAboveSomethingThatIsAwayIsNotCounted(t *testing.T) {
 	}
 }
 
+// The application notices first. The member below is asked, and says that its trouble is elsewhere: the
+// application is restarted once, and that is not counted.
+func TestFirstFailureOfAnOutageIsNotCountedEither(t *testing.T) {
+	s := newStage(t, Member{Policy: patient}, Member{After: [][]int{{0}}, Policy: patient})
+	s.outage(0, LooksAlive, IsAlive)
+	s.answer[call{1, IsAlive}] = Event{Err: errIll}
+	s.tell(Event{Kind: Alarm, Member: 1, Err: errIll})
+	s.pass(time.Hour)
+	s.expect(0, Up, errAway, 0)
+	s.expect(1, Up, errIll, 0)
+}
+
+func TestGuessDoesNotEndWhatTheCompleteCheckHasFound(t *testing.T) {
+	s := newStage(t, Member{Policy: patient})
+	s.outage(0, IsAlive)
+	s.pass(time.Minute + 50*time.Second) // ten good guesses
+	s.expect(0, Up, errAway, 0)
+}
+
 func TestHealthyAlternativeLeavesNoExcuse(t *testing.T) {
 	s := newStage(t, Member{Policy: patient}, Member{Policy: patient}, Member{After: [][]int{{0, 1}}, Policy: patient})
 	s.outage(0, LooksAlive, IsAlive)

@@ -87,6 +87,9 @@ func (w *world) satisfied(i int, ok func(int) bool) bool {
 	return true
 }
 
+// possible: wanted, and can be online with the others that are wanted.
+func (w *world) possible(i int) bool { return w.wanted[i] && w.satisfied(i, w.possible) }
+
 func (w *world) running(i int, ops ...Op) bool {
 	return slices.ContainsFunc(w.calls, func(c call) bool {
 		return c.member == i && (len(ops) == 0 || slices.Contains(ops, c.op))
@@ -133,6 +136,11 @@ func (w *world) act(a Action) {
 		}
 	case AllOnline:
 		w.announced++
+		for i := range w.members {
+			if w.possible(i) && !w.online[i] {
+				w.t.Fatalf("announced, but %d is not online", i)
+			}
+		}
 		if w.announced > 1 || w.stopping {
 			w.t.Fatalf("announced %d times, stopping %v", w.announced, w.stopping)
 		}
