@@ -50,6 +50,8 @@ func TestClusterKeepsTheAgentAlive(t *testing.T) {
 	begun := time.Now()
 	c.run(first.node, "crm_resource", "--resource", "agents", "--move", "--node", target)
 	moved := c.takeover("move", begun, first.epoch)
+	stopped := c.awaitEvent(first.node, begun, func(e event) bool { return e.Code == string(ha.CodeStopped) })
+	t.Logf("move: stopped on %s after %v", first.node, stopped.Time.Sub(begun).Round(time.Millisecond))
 	if moved.node != target {
 		t.Fatalf("active on %s after a move to %s", moved.node, target)
 	}
