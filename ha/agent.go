@@ -125,22 +125,18 @@ func (a *Agent) flush(err error) error {
 // healthy while its control loop answers. Under a cluster manager set Config.AfterLoss to Exit.
 func (a *Agent) Program() resource.Program {
 	return resource.Program{Name: "mqha-" + a.config.Name, Run: func(ctx context.Context, n resource.Notifier) error {
-		onEvent, elected := a.config.OnEvent, false
+		onEvent := a.config.OnEvent
 		a.config.OnEvent = func(ev Event) {
 			switch ev.Code {
-			case CodeElected:
-				elected = true
 			case CodeActive:
 				n.Ready()
-			case CodeConnection:
-				if elected && isOutage(ev.Detail) {
+			case CodeConnection: // nothing dials without the lease
+				if isOutage(ev.Detail) {
 					n.Ready()
 				}
 			case CodeStandby, CodeStandsBack:
-				elected = false
 				n.Progress(ev.Text, standbySign)
 			case CodeSteppingDown, CodeFailover, CodeLeaseLost:
-				elected = false
 				n.Progress(ev.Text, max(a.config.DrainTimeout, 0)+a.config.StopTimeout)
 			}
 			if onEvent != nil {

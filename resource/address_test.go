@@ -12,7 +12,7 @@ import (
 )
 
 func TestAddressIsHeldOrNot(t *testing.T) {
-	here := &resource.Address{IP: netip.MustParseAddr("127.0.0.1")}
+	here := &resource.Address{IP: netip.MustParseAddr("127.0.0.1"), Poll: -1}
 	for name, check := range map[string]func(context.Context) error{"Online": here.Online, "LooksAlive": here.LooksAlive, "IsAlive": here.IsAlive} {
 		if err := check(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -177,6 +177,7 @@ func (p *Path) stat() (os.FileInfo, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s: not a directory", p.Dir)
 	}
+	os.SameFile(info, info) // on Windows the identity is read when it is first asked for: now, not when another directory is there
 	if p.Marker != "" {
 		if _, err := os.Lstat(filepath.Join(p.Dir, p.Marker)); err != nil {
 			return nil, fmt.Errorf("%s: its marker is missing, is the disk mounted? %w", p.Dir, err)
