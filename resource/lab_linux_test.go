@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/resource"
+	"golang.org/x/sys/unix"
 )
 
 // insideVariable says that this process has namespaces of its own.
@@ -121,6 +122,29 @@ func TestPathFollowsARealDisk(t *testing.T) {
 	}
 }
 
+func TestWishThatFindsTheDiskFullChangesNothing(t *testing.T) {
+	if !inside(t, nil) {
+		return
+	}
+	dir := t.TempDir()
+	command(t, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir)
+	t.Cleanup(func() { command(t, "umount", dir) })
+	g := node(t, dir, "disk", "app")
+	if err := g.SetWanted("app", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "everything else"), make([]byte, 64<<10), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	err := g.SetWanted("disk", false)
+	if !errors.Is(err, resource.ErrWishes) || !errors.Is(err, unix.ENOSPC) || !g.Snapshot()[0].Wanted {
+		t.Errorf("%v, %+v", err, g.Snapshot()[0])
+	}
+	if got := life(t, node(t, dir, "disk", "app")); len(got) != 1 || got[0] != "disk" {
+		t.Errorf("online in a new process: %q", got)
+	}
+}
+
 func TestAddressFollowsARealInterface(t *testing.T) {
 	if !inside(t, map[string]string{"ip": "iproute2"}) {
 		return
@@ -143,7 +167,13 @@ func TestAddressFollowsARealInterface(t *testing.T) {
 		t.Fatal(err)
 	}
 	command(t, "ip", "link", "set", "other", "down") // the cable
-	if err := a.IsAlive(t.Context()); err == nil || !strings.Contains(err.Error(), "no link") {
+	limit, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := a.IsAlive(limit)
+	for err == nil && limit.Err() == nil { // the kernel passes the news on a moment later
+		err = a.IsAlive(limit)
+	}
+	if err == nil || !strings.Contains(err.Error(), "no link") {
 		t.Errorf("without a link: %v", err)
 	}
 	command(t, "ip", "link", "set", "other", "up")

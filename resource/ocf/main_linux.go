@@ -50,7 +50,11 @@ func (a *action) start(m meeting) error {
 			return err
 		}
 		if pid == 0 { // else it runs already, perhaps since a start that was killed
-			if err := m.launch(); err != nil {
+			err := m.launch()
+			if pid, again := m.holder(); err != nil && again == nil && pid != 0 {
+				continue // another start was faster; its daemon does for both
+			}
+			if err != nil {
 				return err
 			}
 			launched = true

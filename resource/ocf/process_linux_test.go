@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -274,6 +275,24 @@ func TestStartAfterAStopThatWasKilledWaitsForTheEndOfTheOldOne(t *testing.T) {
 	if r.pid() == old {
 		t.Error("the one that was told to stop passes for a new one")
 	}
+}
+
+func TestStartsAtTheSameTimeStartOneDaemon(t *testing.T) {
+	r := newRig(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			cmd := exec.Command(r.exe, "start")
+			cmd.Env = r.env
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("start: %v: %s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	r.act(Success, "monitor")
+	r.act(Success, "stop")
+	r.act(NotRunning, "monitor")
 }
 
 func TestResourceWhoseParametersWereSpoiltCanBeStopped(t *testing.T) {
