@@ -177,16 +177,6 @@ func TestTimesAreThoseOfPacemaker(t *testing.T) {
 	}
 }
 
-func TestMarginLeavesMostOfTheTime(t *testing.T) {
-	for timeout, want := range map[time.Duration]time.Duration{
-		time.Second: 500 * time.Millisecond, 5 * time.Second: time.Second, 20 * time.Second: 2 * time.Second, time.Hour: 5 * time.Second,
-	} {
-		if got := margin(timeout); got != want {
-			t.Errorf("of %v: %v, want %v", timeout, got, want)
-		}
-	}
-}
-
 func FuzzTime(f *testing.F) {
 	f.Add("2min")
 	f.Add("9223372036854775807us")

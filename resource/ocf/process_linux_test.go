@@ -104,6 +104,16 @@ func timeout(ms string) string { return "OCF_RESKEY_CRM_meta_timeout=" + ms }
 
 const deep = "OCF_CHECK_LEVEL=10"
 
+func TestMarginLeavesMostOfTheTime(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{
+		time.Second: 500 * time.Millisecond, 5 * time.Second: time.Second, 20 * time.Second: 2 * time.Second, time.Hour: 5 * time.Second,
+	} {
+		if got := margin(timeout); got != want {
+			t.Errorf("of %v: %v, want %v", timeout, got, want)
+		}
+	}
+}
+
 func TestLifeOfAResource(t *testing.T) {
 	r := newRig(t)
 	r.act(NotRunning, "monitor")
