@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"iter"
 	"net"
 	"os"
 	"strings"
@@ -34,10 +35,29 @@ func (c *cluster) events(node string) []event {
 	return out
 }
 
+// looks yields until the time is over. A cluster manager has nothing that a test could wait on.
+func looks(limit time.Duration) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		over, tick := time.NewTimer(limit), time.NewTicker(20*time.Millisecond)
+		defer over.Stop()
+		defer tick.Stop()
+		for {
+			select {
+			case <-over.C:
+				return
+			case <-tick.C:
+				if !yield(struct{}{}) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // awaitEvent waits for an event after an instant.
 func (c *cluster) awaitEvent(node string, after time.Time, want func(event) bool) event {
 	c.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for range looks(2 * time.Minute) {
 		for _, e := range c.events(node) {
 			if e.Time.After(after) && want(e) {
 				return e
@@ -58,7 +78,7 @@ type activation struct {
 // active waits for an agent that becomes active after an instant, on any node.
 func (c *cluster) active(after time.Time) activation {
 	c.t.Helper()
-	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for range looks(time.Minute) {
 		for _, node := range []string{"a", "b"} {
 			for _, e := range c.events(node) {
 				if e.Code == string(ha.CodeActive) && e.Time.After(after) {
@@ -97,7 +117,7 @@ func (c *cluster) expectAddress(node string) {
 // and starts everything: what the agent's own lock is for.
 func (c *cluster) awaitJoined(node string) {
 	c.t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for range looks(time.Minute) {
 		if _, err := initOf(c.node(node)); err != nil {
 			continue // its first process has yet to begin
 		}

@@ -140,19 +140,15 @@ func crashDisk(dir string) error {
 
 // awaitUnused waits until no mount holds the shared disk: mounts end a moment after the last process.
 func (c *cluster) awaitUnused() {
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		fd, err := unix.Open(c.loop, unix.O_RDONLY|unix.O_EXCL, 0)
-		if err == nil {
+	var err error
+	for range looks(20 * time.Second) {
+		var fd int
+		if fd, err = unix.Open(c.loop, unix.O_RDONLY|unix.O_EXCL, 0); err == nil {
 			_ = unix.Close(fd)
 			return
 		}
-		if err != unix.EBUSY || time.Now().After(deadline) {
-			c.t.Errorf("%s: %v", c.loop, err)
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
 	}
+	c.t.Errorf("%s: %v", c.loop, err)
 }
 
 // initOf is the number, outside, of the first process of a node.
