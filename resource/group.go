@@ -19,7 +19,8 @@ type Options struct {
 	// StateDir is an existing directory in which the wishes of SetWanted are kept, in the file
 	// wanted.json, so that a new process on this or another node knows them. Run and SetWanted read
 	// it, NewGroup does not: it may be on a disk that is not there yet. Two groups need two
-	// directories. Empty: wishes end with the process.
+	// directories. Both calls wait as long as that disk does not answer, and no context ends that.
+	// Empty: wishes end with the process.
 	StateDir string
 }
 

@@ -22,8 +22,9 @@ const (
 // It returns nil when ctx ended and everything is offline; a *FailoverError when a member failed
 // beyond its policy or could not be stopped for a restart; a *HangError, alone or joined to the
 // other, when calls had not returned; ErrRunning while another Run has not ended; ErrWishes, with
-// nothing brought online, when the wishes in Options.StateDir cannot be read. A later Run starts afresh, with new counts of failures, but is refused with a *HangError as long as calls of
-// an earlier one have not returned.
+// nothing brought online, when the wishes in Options.StateDir cannot be read. A later Run starts
+// afresh, with new counts of failures, but is refused with a *HangError as long as calls of an
+// earlier one have not returned.
 func (g *Group) Run(ctx context.Context, online func()) error {
 	if err := g.begin(); err != nil {
 		return err
