@@ -119,8 +119,10 @@ func (a *Agent) flush(err error) error {
 	}
 }
 
-// Program adapts the agent to a host: it is ready when it is active, reports progress while it
-// stops, and is healthy while its control loop answers.
+// Program adapts the agent to a host. It is ready when it is active; also when it holds the lease and
+// its queue manager does not answer yet: a cluster that waited for a queue manager would give up the
+// agent on one node after the other. It reports progress while it stands by and while it stops, and is
+// healthy while its control loop answers. Under a cluster manager set Config.AfterLoss to Exit.
 func (a *Agent) Program() resource.Program {
 	return resource.Program{Name: "mqha-" + a.config.Name, Run: func(ctx context.Context, n resource.Notifier) error {
 		onEvent := a.config.OnEvent
@@ -128,6 +130,12 @@ func (a *Agent) Program() resource.Program {
 			switch ev.Code {
 			case CodeActive:
 				n.Ready()
+			case CodeConnection: // nothing dials without the lease
+				if isOutage(ev.Detail) {
+					n.Ready()
+				}
+			case CodeStandby, CodeStandsBack:
+				n.Progress(ev.Text, standbySign)
 			case CodeSteppingDown, CodeFailover, CodeLeaseLost:
 				n.Progress(ev.Text, max(a.config.DrainTimeout, 0)+a.config.StopTimeout)
 			}
@@ -138,6 +146,17 @@ func (a *Agent) Program() resource.Program {
 		n.Healthy(a.healthy)
 		return a.Run(ctx)
 	}}
+}
+
+// standbySign: a standby may wait for weeks, and that is no reason to take it for dead.
+const standbySign = time.Hour
+
+// isOutage says whether a connection event is about a queue manager that may come back by itself.
+func isOutage(detail any) bool {
+	ev, ok := detail.(mqconn.Event)
+	var fault *mqconn.Error
+	return ok && ev.Kind == mqconn.DialFailed && errors.As(ev.Err, &fault) &&
+		fault.Class != mqconn.Fatal && fault.Class != mqconn.NotHere
 }
 
 func (a *Agent) healthy(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -288,7 +289,7 @@ func TestProgramIsReadyWhenActiveAndHealthyWhileItRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{ready: make(chan struct{}), check: make(chan func(context.Context) error, 1), progress: make(chan string, 8)}
+	h := newHost()
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
 	p := a.Program()
@@ -310,12 +311,68 @@ func TestProgramIsReadyWhenActiveAndHealthyWhileItRuns(t *testing.T) {
 	}
 }
 
+// A cluster manager that waited for the queue manager would try, and give up, one node after the other.
+func TestProgramIsReadyWithTheLeaseThoughItsQueueManagerIsAway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	s.qm.Kill()
+	a, err := New(s.config("SRC"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost()
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	p := a.Program()
+	go func() { result <- p.Run(ctx, h) }()
+	<-h.ready
+	if a.epoch.Load() == 0 {
+		t.Error("ready without the lease")
+	}
+	cancel()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProgramOfAStandbyIsNotReadyAndSaysWhom(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	start(t, s.config("SRC")).event(CodeActive, 1)
+	a, err := New(s.config("SRC"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost()
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	p := a.Program()
+	go func() { result <- p.Run(ctx, h) }()
+	if what := <-h.progress; !strings.Contains(what, "stands by") || !strings.Contains(what, "is held by instance") {
+		t.Errorf("progress: %s", what)
+	}
+	select {
+	case <-h.ready:
+		t.Error("a standby is ready")
+	default:
+	}
+	cancel()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
 type host struct {
+	once     sync.Once
 	ready    chan struct{}
 	check    chan func(context.Context) error
 	progress chan string
 }
 
-func (h *host) Ready()                                    { close(h.ready) }
+func newHost() *host {
+	return &host{ready: make(chan struct{}), check: make(chan func(context.Context) error, 1), progress: make(chan string, 8)}
+}
+
+func (h *host) Ready()                                    { h.once.Do(func() { close(h.ready) }) }
 func (h *host) Progress(what string, _ time.Duration)     { h.progress <- what }
 func (h *host) Healthy(check func(context.Context) error) { h.check <- check }

@@ -66,7 +66,13 @@ func transferText(ev transfer.Event) string {
 func (a *Agent) onResourceEvent(ev resource.Event) { a.say(CodeResource, resourceText(ev), ev) }
 
 func resourceText(ev resource.Event) string {
-	text := fmt.Sprintf("resource %s: %v after %v", ev.Resource, ev.To, ev.From)
+	text := fmt.Sprintf("resource %s: %v", ev.Resource, ev.To)
+	if ev.From != ev.To {
+		text += fmt.Sprintf(" after %v", ev.From)
+	}
+	if ev.Progress != "" {
+		text += ": " + ev.Progress
+	}
 	if ev.Err != nil {
 		text += ": " + ev.Err.Error()
 	}

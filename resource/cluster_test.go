@@ -49,6 +49,19 @@ func (c *cluster) calls() []string {
 	return out
 }
 
+// asked says how often a call was made since the last calls or expect.
+func (c *cluster) asked(entry string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, e := range c.diary {
+		if e == entry {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *cluster) set(call string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -56,6 +56,7 @@ type process struct {
 	started chan error    // capacity 1
 	ended   chan struct{} // closed when it was waited for and its output has been read
 	err     error         // of Wait; after ended
+	alarm   chan error    // capacity 1: the failure; closed when ended is
 }
 
 // outputDelay is how long the output is read on after the process has ended. It only matters when
@@ -93,6 +94,15 @@ func (c *Command) Online(ctx context.Context) error {
 		<-answer
 		return p.failure()
 	}
+}
+
+// Failed tells the end of the process at once, so that nobody has to ask for it.
+func (c *Command) Failed() <-chan error {
+	p := c.process()
+	if p == nil {
+		return nil
+	}
+	return p.alarm
 }
 
 // LooksAlive looks whether the process lives.
@@ -156,7 +166,7 @@ func (c *Command) process() *process {
 }
 
 func (c *Command) start() (*process, error) {
-	p := &process{cmd: c.New(), started: make(chan error, 1), ended: make(chan struct{})}
+	p := &process{cmd: c.New(), started: make(chan error, 1), ended: make(chan struct{}), alarm: make(chan error, 1)}
 	p.cmd.WaitDelay = outputDelay // for a Stdout or Stderr of the caller's
 	tell := c.OnLine
 	if p.cmd.Stdout != nil || p.cmd.Stderr != nil {
@@ -179,7 +189,11 @@ func (c *Command) start() (*process, error) {
 func (p *process) run(tell func(string)) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	defer close(p.ended)
+	defer func() {
+		p.alarm <- p.failure()
+		close(p.alarm)
+		close(p.ended)
+	}()
 	r, err := p.start(tell != nil)
 	p.started <- err
 	if err != nil {

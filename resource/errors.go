@@ -16,7 +16,34 @@ var (
 	ErrRunning = errors.New("resource: the group is running already")
 	// ErrUnknown is returned for a name that is not in the group.
 	ErrUnknown = errors.New("resource: no such resource in the group")
+	// ErrWishes is returned when the file with the wishes of SetWanted cannot be read, understood or
+	// written. It is not guessed what an operator wanted: repair the file, or remove it, which
+	// means that everything is wanted.
+	ErrWishes = errors.New("resource: wishes of SetWanted")
+	// ErrElsewhere matches what Elsewhere returns.
+	ErrElsewhere = errors.New("the cause is elsewhere")
 )
+
+// Elsewhere marks an error of Online, LooksAlive or IsAlive whose cause is nothing that this node runs:
+// a queue manager on another machine does not answer. A restart here does not help, and moving the
+// group does not either, so it is no failure: a resource that was online stays online with the error
+// in its Status and is asked again; Online is tried again after LooksAlivePoll (5 s where that is off),
+// and nothing is counted. While it lasts, failures of what depends on the resource are taken for the
+// same cause. Elsewhere(nil) is nil.
+func Elsewhere(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &elsewhereError{err}
+}
+
+type elsewhereError struct{ err error }
+
+func (e *elsewhereError) Error() string { return e.err.Error() }
+
+func (e *elsewhereError) Is(target error) bool { return target == ErrElsewhere }
+
+func (e *elsewhereError) Unwrap() error { return e.err }
 
 // FailoverError says which resource failed beyond its policy. The group is offline here, but for
 // what a HangError beside it names. The caller gives up what entitles it to run the group, and

@@ -34,15 +34,16 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", int(s))
 }
 
-// Event is a change of state. An event with the same state in From and To brings a new Err, or
-// tells that a failure counts after all, as those below are alive.
+// Event is a change of state. An event with the same state in From and To brings a new Err, its end, or
+// Progress, or tells that a failure counts after all, as those below are alive.
 type Event struct {
 	Time     time.Time
 	Resource string
 	From, To State
-	Err      error // why; nil for a change that was asked for
-	Failures int   // that count, within RestartPeriod
-	Dropped  int   // events left out before this one, because OnEvent was too slow
+	Progress string // what a pending resource says it is busy with, see the function Progress
+	Err      error  // why; nil for a change that was asked for
+	Failures int    // that count, within RestartPeriod
+	Dropped  int    // events left out before this one, because OnEvent was too slow
 }
 
 // Status of one resource.
@@ -51,6 +52,7 @@ type Status struct {
 	State    State
 	Since    time.Time // of the state; zero before the first Run
 	Wanted   bool
-	Failures int   // that counted at the last change
-	Err      error // the last failure, until the resource is online again
+	Progress string // while pending
+	Failures int    // that counted at the last change
+	Err      error  // the last failure until the resource is online again, or trouble elsewhere
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"time"
@@ -69,8 +70,10 @@ func ExampleFailoverError() {
 func ExampleCommand() {
 	g, err := resource.NewGroup(
 		resource.Options{OnEvent: func(e resource.Event) { fmt.Println(e.Resource, e.To, e.Err) }},
-		resource.Spec{Name: "disk", Resource: &resource.Path{Dir: "/shared/app", Marker: ".on-the-disk"}},
-		resource.Spec{Name: "app", After: [][]string{{"disk"}}, Resource: &resource.Command{
+		resource.Spec{Name: "disk", Resource: &resource.Path{Dir: "/shared/app", Device: "/dev/vg-shared/app"}},
+		resource.Spec{Name: "address", Resource: &resource.Address{IP: netip.MustParseAddr("192.0.2.71")}},
+		resource.Spec{Name: "queue manager", Resource: &resource.TCP{Address: "mq.example.com:1414"}},
+		resource.Spec{Name: "app", After: [][]string{{"disk"}, {"address"}, {"queue manager"}}, Resource: &resource.Command{
 			New:    func() *exec.Cmd { return exec.Command("/opt/app/bin/app", "--foreground") },
 			OnLine: func(line string) { fmt.Println("app:", line) },
 			Grace:  30 * time.Second,

@@ -16,6 +16,12 @@ type Options struct {
 	// is more than 1024 events behind, the oldest are dropped and counted in Event.Dropped.
 	// Nil: nobody is told.
 	OnEvent func(Event)
+	// StateDir is an existing directory in which the wishes of SetWanted are kept, in the file
+	// wanted.json, so that a new process on this or another node knows them. Run and SetWanted read
+	// it, NewGroup does not: it may be on a disk that is not there yet. Two groups need two
+	// directories. Both calls wait as long as that disk does not answer, and no context ends that.
+	// Empty: wishes end with the process.
+	StateDir string
 }
 
 // Group is a set of resources that live together on one node. Its methods may be called from any
@@ -30,6 +36,7 @@ type Group struct {
 	status  []Status
 	calls   []int         // running, by member; also after a Run gave up
 	wish    chan struct{} // capacity 1: somebody called SetWanted
+	saving  chan struct{} // capacity 1: holds a token while somebody writes the file of wishes
 	running bool
 }
 
@@ -37,7 +44,8 @@ type Group struct {
 // Resource, an empty OR group, a name in After that is not in the group, and a cycle, which it
 // spells out. It starts nothing.
 func NewGroup(o Options, specs ...Spec) (*Group, error) {
-	g := &Group{o: o, index: map[string]int{}, calls: make([]int, len(specs)), wish: make(chan struct{}, 1)}
+	g := &Group{o: o, index: map[string]int{}, calls: make([]int, len(specs)), wish: make(chan struct{}, 1),
+		saving: make(chan struct{}, 1)}
 	for i, s := range specs {
 		if s.Name == "" {
 			return nil, fmt.Errorf("resource: member %d has no name", i+1)
@@ -75,12 +83,16 @@ func NewGroup(o Options, specs ...Spec) (*Group, error) {
 
 func (g *Group) member(s Spec) (group.Member, error) {
 	m := group.Member{Policy: group.Policy{
+		Retry:      s.Policy.LooksAlivePoll,
 		LooksAlive: s.Policy.LooksAlivePoll,
 		IsAlive:    s.Policy.IsAlivePoll,
 		Pending:    s.Policy.PendingTimeout,
 		Threshold:  s.Policy.RestartThreshold,
 		Period:     s.Policy.RestartPeriod,
 	}}
+	if m.Policy.Retry < 0 {
+		m.Policy.Retry = defaultLooksAlive
+	}
 	for _, or := range s.After {
 		if len(or) == 0 {
 			return m, fmt.Errorf("resource %s: an empty OR group in After can never be satisfied", s.Name)
@@ -105,24 +117,10 @@ func (g *Group) Snapshot() []Status {
 	return append([]Status(nil), g.status...)
 }
 
-// SetWanted takes a member offline, or online again, by an operator's wish, and returns at once:
-// Snapshot and OnEvent show the progress. Members that cannot stay without it go offline with it and
-// come back with it. Before Run it says what Run brings online; at first everything is wanted.
-// The wish is kept in memory only: a new process starts with everything wanted. It returns
-// ErrUnknown for a name that is not in the group.
-func (g *Group) SetWanted(name string, online bool) error {
-	i, ok := g.index[name]
-	if !ok {
-		return fmt.Errorf("%q: %w", name, ErrUnknown)
-	}
+func (g *Group) state(i int) State {
 	g.mu.Lock()
-	g.status[i].Wanted = online
-	g.mu.Unlock()
-	select {
-	case g.wish <- struct{}{}:
-	default: // the loop has yet to look, and looks at everything
-	}
-	return nil
+	defer g.mu.Unlock()
+	return g.status[i].State
 }
 
 // begin admits one Run at a time, and none while calls of an earlier one may still change a

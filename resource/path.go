@@ -6,88 +6,168 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
 // Path is a directory on a disk that moves between nodes, mounted by somebody else. It is online
-// while the directory is there and is the same one as when it came online: when a file system is
-// unmounted, the empty directory under it takes its place and would pass every other check.
+// while the directory is there, is the same one as when it came online, and on the device that was
+// promised: when a file system is unmounted, the empty directory under it takes its place and would
+// pass every other check.
 //
 // The checks block in the operating system when the disk does not answer, and no context ends
-// that; the Group then gives the call up after Policy.PendingTimeout.
+// that. A check that takes longer than Limit is a failure; the call in the operating system goes on,
+// no second one is made beside it, and Terminate waits for it: until it ends, the Group names the
+// resource in its HangError.
 type Path struct {
 	Dir string
 	// Marker is the name of a file or directory in Dir that exists on the disk only, never in the
-	// mount point under it. Without one, an unmounted disk cannot be told from an empty one when
-	// going online. Empty: none.
+	// mount point under it. Empty: none. Without Marker and Device an unmounted disk cannot be told
+	// from an empty one when going online.
 	Marker string
+	// Device is what must be mounted there. On Linux the source of the mount: "/dev/vg/data" or any
+	// other name of the same block device, such as its link in /dev/disk/by-uuid; for others the text
+	// that findmnt shows, "server:/export". On macOS the source that mount shows. On Windows the
+	// volume's name, "\\?\Volume{...}\". Empty: any.
+	Device string
+	// Limit is how long one check may take, the flush of a few bytes included; default 30 s.
+	Limit time.Duration
 	// Poll is the time between two looks while Online waits; default 1 s, negative: Online looks
 	// once and does not wait.
 	Poll time.Duration
 
-	seen os.FileInfo // when it came online
+	mu    sync.Mutex
+	seen  os.FileInfo   // when it came online
+	check chan struct{} // closed when the latest check has ended; nil before the first
+
+	flush func(*os.File) error // nil: Sync
 }
 
 // ErrReplaced is the failure of a Path with another directory in its place: unmounted, or mounted
 // over.
 var ErrReplaced = errors.New("another directory is in its place: unmounted or mounted over")
 
-// Online waits until the directory and its Marker exist and a file in it can be written and
-// flushed. When its context ends first, it returns what it has seen last.
+// ErrDevice is the failure of a Path that is not on Path.Device.
+var ErrDevice = errors.New("not the promised device")
+
+// ErrSlow is the failure of a Path whose disk does not answer within Path.Limit.
+var ErrSlow = errors.New("the disk does not answer in time")
+
+// Online waits until the directory and its Marker exist on the Device, and a file in it can be
+// written and flushed. When its context ends first, it returns what it has seen last.
 func (p *Path) Online(ctx context.Context) error {
-	poll := p.Poll
-	if poll == 0 {
-		poll = time.Second
-	}
-	for {
-		info, err := p.stat()
-		if err == nil {
-			err = p.probe()
-		}
-		if err == nil {
-			p.seen = info
-			return nil
-		}
-		if poll < 0 {
+	return await(ctx, p.Poll, func(ctx context.Context) error {
+		return p.limited(ctx, func() error {
+			info, err := p.stat()
+			if err == nil {
+				err = p.probe()
+			}
+			if err == nil {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.seen = info
+			}
 			return err
-		}
-		timer := time.NewTimer(poll)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("%w; gave up: %w", err, ctx.Err())
-		}
-	}
+		})
+	})
 }
 
 // LooksAlive looks whether the directory is there and the same. It writes nothing.
-func (p *Path) LooksAlive(context.Context) error {
-	info, err := p.stat()
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(info, p.seen) {
-		return fmt.Errorf("%s: %w", p.Dir, ErrReplaced)
-	}
-	return nil
-}
+func (p *Path) LooksAlive(ctx context.Context) error { return p.limited(ctx, p.same) }
 
 // IsAlive creates a file .mqha-probe-<random> in the directory, writes into it, flushes it, and
 // removes it. Only an fsync that returned proves that the disk, or the file server, still takes
 // writes: a plain write ends in this node's cache. A process killed in between leaves the file.
 func (p *Path) IsAlive(ctx context.Context) error {
-	if err := p.LooksAlive(ctx); err != nil {
-		return err
-	}
-	return p.probe()
+	return p.limited(ctx, func() error {
+		if err := p.same(); err != nil {
+			return err
+		}
+		return p.probe()
+	})
 }
 
-// Offline has nothing to do: who mounted the disk unmounts it.
-func (p *Path) Offline(context.Context) error { return nil }
+// Offline waits for a check that is still with the operating system, because it keeps the disk busy.
+// Who mounted the disk unmounts it.
+func (p *Path) Offline(ctx context.Context) error {
+	p.mu.Lock()
+	check := p.check
+	p.mu.Unlock()
+	if check == nil {
+		return nil
+	}
+	select {
+	case <-check:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", p.Dir, ErrSlow)
+	}
+}
 
-// Terminate has nothing to do.
-func (p *Path) Terminate() {}
+// Terminate waits for a check that is still with the operating system: nothing can end it.
+func (p *Path) Terminate() { _ = p.Offline(context.Background()) }
+
+// limited runs one check in a goroutine, whose end the next check, Offline and Terminate wait for.
+func (p *Path) limited(ctx context.Context, check func() error) error {
+	limit := p.Limit
+	if limit <= 0 {
+		limit = 30 * time.Second
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	result, ended := make(chan error, 1), make(chan struct{})
+	for earlier := p.begin(ended); earlier != nil; earlier = p.begin(ended) {
+		select {
+		case <-earlier:
+		case <-timer.C:
+			return fmt.Errorf("%s: %w: an earlier check is still with the operating system", p.Dir, ErrSlow)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	go func() {
+		defer close(ended)
+		result <- check()
+	}()
+	select {
+	case err := <-result:
+		<-ended
+		return err
+	case <-timer.C:
+		return fmt.Errorf("%s: %w: %v", p.Dir, ErrSlow, limit)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// begin notes a check that will close ended, or returns the one that is still running.
+func (p *Path) begin(ended chan struct{}) (earlier <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.check != nil {
+		select {
+		case <-p.check:
+		default:
+			return p.check
+		}
+	}
+	p.check = ended
+	return nil
+}
+
+func (p *Path) same() error {
+	info, err := p.stat()
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	seen := p.seen
+	p.mu.Unlock()
+	if !os.SameFile(info, seen) {
+		return fmt.Errorf("%s: %w", p.Dir, ErrReplaced)
+	}
+	return nil
+}
 
 func (p *Path) stat() (os.FileInfo, error) {
 	info, err := os.Stat(p.Dir)
@@ -97,9 +177,15 @@ func (p *Path) stat() (os.FileInfo, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s: not a directory", p.Dir)
 	}
+	os.SameFile(info, info) // on Windows the identity is read when it is first asked for: now, not when another directory is there
 	if p.Marker != "" {
 		if _, err := os.Lstat(filepath.Join(p.Dir, p.Marker)); err != nil {
 			return nil, fmt.Errorf("%s: its marker is missing, is the disk mounted? %w", p.Dir, err)
+		}
+	}
+	if p.Device != "" {
+		if err := onDevice(p.Dir, p.Device); err != nil {
+			return nil, err
 		}
 	}
 	return info, nil
@@ -110,9 +196,13 @@ func (p *Path) probe() error {
 	if err != nil {
 		return err
 	}
+	flush := p.flush
+	if flush == nil {
+		flush = (*os.File).Sync
+	}
 	_, err = f.Write([]byte("written to see whether this disk answers; may be removed\n"))
 	if err == nil {
-		err = f.Sync()
+		err = flush(f)
 	}
 	// Closed before it is removed: Windows removes no open file.
 	return errors.Join(err, f.Close(), os.Remove(f.Name()))

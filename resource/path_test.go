@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,15 +46,99 @@ func TestPathWaitsForItsDisk(t *testing.T) {
 }
 
 func TestPathSaysWhatItHasSeenWhenItGivesUp(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	p := &resource.Path{Dir: filepath.Join(t.TempDir(), "missing")}
-	if err := p.Online(ctx); !errors.Is(err, os.ErrNotExist) || !errors.Is(err, context.Canceled) {
-		t.Errorf("Online: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		p := &resource.Path{Dir: filepath.Join(t.TempDir(), "missing")}
+		if err := p.Online(ctx); !errors.Is(err, os.ErrNotExist) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Online: %v", err)
+		}
+		p.Poll = -1
+		if err := p.Online(t.Context()); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("Online without waiting: %v", err)
+		}
+	})
+}
+
+// A disk that does not answer: the check fails in time, nobody piles up more calls, and the group names
+// what hangs.
+func TestPathWhoseDiskDoesNotAnswerFailsInTimeAndIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &resource.Path{Dir: t.TempDir(), Limit: 10 * time.Second}
+		stuck := make(chan struct{})
+		var hangs atomic.Bool
+		var flushes atomic.Int64
+		p.SetFlush(func(*os.File) error {
+			if hangs.Load() {
+				flushes.Add(1)
+				<-stuck
+			}
+			return nil
+		})
+		g, run := runGroup(t, resource.Options{}, resource.Spec{Name: "disk", Resource: p,
+			Policy: resource.Policy{PendingTimeout: time.Minute, RestartThreshold: -1}})
+		time.Sleep(time.Second)
+		if s := g.Snapshot()[0]; s.State != resource.Online {
+			t.Fatalf("%+v", s)
+		}
+		hangs.Store(true)
+		begun := time.Now()
+		err := run.wait()
+		var hang *resource.HangError
+		if !errors.Is(err, resource.ErrSlow) || !errors.As(err, &hang) || hang.Resources[0] != "disk" || flushes.Load() != 1 {
+			t.Errorf("Run: %v; %d flushes", err, flushes.Load())
+		}
+		if took := time.Since(begun); took != 59*time.Second+10*time.Second+time.Minute {
+			t.Errorf("it took %v: the next IsAlive, Limit and the limit of Terminate", took)
+		}
+		close(stuck)
+		synctest.Wait()
+		if err := p.Offline(t.Context()); err != nil {
+			t.Errorf("when it answers again: %v", err)
+		}
+	})
+}
+
+func TestPathMakesNoSecondCallBesideOneThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &resource.Path{Dir: t.TempDir(), Limit: time.Second}
+		if err := p.Online(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stuck := make(chan struct{})
+		var flushes atomic.Int64
+		p.SetFlush(func(*os.File) error { flushes.Add(1); <-stuck; return nil })
+		for range 5 {
+			if err := p.IsAlive(t.Context()); !errors.Is(err, resource.ErrSlow) {
+				t.Errorf("IsAlive: %v", err)
+			}
+		}
+		if n := flushes.Load(); n != 1 {
+			t.Errorf("%d calls are with the disk", n)
+		}
+		close(stuck)
+		p.Terminate()
+	})
+}
+
+func TestPathIsOnlineOnItsDeviceOnly(t *testing.T) {
+	p := &resource.Path{Dir: t.TempDir(), Device: "/dev/no-such-device", Poll: -1}
+	err := p.Online(t.Context())
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
 	}
-	p.Poll = -1
-	if err := p.Online(t.Context()); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Online without waiting: %v", err)
+	var source string
+	if !errors.Is(err, resource.ErrDevice) {
+		t.Fatalf("Online: %v", err)
+	}
+	_, after, _ := strings.Cut(err.Error(), ": mounted from ")
+	if source, _, _ = strings.Cut(after, ": "); source == "" {
+		_, after, _ = strings.Cut(err.Error(), ": on volume ")
+		source, _, _ = strings.Cut(after, ": ")
+	}
+	p.Device = source
+	if err := p.Online(t.Context()); err != nil {
+		t.Errorf("on %q: %v", source, err)
 	}
 }
 

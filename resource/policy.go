@@ -13,9 +13,10 @@ type Policy struct {
 	// IsAlivePoll is the time between two IsAlive; default 60 s. Negative: only when LooksAlive
 	// or a dependent's failure gives reason to ask. (MSCS has no such value.)
 	IsAlivePoll time.Duration
-	// PendingTimeout limits each call; default 180 s. Stopping a member takes at most three times
-	// as long: Offline, Terminate, and a check that hangs. Negative is refused: a stop without a
-	// limit could keep the group here for ever.
+	// PendingTimeout limits each call; default 180 s. For Online and Offline it limits the silence:
+	// Progress begins it anew. Stopping a silent member takes at most three times as long: Offline,
+	// Terminate, and a check that hangs. Negative is refused: a stop without a limit could keep the
+	// group here for ever.
 	PendingTimeout time.Duration
 	// RestartThreshold is how many failures within RestartPeriod lead to a restart; the next one
 	// moves the group. Default 3; negative: none, the first failure moves the group.
@@ -28,13 +29,15 @@ type Policy struct {
 	RetryPeriodOnFailure time.Duration
 }
 
+const defaultLooksAlive = 5 * time.Second
+
 // withDefaults fills in the defaults. Sources, row by row, are the pages of the same names in
 // Microsoft's Failover Cluster API reference (Resource Common Properties). Releases since Windows
 // Server 2008 set a threshold of 1 in the resources that their tools create; the documented default
 // of the property is still 3.
 func (p Policy) withDefaults() Policy {
 	if p.LooksAlivePoll == 0 {
-		p.LooksAlivePoll = 5 * time.Second // LooksAlivePollInterval: 5000 ms
+		p.LooksAlivePoll = defaultLooksAlive // LooksAlivePollInterval: 5000 ms
 	}
 	if p.IsAlivePoll == 0 {
 		p.IsAlivePoll = 60 * time.Second // IsAlivePollInterval: 60000 ms

@@ -8,8 +8,12 @@ import (
 	"github.com/mqha/mqha/internal/core/group"
 )
 
-// eventBacklog is how many events wait for a slow OnEvent.
-const eventBacklog = 1024
+// eventBacklog and eventsPerMember are how many events wait for a slow OnEvent. A large group that
+// comes online at once must not overrun a listener that is only a little slower.
+const (
+	eventBacklog    = 1024
+	eventsPerMember = 8
+)
 
 // Run brings the group online, keeps it so, and takes it offline when ctx ends. It calls online
 // once, from the goroutine of OnEvent, when everything is online that is wanted and can be with
@@ -17,20 +21,24 @@ const eventBacklog = 1024
 //
 // It returns nil when ctx ended and everything is offline; a *FailoverError when a member failed
 // beyond its policy or could not be stopped for a restart; a *HangError, alone or joined to the
-// other, when calls had not returned; ErrRunning while another Run has not ended. A later Run
-// starts afresh, with new counts of failures, but is refused with a *HangError as long as calls of
-// an earlier one have not returned.
+// other, when calls had not returned; ErrRunning while another Run has not ended; ErrWishes, with
+// nothing brought online, when the wishes in Options.StateDir cannot be read. A later Run starts
+// afresh, with new counts of failures, but is refused with a *HangError as long as calls of an
+// earlier one have not returned.
 func (g *Group) Run(ctx context.Context, online func()) error {
 	if err := g.begin(); err != nil {
 		return err
 	}
 	defer g.end()
+	if err := g.recall(); err != nil {
+		return err
+	}
 	r := &run{
 		g:       g,
 		parent:  context.WithoutCancel(ctx), // Offline has to work after ctx ended
 		online:  online,
 		core:    group.New(g.members),
-		cancels: make([]map[group.Op]context.CancelFunc, len(g.specs)),
+		calls:   make([]calls, len(g.specs)),
 		wanted:  make([]bool, len(g.specs)),
 		answers: make(chan struct{}, 1),
 		timer:   time.NewTimer(time.Hour),
@@ -38,7 +46,6 @@ func (g *Group) Run(ctx context.Context, online func()) error {
 	r.timer.Stop()
 	defer r.timer.Stop()
 	for i := range g.specs {
-		r.cancels[i] = map[group.Op]context.CancelFunc{}
 		r.wanted[i] = true
 	}
 	tell, told := make(chan func()), make(chan struct{})
@@ -49,6 +56,7 @@ func (g *Group) Run(ctx context.Context, online func()) error {
 		}
 	}()
 	r.loop(ctx, tell)
+	r.listeners.Wait() // every member that was online was stopped, and that ended its listener
 	for _, t := range r.backlog {
 		tell <- t.run
 	}
@@ -63,8 +71,8 @@ type run struct {
 	parent  context.Context
 	online  func()
 	core    *group.Core
-	cancels []map[group.Op]context.CancelFunc // of running calls
-	wanted  []bool                            // as the core knows
+	calls   []calls // by member
+	wanted  []bool  // as the core knows
 	timer   *time.Timer
 	backlog []notice
 	dropped int
@@ -72,8 +80,10 @@ type run struct {
 	err     error
 	buf     []group.Action
 
+	listeners sync.WaitGroup // to alarms
+
 	mu      sync.Mutex
-	inbox   []group.Event
+	inbox   []answer
 	answers chan struct{} // capacity 1: the inbox is not empty
 }
 
@@ -104,9 +114,8 @@ func (r *run) loop(ctx context.Context, tell chan<- func()) {
 		case <-r.g.wish:
 			r.wishes()
 		case <-r.answers:
-			for _, ev := range r.take() {
-				r.ended(ev)
-				r.step(ev)
+			for _, a := range r.take() {
+				r.accept(a)
 			}
 		}
 	}
@@ -121,12 +130,13 @@ func (r *run) step(ev group.Event) {
 
 func (r *run) do(a group.Action) {
 	switch {
+	case a.Op == group.Offline, a.Op == group.Terminate:
+		r.calls[a.Member].deafen()
+		r.call(a)
 	case a.Op.Asks():
 		r.call(a)
 	case a.Op == group.Cancel:
-		for _, cancel := range r.cancels[a.Member] {
-			cancel()
-		}
+		r.calls[a.Member].cancel()
 	case a.Op == group.SetTimer:
 		r.timer.Stop()
 		if !a.At.IsZero() {
@@ -142,56 +152,6 @@ func (r *run) do(a group.Action) {
 		r.done, r.err = true, r.g.result(a)
 	}
 }
-
-// call runs one call to a resource on a goroutine of its own. It ends by itself, or is counted in
-// Group.calls and named by a HangError.
-func (r *run) call(a group.Action) {
-	ctx, cancel := context.WithDeadline(r.parent, a.At)
-	r.cancels[a.Member][a.Op] = cancel
-	r.g.mu.Lock()
-	r.g.calls[a.Member]++
-	r.g.mu.Unlock()
-	go func() {
-		err := invoke(ctx, r.g.specs[a.Member].Resource, a.Op)
-		cancel()
-		// Before the answer: whoever has seen Run return may call Run again.
-		r.g.mu.Lock()
-		r.g.calls[a.Member]--
-		r.g.mu.Unlock()
-		r.mu.Lock()
-		r.inbox = append(r.inbox, group.Event{Kind: group.Returned, Member: a.Member, Op: a.Op, Err: err})
-		r.mu.Unlock()
-		select {
-		case r.answers <- struct{}{}:
-		default:
-		}
-	}()
-}
-
-func invoke(ctx context.Context, res Resource, op group.Op) error {
-	switch op {
-	case group.Online:
-		return res.Online(ctx)
-	case group.Offline:
-		return res.Offline(ctx)
-	case group.LooksAlive:
-		return res.LooksAlive(ctx)
-	case group.IsAlive:
-		return res.IsAlive(ctx)
-	}
-	res.Terminate()
-	return nil
-}
-
-func (r *run) take() []group.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	events := r.inbox
-	r.inbox = nil
-	return events
-}
-
-func (r *run) ended(ev group.Event) { delete(r.cancels[ev.Member], ev.Op) }
 
 // wishes passes on what SetWanted has changed.
 func (r *run) wishes() {
@@ -211,11 +171,15 @@ func (r *run) report(a group.Action) {
 	if a.From != a.To || s.Since.IsZero() {
 		s.Since = ev.Time
 	}
-	s.State, s.Failures = ev.To, ev.Failures
+	s.State, s.Failures, s.Progress = ev.To, ev.Failures, ""
 	if a.Err != nil || a.To == group.Up {
 		s.Err = a.Err
 	}
 	r.g.mu.Unlock()
+	r.tell(ev)
+}
+
+func (r *run) tell(ev *Event) {
 	if f := r.g.o.OnEvent; f != nil {
 		r.notify(notice{event: ev, run: func() { f(*ev) }})
 	}
@@ -223,7 +187,7 @@ func (r *run) report(a group.Action) {
 
 // notify queues a notice; online is never dropped.
 func (r *run) notify(n notice) {
-	if len(r.backlog) >= eventBacklog {
+	if len(r.backlog) >= eventBacklog+eventsPerMember*len(r.g.specs) {
 		for i, old := range r.backlog {
 			if old.event != nil {
 				r.backlog = append(r.backlog[:i], r.backlog[i+1:]...)

@@ -9,13 +9,17 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/mqha/mqha/ha"
 	"github.com/mqha/mqha/mqconn/jms20"
+	"github.com/mqha/mqha/resource/sdnotify"
 )
 
 func main() {
@@ -48,7 +52,22 @@ func main() {
 	if c.MQ.Dialer, err = jms20.New(o); err != nil {
 		end(err)
 	}
+	if os.Getenv("NOTIFY_SOCKET") != "" {
+		end(underSystemd(c))
+	}
 	ha.Main(c)
+}
+
+// underSystemd runs the agent as a service of Type=notify; the unit file is resource/sdnotify/mqha-agent.service.
+func underSystemd(c ha.Config) error {
+	c.HardStop = func(err error) { end(err) } // the lock goes to a standby, because the process is gone
+	a, err := ha.New(c)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	return sdnotify.Run(ctx, a.Program(), sdnotify.Options{ReadyAtStart: true})
 }
 
 func end(err error) {

@@ -11,6 +11,10 @@
 //     satisfied without it stays online.
 //   - A failure counts only against its root cause: when a member fails, the members that it
 //     relies on are asked IsAlive first, and if one of them has failed, that one counts alone.
+//   - A failure whose cause is elsewhere counts against nobody, and neither do failures of what has
+//     nothing else to stand on than the member that said so.
+//   - A member that says by itself when it fails is not asked for guesses, and is asked IsAlive at once
+//     when it does.
 //   - A member that failed more than Threshold times within Period ends the group.
 //   - A call that hangs delays its own member and those that wait for it, each for a bounded time,
 //     and nobody else.

@@ -84,7 +84,9 @@ type EventKind uint8
 // The kinds of events.
 const (
 	Begin    EventKind = iota + 1
-	Returned           // the call Op to Member ended: Err
+	Returned           // the call Op to Member ended: Err, Elsewhere, Watched
+	Alarm              // Member says by itself that it has failed: Err, Watched
+	Busy               // the call Op to Member, Online or Offline, makes progress: its limit begins anew
 	Wake               // the timer fired
 	Want               // Member is wanted online or not: Wanted
 	Stop               // take everything offline
@@ -92,11 +94,13 @@ const (
 
 // Event is what the shell tells the core.
 type Event struct {
-	Kind   EventKind
-	Member int
-	Op     Op
-	Err    error
-	Wanted bool
+	Kind      EventKind
+	Member    int
+	Op        Op
+	Err       error
+	Elsewhere bool // Err says that its cause is nothing that a restart here can mend
+	Watched   bool // Member will say by itself when it fails, so that nobody has to guess
+	Wanted    bool
 }
 
 // Policy of one member, defaults filled in.
@@ -104,6 +108,7 @@ type Policy struct {
 	LooksAlive time.Duration // between two quick checks; negative: none
 	IsAlive    time.Duration // between two complete checks; negative: none
 	Pending    time.Duration // limit of every call
+	Retry      time.Duration // before another start after one that failed for a cause elsewhere
 	Threshold  int           // failures within Period that lead to a restart; negative: none
 	Period     time.Duration // negative: failures are never forgotten
 }
@@ -114,18 +119,24 @@ type Member struct {
 	Policy Policy
 }
 
-// Core is the state machine of one group.
+// Core is the state machine of one group. A step costs what it changes, not what the group has: only
+// members whose own books, or whose neighbours', have changed are looked at.
 type Core struct {
-	m     []*member
-	order []int // dependencies before dependents
-	now   time.Time
-	out   []Action
+	m       []*member
+	byRank  []*member // dependencies before dependents
+	changed ranks     // members to look at
+	doubted ranks     // members that failed, and nobody knows yet for whom it counts
+	due     dues      // when to look at a member whatever happens
+	now     time.Time
+	out     []Action
 
 	begun     bool
 	stopping  bool
 	finished  bool
 	announced bool
 	timer     time.Time
+	missing   int // members wanted and possible, and not healthy
+	present   int // members that are not gone
 
 	failed *member // the one that ends the group
 	cause  error   // its failure
@@ -134,21 +145,27 @@ type Core struct {
 // New makes a Core that waits for Begin; every member is wanted. The dependencies must have no
 // cycle, see Cycle.
 func New(members []Member) *Core {
-	c := &Core{order: order(members)}
+	c := &Core{changed: newRanks(len(members)), doubted: newRanks(len(members))}
 	for i, d := range members {
-		c.m = append(c.m, &member{index: i, after: d.After, policy: d.Policy, wanted: true, below: map[int]bool{}})
+		c.m = append(c.m, &member{index: i, after: d.After, policy: d.Policy, wanted: true, slot: -1})
 	}
-	for _, i := range c.order {
+	for rank, i := range order(members) {
 		m := c.m[i]
+		m.rank, m.below = rank, newRanks(len(members))
+		c.byRank = append(c.byRank, m)
 		for _, group := range m.after {
 			for _, d := range group {
-				m.below[d] = true
-				for below := range c.m[d].below {
-					m.below[below] = true
+				below := c.m[d]
+				m.below.add(below.rank)
+				m.below.addAll(below.below)
+				if k := len(below.above); k == 0 || below.above[k-1] != m {
+					below.above = append(below.above, m)
 				}
 			}
 		}
+		c.changed.add(rank)
 	}
+	c.plan()
 	return c
 }
 
@@ -172,13 +189,33 @@ func (c *Core) apply(ev Event) {
 	case Begin:
 		c.begun = true
 	case Stop:
-		c.stopping = true
+		c.stop()
 	case Want:
 		c.m[ev.Member].wanted = ev.Wanted
+		c.touch(c.m[ev.Member])
+		c.plan()
 	case Wake:
 		c.timer = time.Time{}
+	case Busy:
+		c.touch(c.m[ev.Member])
+		c.busy(c.m[ev.Member], ev.Op)
+	case Alarm:
+		c.touch(c.m[ev.Member])
+		c.alarm(c.m[ev.Member], ev)
 	case Returned:
-		c.returned(c.m[ev.Member], ev.Op, ev.Err)
+		c.touch(c.m[ev.Member])
+		c.returned(c.m[ev.Member], ev)
+	}
+}
+
+// touch has a member looked at in this step.
+func (c *Core) touch(m *member) { c.changed.add(m.rank) }
+
+// stop begins the way down of all members.
+func (c *Core) stop() {
+	c.stopping = true
+	for _, m := range c.m {
+		c.touch(m)
 	}
 }
 

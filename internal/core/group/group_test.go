@@ -29,6 +29,7 @@ func drawPolicy(t *rapid.T) Policy {
 	return Policy{
 		LooksAlive: rapid.SampledFrom([]time.Duration{5 * time.Second, -1}).Draw(t, "looks alive"),
 		IsAlive:    rapid.SampledFrom([]time.Duration{time.Minute, -1}).Draw(t, "is alive"),
+		Retry:      5 * time.Second,
 		Pending:    rapid.SampledFrom([]time.Duration{7 * time.Second, 3 * time.Minute}).Draw(t, "pending"),
 		Threshold:  rapid.SampledFrom([]int{-1, 1, 3}).Draw(t, "threshold"),
 		Period:     rapid.SampledFrom([]time.Duration{time.Minute, 15 * time.Minute}).Draw(t, "period"),
@@ -99,13 +100,26 @@ func (w *world) happen(wishes bool) {
 	t := w.t
 	choice := rapid.IntRange(0, 9).Draw(t, "happens")
 	switch {
-	case choice <= 6 && len(w.calls) > 0:
+	case choice <= 5 && len(w.calls) > 0:
 		c := rapid.SampledFrom(w.calls).Draw(t, "returns")
-		var err error
-		if c.op != Terminate && rapid.IntRange(0, 4).Draw(t, "fails") == 0 {
-			err = errIll
+		var ev Event
+		switch fails := rapid.IntRange(0, 9).Draw(t, "fails"); {
+		case c.op != Terminate && fails < 2:
+			ev.Err = errIll
+		case c.op < Terminate && c.op != Offline && fails == 2:
+			ev.Err, ev.Elsewhere = errIll, true
+		case c.op == Online && fails < 6:
+			ev.Watched = true
 		}
-		w.end(c, err)
+		w.returns(c, ev)
+	case choice == 7 && slices.Contains(w.online, true):
+		i := rapid.IntRange(0, len(w.members)-1).Draw(t, "alarm")
+		last := rapid.Bool().Draw(t, "last word")
+		w.watched[i] = w.watched[i] && !last
+		w.step(Event{Kind: Alarm, Member: i, Err: errIll, Watched: !last})
+	case choice == 6 && len(w.calls) > 0:
+		c := rapid.SampledFrom(w.calls).Draw(t, "is busy")
+		w.step(Event{Kind: Busy, Member: c.member, Op: c.op})
 	case choice == 9 && wishes:
 		i := rapid.IntRange(0, len(w.members)-1).Draw(t, "wish")
 		w.wanted[i] = !w.wanted[i]
@@ -180,6 +194,29 @@ func TestOneRootCauseCountsOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestCallThatMakesProgressIsNotOverdue(t *testing.T) {
+	for _, op := range []Op{Online, Offline} {
+		c := New([]Member{{Policy: patient}})
+		now := time.Unix(0, 0)
+		c.Step(now, Event{Kind: Begin}, nil)
+		if op == Offline {
+			c.Step(now, Event{Kind: Returned, Op: Online}, nil)
+			c.Step(now, Event{Kind: Want}, nil)
+		}
+		for range 100 {
+			now = now.Add(patient.Pending - time.Second)
+			got := c.Step(now, Event{Kind: Busy, Op: op}, nil)
+			if len(got) != 1 || got[0].Op != SetTimer || !got[0].At.Equal(now.Add(patient.Pending)) {
+				t.Fatalf("%v: %+v", op, got)
+			}
+		}
+		now = now.Add(patient.Pending)
+		if got := ops(c.Step(now, Event{Kind: Wake}, nil)); !slices.Contains(got, Cancel) || !slices.Contains(got, Terminate) {
+			t.Errorf("%v: when it is silent: %v", op, got)
+		}
+	}
 }
 
 func TestCycleIsFoundWithItsPath(t *testing.T) {

@@ -6,15 +6,15 @@ import "time"
 // dependencies come before dependents where doubt and departure spread upwards, and after them
 // where members are stopped.
 func (c *Core) settle() {
-	c.judge()
-	c.leave()
-	for k := len(c.order) - 1; k >= 0; k-- {
-		c.stop(c.m[c.order[k]])
-	}
-	for _, i := range c.order {
-		c.start(c.m[i])
-		c.check(c.m[i])
-	}
+	c.doubted.ascend(func(rank int) { c.judge(c.byRank[rank]) })
+	c.changed.ascend(func(rank int) { c.leave(c.byRank[rank]) })
+	c.changed.descend(func(rank int) { c.depart(c.byRank[rank]) })
+	c.changed.ascend(func(rank int) {
+		c.start(c.byRank[rank])
+		c.check(c.byRank[rank])
+	})
+	c.changed.ascend(func(rank int) { c.book(c.byRank[rank]) })
+	c.changed.clear()
 	c.announce()
 	if !c.finish() {
 		c.arm()
@@ -22,25 +22,29 @@ func (c *Core) settle() {
 }
 
 // judge decides for whom a failure counts, once the members below have answered.
-func (c *Core) judge() {
-	for _, i := range c.order {
-		m := c.m[i]
+func (c *Core) judge(m *member) {
+	c.touch(m)
+	if !c.mayCount(m) || c.waitsForAnswers(m) {
+		m.suspect = c.mayCount(m)
 		if !m.suspect {
-			continue
+			c.doubted.remove(m.rank)
 		}
-		if !c.mayCount(m) || c.waitsForAnswers(m) {
-			m.suspect = c.mayCount(m)
-			if m.shown != Broken {
-				c.show(m, Broken)
-			}
-			continue
+		if m.shown != Broken {
+			c.show(m, Broken)
 		}
-		m.suspect = false
-		m.failures = append(c.recent(m), c.now)
+		return
+	}
+	m.suspect = false
+	c.doubted.remove(m.rank)
+	if c.carriedBySick(m) {
+		m.notBefore = c.after(m.policy.Retry)
 		c.show(m, Broken)
-		if len(m.failures) > max(m.policy.Threshold, 0) {
-			c.failover(m, m.err)
-		}
+		return
+	}
+	m.failures = append(c.recent(m), c.now)
+	c.show(m, Broken)
+	if len(m.failures) > max(m.policy.Threshold, 0) {
+		c.failover(m, m.err)
 	}
 }
 
@@ -49,12 +53,12 @@ func (c *Core) judge() {
 func (c *Core) mayCount(m *member) bool { return !c.stopping && m.wanted && c.supported(m) }
 
 func (c *Core) waitsForAnswers(m *member) bool {
-	for d := range m.below {
-		if b := c.m[d]; b.healthy() && (b.asked || b.calls[IsAlive]) {
-			return true
-		}
-	}
-	return false
+	waits := false
+	m.below.ascend(func(rank int) {
+		d := c.byRank[rank]
+		waits = waits || d.healthy() && (d.asked || d.calls[IsAlive])
+	})
+	return waits
 }
 
 // recent are the failures that still count.
@@ -83,21 +87,36 @@ func (c *Core) supported(m *member) bool {
 	return true
 }
 
-// leave marks who cannot stay.
-func (c *Core) leave() {
-	for _, i := range c.order {
-		m := c.m[i]
-		if m.phase != starting && m.phase != up || m.leaving {
-			continue
-		}
+// leave marks who cannot stay, and passes on to the neighbours what has changed for them.
+func (c *Core) leave(m *member) {
+	if (m.phase == starting || m.phase == up) && !m.leaving {
 		m.leaving = c.stopping || !m.wanted || m.failed || !c.supported(m)
+	}
+	if m.healthy() != m.carried {
+		m.carried = m.healthy()
+		for _, x := range m.above {
+			c.touch(x)
+		}
+	}
+	if m.blocks() != m.blocked {
+		m.blocked = m.blocks()
+		for _, group := range m.after {
+			for _, d := range group {
+				c.touch(c.m[d])
+			}
+		}
 	}
 }
 
-// stop begins to stop a member that is leaving, unless one that relies on it has yet to go.
-func (c *Core) stop(m *member) {
-	if !m.leaving || c.blocked(m) {
+// depart begins to stop a member that is leaving, unless one that relies on it has yet to go.
+func (c *Core) depart(m *member) {
+	if !m.leaving {
 		return
+	}
+	for _, x := range m.above {
+		if x.blocks() {
+			return
+		}
 	}
 	switch {
 	case m.failed:
@@ -117,21 +136,13 @@ func (c *Core) stop(m *member) {
 	}
 }
 
-func (c *Core) blocked(m *member) bool {
-	for _, x := range c.m {
-		if (x.leaving || x.phase == stopping || x.phase == ending) && x.names(m.index) {
-			return true
-		}
-	}
-	return false
-}
-
 // start asks a member to go online when it is wanted and everything below is there.
 func (c *Core) start(m *member) {
-	if c.stopping || !m.wanted || m.phase != down || m.suspect || !c.supported(m) {
+	if c.stopping || !m.wanted || m.phase != down || m.suspect || c.now.Before(m.notBefore) || !c.supported(m) {
 		return
 	}
-	m.phase, m.failed, m.killed, m.err = starting, false, false, nil
+	m.phase, m.failed, m.killed, m.err, m.notBefore = starting, false, false, nil, time.Time{}
+	m.elsewhere, m.alarmed = nil, nil
 	c.show(m, Starting)
 	c.call(m, Online)
 }
@@ -150,40 +161,59 @@ func (c *Core) check(m *member) {
 	}
 }
 
-// announce says once that everything is online that is wanted and can be with the others wanted.
-func (c *Core) announce() {
-	if c.announced || c.stopping {
-		return
+// book notes when a member has to be looked at again, and whether the others wait for it.
+func (c *Core) book(m *member) {
+	c.due.set(m, c.nextDue(m))
+	if missing := m.possible && !m.healthy(); missing != m.missing {
+		m.missing = missing
+		c.missing += change(missing)
 	}
-	possible := make([]bool, len(c.m))
-	for _, i := range c.order {
-		m := c.m[i]
-		possible[i] = m.wanted
+	if present := !m.gone(); present != m.present {
+		m.present = present
+		c.present += change(present)
+	}
+}
+
+func change(more bool) int {
+	if more {
+		return 1
+	}
+	return -1
+}
+
+// plan works out which members can be online with the others that are wanted.
+func (c *Core) plan() {
+	for _, m := range c.byRank {
+		possible := m.wanted
 		for _, group := range m.after {
 			any := false
 			for _, d := range group {
-				any = any || possible[d]
+				any = any || c.m[d].possible
 			}
-			possible[i] = possible[i] && any
+			possible = possible && any
 		}
-		if possible[i] && !m.healthy() {
-			return
+		if possible != m.possible {
+			m.possible = possible
+			c.touch(m)
 		}
 	}
-	c.announced = true
-	c.out = append(c.out, Action{Op: AllOnline})
+}
+
+// announce says once that everything is online that is wanted and can be with the others wanted.
+func (c *Core) announce() {
+	if !c.announced && !c.stopping && c.missing == 0 {
+		c.announced = true
+		c.out = append(c.out, Action{Op: AllOnline})
+	}
 }
 
 // finish ends everything when all members are down or given up.
 func (c *Core) finish() bool {
-	if !c.stopping {
+	if !c.stopping || c.present > 0 {
 		return false
 	}
 	a := Action{Op: Finish, Err: c.cause}
 	for _, m := range c.m {
-		if !m.gone() {
-			return false
-		}
 		if m.phase == hung {
 			a.Hung = append(a.Hung, m.index)
 		}
@@ -196,26 +226,31 @@ func (c *Core) finish() bool {
 	return true
 }
 
+// nextDue is when a member has to be looked at, whatever happens; zero: never.
+func (c *Core) nextDue(m *member) time.Time {
+	switch {
+	case m.phase == starting && !m.failed, m.phase == stopping, m.phase == ending:
+		return m.deadline
+	case m.healthy() && m.checking():
+		return m.answerBy
+	case m.healthy():
+		return earlier(m.nextLooks, m.nextIs)
+	case m.phase == down && !c.stopping && m.wanted && c.now.Before(m.notBefore):
+		return m.notBefore
+	}
+	return time.Time{}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // arm sets the one timer to the earliest instant at which something is due.
 func (c *Core) arm() {
-	var next time.Time
-	due := func(at time.Time) {
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
-	for _, m := range c.m {
-		switch {
-		case m.phase == starting && !m.failed, m.phase == stopping, m.phase == ending:
-			due(m.deadline)
-		case m.healthy() && m.checking():
-			due(m.answerBy)
-		case m.healthy():
-			due(m.nextLooks)
-			due(m.nextIs)
-		}
-	}
-	if !next.Equal(c.timer) {
+	if next := c.due.first(); !next.Equal(c.timer) {
 		c.timer = next
 		c.out = append(c.out, Action{Op: SetTimer, At: next})
 	}

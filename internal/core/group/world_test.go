@@ -2,6 +2,7 @@ package group
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ type call struct {
 type world struct {
 	t       *rapid.T
 	core    *Core
+	twin    *Core // is made to look at every member in each step
 	members []Member
 	now     time.Time
 	timer   time.Time
@@ -32,6 +34,8 @@ type world struct {
 	wanted    []bool
 	shown     []State
 	broken    [][]time.Time // failures
+	watched   []bool        // says by itself when it fails
+	excused   bool          // the call that has just ended failed for a cause elsewhere
 	failures  []int         // as last reported
 	stopping  bool
 	announced int
@@ -41,9 +45,9 @@ type world struct {
 
 func newWorld(t *rapid.T, members []Member) *world {
 	n := len(members)
-	w := &world{t: t, core: New(members), members: members, now: time.Unix(0, 0), cancelled: map[call]bool{},
+	w := &world{t: t, core: New(members), twin: New(members), members: members, now: time.Unix(0, 0), cancelled: map[call]bool{},
 		online: make([]bool, n), touched: make([]bool, n), leaving: make([]bool, n), hung: make([]bool, n),
-		wanted: make([]bool, n), shown: make([]State, n), broken: make([][]time.Time, n), failures: make([]int, n)}
+		wanted: make([]bool, n), shown: make([]State, n), broken: make([][]time.Time, n), watched: make([]bool, n), failures: make([]int, n)}
 	for i := range w.wanted {
 		w.wanted[i] = true
 	}
@@ -52,11 +56,24 @@ func newWorld(t *rapid.T, members []Member) *world {
 
 func (w *world) step(ev Event) {
 	w.t.Helper()
-	for _, a := range w.core.Step(w.now, ev, nil) {
+	actions := w.core.Step(w.now, ev, nil)
+	w.compare(ev, actions)
+	for _, a := range actions {
 		if w.finished {
 			w.t.Fatalf("%v after the end", a.Op)
 		}
 		w.act(a)
+	}
+}
+
+// compare: looking only at what has changed must come to the same as looking at everything.
+func (w *world) compare(ev Event, actions []Action) {
+	w.t.Helper()
+	for _, m := range w.twin.m {
+		w.twin.touch(m)
+	}
+	if all := w.twin.Step(w.now, ev, nil); !reflect.DeepEqual(actions, all) {
+		w.t.Fatalf("after %+v\nchanged members only: %+v\nall members:          %+v", ev, actions, all)
 	}
 }
 
@@ -69,6 +86,9 @@ func (w *world) satisfied(i int, ok func(int) bool) bool {
 	}
 	return true
 }
+
+// possible: wanted, and can be online with the others that are wanted.
+func (w *world) possible(i int) bool { return w.wanted[i] && w.satisfied(i, w.possible) }
 
 func (w *world) running(i int, ops ...Op) bool {
 	return slices.ContainsFunc(w.calls, func(c call) bool {
@@ -90,6 +110,9 @@ func (w *world) act(a Action) {
 		if !w.online[i] || w.running(i, LooksAlive, IsAlive) {
 			w.t.Fatalf("%v to %d: online %v, calls %v", a.Op, i, w.online[i], w.calls)
 		}
+		if a.Op == LooksAlive && w.watched[i] {
+			w.t.Fatalf("%d is asked for a guess, although it would say so by itself", i)
+		}
 	case Cancel:
 		for _, c := range w.calls {
 			if c.member == i {
@@ -103,7 +126,7 @@ func (w *world) act(a Action) {
 		if a.From != w.shown[i] {
 			w.t.Fatalf("%d reported from %v, was %v", i, a.From, w.shown[i])
 		}
-		if a.To == Broken && a.From != Broken {
+		if a.To == Broken && a.From != Broken && !w.excused {
 			w.broken[i] = append(w.broken[i], w.now)
 		}
 		w.shown[i], w.failures[i] = a.To, a.Failures
@@ -113,6 +136,11 @@ func (w *world) act(a Action) {
 		}
 	case AllOnline:
 		w.announced++
+		for i := range w.members {
+			if w.possible(i) && !w.online[i] {
+				w.t.Fatalf("announced, but %d is not online", i)
+			}
+		}
 		if w.announced > 1 || w.stopping {
 			w.t.Fatalf("announced %d times, stopping %v", w.announced, w.stopping)
 		}
@@ -199,14 +227,18 @@ func (w *world) mayFinish(a Action) {
 }
 
 // end lets a call return.
-func (w *world) end(c call, err error) {
+func (w *world) end(c call, err error) { w.returns(c, Event{Err: err}) }
+
+// returns is end with all that a call can say.
+func (w *world) returns(c call, ev Event) {
 	w.t.Helper()
+	err := ev.Err
 	w.calls = slices.DeleteFunc(w.calls, func(x call) bool { return x == c })
 	delete(w.cancelled, c)
 	i := c.member
 	switch {
 	case c.op == Online && err == nil && !w.leaving[i] && w.shown[i] == Starting:
-		w.online[i] = true
+		w.online[i], w.watched[i] = true, ev.Watched
 	case c.op == Offline && err == nil && !w.running(i, Terminate):
 		w.touched[i] = false
 	case c.op == Terminate:
@@ -215,7 +247,10 @@ func (w *world) end(c call, err error) {
 	if w.leaving[i] && !w.touched[i] && !w.running(i) {
 		w.leaving[i] = false
 	}
-	w.step(Event{Kind: Returned, Member: i, Op: c.op, Err: err})
+	ev.Kind, ev.Member, ev.Op = Returned, i, c.op
+	w.excused = ev.Elsewhere
+	w.step(ev)
+	w.excused = false
 }
 
 // pass lets time pass to the timer.

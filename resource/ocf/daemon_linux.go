@@ -1,0 +1,202 @@
+package ocf
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/mqha/mqha/resource"
+	"golang.org/x/sys/unix"
+)
+
+// daemon runs a Program and answers the actions. It is the Program's Notifier.
+type daemon struct {
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	now     reply
+	changed chan struct{} // closed at each change of now
+	healthy func(context.Context) error
+	asking  bool // a check has not returned
+}
+
+// serve is the life of the daemon. announce tells whoever started it that it can be asked.
+func (a *action) serve(m meeting, p resource.Program, announce func()) error {
+	lock, err := m.hold()
+	if err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(lock) // released by the end of the process and not a moment earlier
+	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	listener, err := net.Listen("unix", m.socket()) // the directory lets nobody else in
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(m.socket(), 0o600); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	d := &daemon{stop: stop, now: reply{State: starting}, changed: make(chan struct{})}
+	var conversations sync.WaitGroup
+	conversations.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conversations.Go(func() { d.converse(conn) })
+		}
+	})
+	announce()
+	err = p.Run(ctx, d)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+	}
+	d.change(func(r *reply) {
+		*r = reply{State: ended, Code: codeOf(err, a.Code, Generic)}
+		if err != nil {
+			r.Error = err.Error()
+		}
+	})
+	// Who asks from now on finds it in the file: an answer would race with the end.
+	now, _ := d.state()
+	farewell, encodeErr := json.Marshal(now)
+	err = errors.Join(err, encodeErr, os.WriteFile(m.farewell(), farewell, 0o600), listener.Close())
+	conversations.Wait()
+	return err
+}
+
+func (d *daemon) change(do func(*reply)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do(&d.now)
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+func (d *daemon) state() (reply, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now, d.changed
+}
+
+// Ready lets start return.
+func (d *daemon) Ready() {
+	d.change(func(r *reply) {
+		if r.State == starting {
+			r.State, r.Progress = ready, ""
+		}
+	})
+}
+
+// Progress shows up in the log of a start that waits. OCF knows no way to ask for more time.
+func (d *daemon) Progress(what string, _ time.Duration) {
+	d.change(func(r *reply) { r.Progress = what })
+}
+
+// Healthy sets what monitor with depth 10 asks.
+func (d *daemon) Healthy(check func(context.Context) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.healthy = check
+}
+
+// patience bounds how long the daemon waits for an action that neither speaks nor listens.
+const patience = 5 * time.Second
+
+func (d *daemon) converse(conn net.Conn) {
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	var r request
+	line, err := bufio.NewReader(conn).ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &r) != nil {
+		return
+	}
+	switch r.Ask {
+	case "status":
+		now, _ := d.state()
+		if now.State == ready && r.Level >= 10 {
+			if err := d.ask(r.Limit); err != nil {
+				now.Error = err.Error()
+			}
+		}
+		_ = say(conn, now)
+	case "follow":
+		for {
+			now, changed := d.state()
+			if say(conn, now) != nil || now.State == ready || now.State == ended {
+				return
+			}
+			<-changed
+		}
+	case "stop":
+		d.change(func(r *reply) {
+			if r.State != ended {
+				r.State = stopping
+			}
+		})
+		d.stop()
+		now, _ := d.state()
+		_ = say(conn, now)
+	}
+}
+
+func say(conn net.Conn, r reply) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	_, err = conn.Write(append(line, '\n'))
+	return err
+}
+
+// ask runs the Program's check, one at a time: a check that hangs is not asked again beside itself, and
+// is the one thing that the end of the daemon does not wait for.
+func (d *daemon) ask(limit time.Duration) error {
+	d.mu.Lock()
+	check := d.healthy
+	if check == nil || d.asking {
+		defer d.mu.Unlock()
+		if d.asking {
+			return errors.New("an earlier check has not returned")
+		}
+		return nil
+	}
+	d.asking = true
+	d.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	answer := make(chan error, 1)
+	go func() {
+		defer cancel()
+		err := check(ctx)
+		d.mu.Lock()
+		d.asking = false
+		d.mu.Unlock()
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		select {
+		case err := <-answer: // cancel comes just after it
+			return err
+		default:
+			return fmt.Errorf("the check has not returned within %v", limit)
+		}
+	}
+}

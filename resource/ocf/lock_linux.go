@@ -1,0 +1,92 @@
+package ocf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The daemon holds a traditional record lock (fcntl(2), F_SETLK) while it lives. Its traps do not
+// matter here: no child inherits it, and the one descriptor of the file that the daemon ever opens is
+// closed by its end. What matters is that F_GETLK tells the number of the process that holds it.
+
+// hold takes the lock until the file that it returns is closed.
+func (m meeting) hold() (*os.File, error) {
+	f, err := os.OpenFile(m.lock(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	l := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_SETLK, &l); err != nil {
+		return nil, errors.Join(fmt.Errorf("another daemon runs: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// holder is the number of the process that holds the lock; 0: none does.
+func (m meeting) holder() (pid int, err error) {
+	f, err := os.OpenFile(m.lock(), os.O_RDWR, 0)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	defer f.Close()
+	l := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &l); err != nil {
+		return 0, err
+	}
+	switch {
+	case l.Type == unix.F_UNLCK:
+		return 0, nil
+	case l.Pid <= 0:
+		return 0, fmt.Errorf("%s is held by a process of another pid namespace", m.lock())
+	}
+	return int(l.Pid), nil
+}
+
+// awaitEnd returns nil when no daemon runs any more.
+func (m meeting) awaitEnd(ctx context.Context) error {
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		pid, err := m.holder()
+		if err != nil || pid == 0 {
+			return err
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return fmt.Errorf("process %d still runs", pid)
+		}
+	}
+}
+
+// kill ends the daemon by force. The number is that of the holder of the lock when it is looked at
+// again through a descriptor of the process, so it cannot have become somebody else's.
+func (m meeting) kill() error {
+	pid, err := m.holder()
+	if err != nil || pid == 0 {
+		return err
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if again, err := m.holder(); err != nil || again != pid {
+		return err
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	return nil
+}

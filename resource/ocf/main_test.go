@@ -1,0 +1,188 @@
+package ocf
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mqha/mqha/lockfile"
+	"github.com/mqha/mqha/resource"
+	"go.uber.org/goleak"
+)
+
+// agentName is what a copy of the test binary is called to be the agent.
+const agentName = "test-agent"
+
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == agentName {
+		Main(testMetadata, testProgram)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var testMetadata = Metadata{
+	Name: "test", Short: "a service <for tests>", Long: "It does & nothing.",
+	Parameters: []Parameter{
+		{Name: "state", Required: true, Unique: true, Short: "directory", Long: "where it looks what to do"},
+		{Name: "count", Kind: Integer, Default: "1", Short: "a number", Long: "a number"},
+		{Name: "fast", Kind: Boolean, Short: "yes or no", Long: "yes or no"},
+		{Name: "grace", Kind: Duration, Default: "10s", Short: "a time", Long: "a time"},
+	},
+	Start: 20 * time.Second, Stop: 20 * time.Second,
+	Code: func(err error) Code {
+		if errors.Is(err, errConfig) {
+			return Configured
+		}
+		return Success
+	},
+}
+
+var errConfig = errors.New("the configuration is wrong")
+
+// testProgram waits for a lock, is ready, and ends when it is told to. Files in its directory say what
+// else it does.
+func testProgram(v Values) (resource.Program, error) {
+	dir := v.Text("state")
+	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
+	if has("not installed") {
+		return resource.Program{}, Errorf(Installed, "no such service here")
+	}
+	if !filepath.IsAbs(dir) {
+		return resource.Program{}, errors.New("state must be absolute")
+	}
+	return resource.Program{Name: "test service", Run: func(ctx context.Context, n resource.Notifier) error {
+		switch {
+		case has("wrong"):
+			return errConfig
+		case has("panic"):
+			panic("as asked")
+		}
+		n.Healthy(func(ctx context.Context) error {
+			if has("deaf") {
+				<-ctx.Done()
+			}
+			if has("ill") {
+				return errors.New("ill")
+			}
+			return nil
+		})
+		n.Progress("waits for the lock", time.Second)
+		lease, err := lockfile.Acquire(ctx, filepath.Join(dir, "lock"), lockfile.Options{Poll: 10 * time.Millisecond})
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		n.Ready()
+		<-ctx.Done()
+		n.Progress("stops", time.Second)
+		if has("stubborn") {
+			time.Sleep(time.Hour)
+		}
+		return lease.Release(context.Background())
+	}}, nil
+}
+
+func TestMetadataIsWellFormedAndEscaped(t *testing.T) {
+	var out, stderr bytes.Buffer
+	if code := act(testMetadata.withDefaults(), testProgram, []string{"meta-data"}, os.Getenv, &out, &stderr); code != Success {
+		t.Fatalf("exit %d: %s", code, stderr.String())
+	}
+	var d document
+	if err := xml.Unmarshal(out.Bytes(), &d); err != nil {
+		t.Fatal(err)
+	}
+	if d.Name != "test" || d.Short.Text != testMetadata.Short || len(d.Parameters) != 4 || len(d.Actions) != 6 {
+		t.Errorf("%+v", d)
+	}
+	if p := d.Parameters[3]; p.Content.Type != "time" || p.Content.Default != "10s" || p.Required != 0 {
+		t.Errorf("%+v", p)
+	}
+	if m := d.Actions[3]; m.Name != "monitor" || m.Depth != "10" || m.Interval != "60s" || m.Timeout != "30s" {
+		t.Errorf("%+v", m)
+	}
+}
+
+func TestExitCodesBeforeAnythingRuns(t *testing.T) {
+	good := t.TempDir()
+	elsewhere := t.TempDir()
+	if err := os.WriteFile(filepath.Join(elsewhere, "not installed"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		args   string
+		env    map[string]string
+		code   Code
+		stderr string
+	}{
+		{"", nil, Args, "usage"},
+		{"start stop", nil, Args, "usage"},
+		{"promote", nil, Unimplemented, "no such action"},
+		{"validate-all", map[string]string{"OCF_RESOURCE_INSTANCE": ""}, Args, "OCF_RESOURCE_INSTANCE"},
+		{"validate-all", nil, Configured, "state is required"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": "relative"}, Configured, "must be absolute"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_count": "many"}, Configured, "count"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_fast": "perhaps"}, Configured, "fast"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_grace": "soon"}, Configured, "grace"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": elsewhere}, Installed, "no such service"},
+		{"start", map[string]string{"OCF_RESKEY_state": "relative"}, Configured, "must be absolute"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_fast": "yes", "OCF_RESKEY_grace": "2min"}, Success, ""},
+	} {
+		var out, stderr bytes.Buffer
+		getenv := func(name string) string {
+			if value, ok := row.env[name]; ok {
+				return value
+			}
+			return map[string]string{"OCF_RESOURCE_INSTANCE": "r", "HA_RSCTMP": good}[name]
+		}
+		code := act(testMetadata.withDefaults(), testProgram, strings.Fields(row.args), getenv, &out, &stderr)
+		if code != row.code || !strings.Contains(stderr.String(), row.stderr) || out.Len() > 0 {
+			t.Errorf("%s %v: exit %d, want %d: %s%s", row.args, row.env, code, row.code, stderr.String(), out.String())
+		}
+	}
+}
+
+func TestValuesAreReadAsTheirKind(t *testing.T) {
+	env := map[string]string{"OCF_RESOURCE_INSTANCE": "r", "OCF_RESKEY_state": "/s", "OCF_RESKEY_count": "7", "OCF_RESKEY_fast": "On"}
+	v, err := testMetadata.values(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Text("state") != "/s" || v.Integer("count") != 7 || !v.Boolean("fast") || v.Duration("grace") != 10*time.Second || v.Instance != "r" {
+		t.Errorf("%+v", v)
+	}
+	if v.Text("other") != "" || v.Integer("other") != 0 || v.Boolean("other") || v.Duration("other") != 0 {
+		t.Error("a parameter that is not there has a value")
+	}
+}
+
+func TestTimesAreThoseOfPacemaker(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90": 90 * time.Second, "90s": 90 * time.Second, "2min": 2 * time.Minute,
+		"500ms": 500 * time.Millisecond, "1h": time.Hour, "0": 0, "7 s": 7 * time.Second} {
+		if got, err := parseDuration(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "s", "-1s", "1.5s", "9223372036854775807h", "1parsec"} {
+		if got, err := parseDuration(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}
+
+func FuzzTime(f *testing.F) {
+	f.Add("2min")
+	f.Add("9223372036854775807us")
+	f.Fuzz(func(t *testing.T, s string) {
+		if d, err := parseDuration(s); err == nil && d < 0 {
+			t.Errorf("%q is %v", s, d)
+		}
+	})
+}
