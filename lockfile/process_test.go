@@ -26,6 +26,9 @@ const (
 
 // play is a process of its own: it takes the lock, says so, and answers each line of its input.
 func play(role string) int {
+	if strings.Contains(role, "helper") || role == "mute" {
+		return helperRole(role)
+	}
 	if role == "bystander" { // outlives its parent and does nothing
 		fmt.Println("ready")
 		io.Copy(io.Discard, os.Stdin)
