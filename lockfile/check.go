@@ -95,7 +95,9 @@ func check(ctx context.Context, dir string, helper func() *exec.Cmd, patience ti
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		c.run(p)
+		if !c.run(p) && p.what == sameDirectory {
+			break
+		}
 	}
 	c.report.judge()
 	return c.report, nil
@@ -128,7 +130,7 @@ type probe struct {
 	do   func() (detail string, err error)
 }
 
-func (c *checking) run(p probe) {
+func (c *checking) run(p probe) (ok bool) {
 	began := time.Now()
 	detail, err := p.do()
 	f := Finding{Probe: p.what, OK: err == nil, Detail: detail, Took: time.Since(began)}
@@ -136,10 +138,12 @@ func (c *checking) run(p probe) {
 		f.Detail = err.Error()
 	}
 	c.report.Findings = append(c.report.Findings, f)
+	return f.OK
 }
 
 func (c *checking) probes() []probe {
 	return []probe{
+		{sameDirectory, c.sameDirectory},
 		{"both sides use the same kind of lock", c.sameKind},
 		{"two processes exclude each other", c.processesExclude},
 		{"two descriptors exclude each other", c.descriptorsExclude},

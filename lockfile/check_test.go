@@ -50,7 +50,7 @@ func (r *Report) finding(t *testing.T, what string) Finding {
 
 func TestCheckOfALocalDirectoryFindsNothingWrong(t *testing.T) {
 	r := mustCheck(t, t.TempDir(), roleHelper, patience)
-	if len(r.Findings) != 11 {
+	if len(r.Findings) != 12 {
 		t.Errorf("%d findings", len(r.Findings))
 	}
 	for _, f := range r.Findings {
@@ -75,6 +75,7 @@ func TestCheckOfALocalDirectoryFindsNothingWrong(t *testing.T) {
 // TestCheckSeesWhatIsBroken has a helper for each thing that a file system may do wrong.
 func TestCheckSeesWhatIsBroken(t *testing.T) {
 	for role, want := range map[string]string{
+		"sees other files":     "both sides see the same directory",
 		"locks nothing":        "two processes exclude each other",
 		"other kind of lock":   "both sides use the same kind of lock",
 		"claims twice":         "exclusive create is atomic",
@@ -86,7 +87,7 @@ func TestCheckSeesWhatIsBroken(t *testing.T) {
 		"repeats the epoch":    "a killed holder's lock is released",
 	} {
 		t.Run(role, func(t *testing.T) {
-			r := mustCheck(t, t.TempDir(), "broken helper: "+role, 2*time.Second)
+			r := mustCheck(t, t.TempDir(), "broken helper: "+role, 3*time.Second)
 			if f := r.finding(t, want); f.OK || r.Verdict != Cannot {
 				t.Errorf("%s\n%+v", r.Verdict, f)
 			}

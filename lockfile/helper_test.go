@@ -53,6 +53,9 @@ func brokenHelper(broken string) int {
 
 func doBroken(a *actor, broken string, q request) reply {
 	switch {
+	case broken == "sees other files" && q.Do == "get":
+		q.Name += ".other"
+		return a.do(q)
 	case broken == "locks nothing" && q.Do == "lock":
 		return reply{Got: true}
 	case broken == "claims twice" && q.Do == "claim":

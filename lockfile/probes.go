@@ -42,6 +42,26 @@ func (c *checking) both(q request) (here, there reply, err error) {
 	return here, there, errors.Join(start.ok(thisSide), here.ok(thisSide), there.ok(otherSide))
 }
 
+// sameDirectory is the first, and without it there is nothing to find out.
+const sameDirectory = "both sides see the same directory"
+
+func (c *checking) sameDirectory() (string, error) {
+	name := c.name("same")
+	if err := c.here.put(name, name); err != nil {
+		return "", err
+	}
+	began := time.Now()
+	for {
+		r := c.there.do(request{Do: "get", Name: name})
+		if r.Text == name {
+			return "", nil
+		}
+		if time.Since(began) > c.patience/6 {
+			return "", fmt.Errorf("a file that was created here is not there: %w", r.ok(otherSide))
+		}
+	}
+}
+
 func (c *checking) sameKind() (string, error) {
 	if other := c.there.hello.Primitive; other != primitive {
 		return "", fmt.Errorf("here it is %q, on the other side %q, and they do not exclude each other", primitive, other)
