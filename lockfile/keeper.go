@@ -154,7 +154,7 @@ func (k *keeper) lose(a lease.Action) {
 	reason := fmt.Sprintf("no good heartbeat within the deadline of %v", l.deadline)
 	switch a.Reason {
 	case lease.Deleted:
-		reason = "the lock file was deleted"
+		reason = "the lock file is not at its path any more: it was deleted, or its directory was renamed or unmounted"
 	case lease.Replaced:
 		reason = "the lock file was replaced by another file"
 	case lease.Superseded:

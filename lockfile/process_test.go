@@ -29,6 +29,9 @@ func play(role string) int {
 	if strings.Contains(role, "helper") || role == "mute" {
 		return helperRole(role)
 	}
+	if call, isLate := strings.CutPrefix(role, "late "); isLate {
+		return playLate(call)
+	}
 	if role == "bystander" { // outlives its parent and does nothing
 		fmt.Println("ready")
 		io.Copy(io.Discard, os.Stdin)
@@ -51,6 +54,11 @@ func play(role string) int {
 		switch lines.Text() {
 		case "err":
 			fmt.Println("err", l.Err())
+		case "verify":
+			fmt.Println("verify", l.Verify(context.Background()))
+		case "loss":
+			<-l.Done()
+			fmt.Println("loss", l.Err())
 		case "child":
 			if err := startBystander(); err != nil {
 				fmt.Println("failed", err)
@@ -137,6 +145,15 @@ func (p *process) epoch() uint64 {
 		p.t.Fatal(err)
 	}
 	return n
+}
+
+// end waits until the process has ended, so that its disk can be unmounted.
+func (p *process) end() {
+	p.t.Helper()
+	p.in.Close()
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("child: %v", err)
+	}
 }
 
 func (p *process) kill() {
