@@ -15,6 +15,7 @@ type keeper struct {
 	core     *lease.Machine
 	reporter *reporter
 	found    Record // by the last Look
+	other    Record // likewise
 	granted  bool
 	held     *HeldError // the last holder that refused us
 
@@ -103,7 +104,7 @@ func (k *keeper) run() {
 func (k *keeper) await(tick <-chan time.Time) lease.Event {
 	select {
 	case o := <-k.results:
-		k.found = o.found
+		k.found, k.other = o.found, o.other
 		if o.event.Deadline > 0 {
 			k.lease.deadline = o.event.Deadline
 		}
@@ -139,7 +140,7 @@ func (k *keeper) apply(a lease.Action) {
 	case lease.Late:
 		k.report(Event{Kind: HeartbeatLate, Err: a.Err})
 	case lease.Overwritten:
-		k.report(Event{Kind: Overwritten, Owner: k.found})
+		k.report(Event{Kind: Overwritten, Owner: k.intruder(a.Epoch)})
 	case lease.Lose:
 		k.lose(a)
 	case lease.Answer:
@@ -147,6 +148,14 @@ func (k *keeper) apply(a lease.Action) {
 	default:
 		k.ops <- a
 	}
+}
+
+// intruder wrote over our record: over all of it with its own epoch, or over one line.
+func (k *keeper) intruder(epoch uint64) Record {
+	if epoch == 0 {
+		return k.other
+	}
+	return k.found
 }
 
 func (k *keeper) lose(a lease.Action) {

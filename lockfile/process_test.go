@@ -37,8 +37,12 @@ func play(role string) int {
 		io.Copy(io.Discard, os.Stdin)
 		return 0
 	}
+	deadline := childDeadline
+	if role == "patient" {
+		deadline = time.Minute
+	}
 	l, err := Acquire(context.Background(), os.Getenv(pathVariable), Options{
-		Instance: role, Poll: 5 * time.Millisecond, Heartbeat: childHeartbeat, Deadline: childDeadline,
+		Instance: role, Poll: 5 * time.Millisecond, Heartbeat: childHeartbeat, Deadline: deadline,
 		OnEvent: func(e Event) {
 			if e.Kind == Waiting {
 				fmt.Println("waiting for", e.Owner.Instance)

@@ -40,7 +40,7 @@ func unmount(t *testing.T, dir string) {
 }
 
 // image makes a file with an empty file system in it.
-func image(t *testing.T, mkfs string, options ...string) string {
+func image(t *testing.T, size int64, mkfs string, options ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(mkfs); err != nil {
 		t.Skipf("%s is not installed", mkfs)
@@ -49,7 +49,7 @@ func image(t *testing.T, mkfs string, options ...string) string {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(file, 320<<20); err != nil { // sparse; xfs wants 300 MiB
+	if err := os.Truncate(file, size); err != nil { // sparse
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(mkfs, append(options, file)...).CombinedOutput(); err != nil {
@@ -60,7 +60,7 @@ func image(t *testing.T, mkfs string, options ...string) string {
 
 func mountExt4(t *testing.T) (dir string) {
 	t.Helper()
-	return mount(t, "-o", "loop,errors=remount-ro", image(t, "mkfs.ext4", "-q"))
+	return mount(t, "-o", "loop,errors=remount-ro", image(t, 32<<20, "mkfs.ext4", "-q"))
 }
 
 // loop names the device under dir as /sys/fs/ext4 does.
@@ -216,7 +216,7 @@ func TestFullDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := make(t)
 			path := filepath.Join(dir, "agent.lck")
-			holder := startProcess(t, "holder", path)
+			holder := startProcess(t, "patient", path)
 			first := holder.epoch()
 			remove := fill(t, dir)
 			for range 5 {

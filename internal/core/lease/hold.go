@@ -46,6 +46,10 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 	case e.Epoch < m.epoch || e.Beat < m.beat:
 		return m.overwritten(e, buf)
 	}
+	if e.Damaged && !m.damaged { // an editor, a truncation: our own line is good, and the next heartbeat writes the other one
+		buf = append(buf, Action{Op: Overwritten})
+	}
+	m.damaged = e.Damaged
 	m.good, m.lastErr, m.late, m.rewrites = m.begun, nil, false, 0
 	buf = append(buf, Action{Op: Renew, At: m.good})
 	return m.answer(buf, m.covered, nil)

@@ -225,11 +225,11 @@ func (n *node) look(e *Event) {
 	case w.inode != n.fd:
 		e.Result = Other
 	default:
-		l := w.lines[n.fd][0]
-		if o := w.lines[n.fd][1]; o.epoch > l.epoch || o.epoch == l.epoch && o.beat > l.beat {
-			l = o
+		l, o := w.lines[n.fd][0], w.lines[n.fd][1]
+		if o.epoch > l.epoch || o.epoch == l.epoch && o.beat > l.beat {
+			l, o = o, l
 		}
-		e.Epoch, e.Beat, e.Mine = l.epoch, l.beat, l.by == n
+		e.Epoch, e.Beat, e.Mine, e.Damaged = l.epoch, l.beat, l.by == n, o.by != n
 	}
 }
 
