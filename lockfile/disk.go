@@ -36,6 +36,8 @@ type files struct {
 	self Record // without Epoch and Beat
 	opts Options
 	f    *os.File
+
+	tooLong bool // somebody has written behind the record
 }
 
 func (d *files) do(ctx context.Context, a lease.Action) outcome {
@@ -160,6 +162,7 @@ func (d *files) look() outcome {
 	if err != nil {
 		return failed(fmt.Errorf("%w (%s)", err, d.path))
 	}
+	d.tooLong = len(content) > recordSize
 	return outcome{found: found, other: other, event: lease.Event{Epoch: found.Epoch, Beat: found.Beat,
 		Mine: d.mine(found), Damaged: !d.mine(other) || len(content) != recordSize}}
 }
@@ -226,6 +229,8 @@ func (d *files) write(a lease.Action) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.f.WriteAt(line, int64(a.Beat%2)*lineSize)
+	if _, err = d.f.WriteAt(line, int64(a.Beat%2)*lineSize); err == nil && d.tooLong {
+		err = d.f.Truncate(recordSize) // also when it is late: the file never has another length
+	}
 	return err
 }

@@ -21,6 +21,9 @@
 // before every event, whatever the event is, so that a heartbeat which ends after the deadline
 // comes too late even when its result is the first thing a stopped process sees on waking up.
 //
+// A heartbeat writes one of two lines. When it finds the other one written by somebody else, it writes that
+// one, too: whoever else writes there must not be able to overlook our record.
+//
 // A lost lease keeps the operating system's lock until it is released: the work under it may still
 // be stopping, and for as long as the lock really is ours, nobody else should start.
 package lease

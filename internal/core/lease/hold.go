@@ -21,7 +21,7 @@ func (m *Machine) watch(now Instant, tooLate bool, buf []Action) []Action {
 
 // write begins a heartbeat.
 func (m *Machine) write(now Instant, buf []Action) []Action {
-	m.begun, m.covered = now, m.tickets
+	m.begun, m.covered, m.mended = now, m.tickets, false
 	m.beat++
 	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
 }
@@ -45,12 +45,10 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 		return m.lose(buf, Action{Reason: Superseded, Epoch: e.Epoch})
 	case e.Epoch < m.epoch || e.Beat < m.beat:
 		return m.overwritten(e, buf)
+	case e.Damaged && !m.mended:
+		return m.mend(buf)
 	}
-	if e.Damaged && !m.damaged { // an editor, a truncation: our own line is good, and the next heartbeat writes the other one
-		buf = append(buf, Action{Op: Overwritten})
-	}
-	m.damaged = e.Damaged
-	m.good, m.lastErr, m.late, m.rewrites = m.begun, nil, false, 0
+	m.good, m.lastErr, m.late, m.rewrites, m.damaged = m.begun, nil, false, 0, e.Damaged
 	buf = append(buf, Action{Op: Renew, At: m.good})
 	return m.answer(buf, m.covered, nil)
 }
@@ -64,6 +62,18 @@ func (m *Machine) overwritten(e Event, buf []Action) []Action {
 	if m.rewrites > 1 {
 		return m.missed(buf, errOverwritten)
 	}
+	m.beat++
+	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
+}
+
+// mend writes the other line again: somebody has edited or truncated the file, or another holder writes into
+// it. If that one's heartbeats follow ours, each time into the line that we have just written, it would never see
+// our record; with both lines ours it does.
+func (m *Machine) mend(buf []Action) []Action {
+	if !m.damaged {
+		buf = append(buf, Action{Op: Overwritten})
+	}
+	m.mended, m.damaged = true, true
 	m.beat++
 	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
 }

@@ -159,7 +159,8 @@ type Machine struct {
 	late     bool
 	lastErr  error
 	rewrites int    // in a row, because the record was not what we wrote
-	damaged  bool   // by the last good heartbeat; reported
+	mended   bool   // in the heartbeat under way: the other line is written again
+	damaged  bool   // reported, and not yet found to be good again
 	tickets  uint64 // asked for
 	covered  uint64 // by the heartbeat under way
 	answered uint64

@@ -185,6 +185,38 @@ func TestRecordOverwrittenAgainAndAgainDoesNotKeepTheDiskBusy(t *testing.T) {
 	}
 }
 
+// TestOtherHolderWhoseHeartbeatsFollowOursSeesOurRecord: two whose lock does not exclude held on for ever,
+// when each heartbeat of the lower epoch came between two of the higher one and wrote into the same line.
+func TestOtherHolderWhoseHeartbeatsFollowOursSeesOurRecord(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	s.beatDamaged(2, []Op{Overwritten, Write})
+	s.beatDamaged(4, []Op{Write}) // it is the same trouble, and reported
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	s.done(Event{})
+	s.done(Event{})
+	s.done(Event{Epoch: 7, Beat: 6, Mine: true})
+	s.expect(Renew)
+}
+
+// beatDamaged is a heartbeat that finds the other line damaged, and again after it was written.
+func (s *script) beatDamaged(beat uint64, told []Op) {
+	s.t.Helper()
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	s.expect(Write)
+	s.done(Event{})
+	s.done(Event{})
+	s.done(Event{Epoch: 7, Beat: beat, Mine: true, Damaged: true})
+	s.expect(told...)
+	s.done(Event{})
+	s.done(Event{})
+	s.expect(Look)
+	s.done(Event{Epoch: 7, Beat: beat + 1, Mine: true, Damaged: true}) // once is enough
+	s.expect(Renew)
+}
+
 func TestFirstHeartbeatIsRepeatedAndThenGivenUp(t *testing.T) {
 	s := newScript(t, false)
 	s.lookAt()
