@@ -33,7 +33,8 @@
 // runs; a lock file that is removed nevertheless ends the lease.
 //
 // While the lease is held, a heartbeat writes the record, syncs it and opens the path afresh to see
-// that its own file is still there, with its own record. When no heartbeat has succeeded within
+// that its own file is still there, with its own record, and that no name has a higher epoch. When no
+// heartbeat has succeeded within
 // Deadline, the lease is lost: Err says so by comparing clocks, without I/O and without waiting for
 // a goroutine, and Done is closed soon after. Once lost, a lease stays lost. Time is the longest that
 // any of the monotonic clock, the clock that goes on in suspend and the wall clock saw, so that

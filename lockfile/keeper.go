@@ -167,6 +167,10 @@ func (k *keeper) lose(a lease.Action) {
 	case lease.Replaced:
 		reason = "the lock file was replaced by another file"
 	case lease.Superseded:
+		reason = fmt.Sprintf("another instance, whose record was written over, has epoch %d", a.Epoch)
+		if k.found.Epoch != a.Epoch {
+			break
+		}
 		reason = fmt.Sprintf("instance %q on host %s (process %d) has epoch %d",
 			k.found.Instance, k.found.Host, k.found.PID, a.Epoch)
 	}

@@ -16,7 +16,7 @@
 // name late, and because a server that has dropped our lock while we were stopped may have
 // granted a higher epoch meanwhile.
 //
-// While the lease is held, a heartbeat is write, sync, look. It counts from the moment it was begun,
+// While the lease is held, a heartbeat is write, sync, look, list the names. It counts from the moment it was begun,
 // because that is the latest time for which its success proves anything. The deadline is checked
 // before every event, whatever the event is, so that a heartbeat which ends after the deadline
 // comes too late even when its result is the first thing a stopped process sees on waking up.

@@ -1,6 +1,9 @@
 package lease
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 var (
 	errSlow        = errors.New("the heartbeat under way is slow")
@@ -37,6 +40,8 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 		return m.ask(buf, Action{Op: Sync})
 	case m.asked.Op == Sync:
 		return m.ask(buf, Action{Op: Look})
+	case m.asked.Op == List:
+		return m.proven(e, buf)
 	case e.Result == Missing:
 		return m.lose(buf, Action{Reason: Deleted})
 	case e.Result == Other:
@@ -48,7 +53,19 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 	case e.Damaged && !m.mended:
 		return m.mend(buf)
 	}
-	m.good, m.lastErr, m.late, m.rewrites, m.damaged = m.begun, nil, false, 0, e.Damaged
+	m.damaged = e.Damaged
+	return m.ask(buf, Action{Op: List})
+}
+
+// proven follows the last operation of a heartbeat. The names are asked too, because a third instance that
+// wakes up may have written over the record of the one that superseded us; names are never written over.
+func (m *Machine) proven(e Event, buf []Action) []Action {
+	for _, name := range e.Names {
+		if name > m.epoch {
+			return m.lose(buf, Action{Reason: Superseded, Epoch: slices.Max(e.Names)})
+		}
+	}
+	m.good, m.lastErr, m.late, m.rewrites = m.begun, nil, false, 0
 	buf = append(buf, Action{Op: Renew, At: m.good})
 	return m.answer(buf, m.covered, nil)
 }

@@ -65,6 +65,13 @@ func (s *script) lookAt() {
 	s.expect(Look)
 }
 
+// listed ends a heartbeat.
+func (s *script) listed() {
+	s.t.Helper()
+	s.expect(List)
+	s.done(Event{Names: []uint64{2, 4, 7}})
+}
+
 // hold goes on until the lease of epoch 7 is granted.
 func (s *script) hold() {
 	s.t.Helper()
@@ -166,6 +173,7 @@ func TestLateWriteOfAnEarlierHolderIsWrittenOver(t *testing.T) {
 	s.done(Event{})
 	s.expect(Look)
 	s.done(Event{Epoch: 7, Beat: 3, Mine: true})
+	s.listed()
 	s.expect(Renew)
 	if s.got[0].At != begun {
 		t.Error("the heartbeat does not count from its beginning")
@@ -197,6 +205,7 @@ func TestOtherHolderWhoseHeartbeatsFollowOursSeesOurRecord(t *testing.T) {
 	s.done(Event{})
 	s.done(Event{})
 	s.done(Event{Epoch: 7, Beat: 6, Mine: true})
+	s.listed()
 	s.expect(Renew)
 }
 
@@ -214,6 +223,7 @@ func (s *script) beatDamaged(beat uint64, told []Op) {
 	s.done(Event{})
 	s.expect(Look)
 	s.done(Event{Epoch: 7, Beat: beat + 1, Mine: true, Damaged: true}) // once is enough
+	s.listed()
 	s.expect(Renew)
 }
 
@@ -303,6 +313,24 @@ func TestLossByWhatTheLookFinds(t *testing.T) {
 				t.Errorf("reason %d", s.got[0].Reason)
 			}
 		})
+	}
+}
+
+// TestHigherNameEndsTheLeaseThoughTheRecordIsOurs: a third instance woke up and wrote over the record of the
+// one that has superseded us.
+func TestHigherNameEndsTheLeaseThoughTheRecordIsOurs(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	s.done(Event{})
+	s.done(Event{})
+	s.done(Event{Epoch: 7, Beat: 2, Mine: true})
+	s.expect(List)
+	s.done(Event{Names: []uint64{9, 8, 7}})
+	s.expect(Lose)
+	if a := s.got[0]; a.Reason != Superseded || a.Epoch != 9 {
+		t.Errorf("%+v", a)
 	}
 }
 
