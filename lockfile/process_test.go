@@ -29,6 +29,9 @@ func play(role string) int {
 	if strings.Contains(role, "helper") || role == "mute" {
 		return helperRole(role)
 	}
+	if role == roleWorker {
+		return playWorker()
+	}
 	if call, isLate := strings.CutPrefix(role, "late "); isLate {
 		return playLate(call)
 	}
