@@ -104,16 +104,16 @@ func (w *worker) turn(value uint64) error {
 		return err
 	}
 	for step, what := range []string{"read", "write", "read"} {
-		w.pause()
 		if d.drops && w.random.IntN(3) == step {
 			unlock(d.f)
 		}
+		w.pause()
 		if l.Err() != nil {
 			return nil
 		}
-		begun := monotonic()
+		begun, found := monotonic(), uint64(0)
 		if what == "read" {
-			value, err = y.read()
+			found, err = y.read()
 		} else {
 			w.calls = append(w.calls, call{"write", value, begun, math.MaxInt64})
 			err = appendJournal(y.journal(), strconv.FormatUint(value, 10))
@@ -125,7 +125,7 @@ func (w *worker) turn(value uint64) error {
 			return nil
 		}
 		if what == "read" {
-			w.calls = append(w.calls, call{"read", value, begun, monotonic()})
+			w.calls = append(w.calls, call{"read", found, begun, monotonic()})
 		} else {
 			w.calls[len(w.calls)-1].Ended = monotonic()
 		}
@@ -148,7 +148,14 @@ func (w *worker) verify(l *Lease) (err error) {
 	return err
 }
 
-func (w *worker) pause() { time.Sleep(time.Duration(w.random.IntN(1000)) * time.Microsecond) }
+// pause is long enough for another one to take over, if the lock lets it.
+func (w *worker) pause() {
+	longest := 500
+	if w.Broken != "" && w.random.IntN(2) == 0 {
+		longest = 5000
+	}
+	time.Sleep(time.Duration(w.random.IntN(longest)) * time.Microsecond)
+}
 
 func (y layout) read() (uint64, error) {
 	entries, err := readJournal(y.journal())
