@@ -35,7 +35,7 @@ type request struct {
 
 type reply struct {
 	Error  string `json:"error,omitempty"`
-	Got    bool   `json:"got,omitempty"`
+	Got    bool   `json:"got,omitempty"` // lock: it was free. move: it failed because the file is open
 	Text   string `json:"text,omitempty"`
 	Which  []int  `json:"which,omitempty"`
 	Epoch  uint64 `json:"epoch,omitempty"`
@@ -88,7 +88,8 @@ func (a *actor) act(q request) (reply, error) {
 		content, err := a.root.ReadFile(q.Name)
 		return reply{Text: string(content)}, err
 	case "move":
-		return reply{}, a.root.Rename(q.Name, q.Text)
+		err := a.root.Rename(q.Name, q.Text)
+		return reply{Got: refusesOpen(err)}, err
 	case "claim":
 		return a.claim(q)
 	case "count":
@@ -219,7 +220,12 @@ func (a *actor) replace(q request) error {
 		if err := a.put(next, string(version(n))); err != nil {
 			return err
 		}
-		if err := a.root.Rename(next, q.Name); err != nil {
+		began := time.Now()
+		err := a.root.Rename(next, q.Name)
+		for refusesOpen(err) && time.Since(began) < q.Patience { // the other side is reading it
+			err = a.root.Rename(next, q.Name)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -142,11 +142,14 @@ func (c *checking) identities() (string, error) {
 			return "", errors.Join(err, errors.New("the same file, opened twice, looks like two"))
 		}
 	}
-	err = c.there.do(request{Do: "put", Name: other}).ok(otherSide)
-	if err == nil {
-		err = c.there.do(request{Do: "move", Name: other, Text: name}).ok(otherSide)
+	if err := c.there.do(request{Do: "put", Name: other}).ok(otherSide); err != nil {
+		return "", err
 	}
-	if err != nil {
+	moved := c.there.do(request{Do: "move", Name: other, Text: name})
+	if moved.Got {
+		return "an open file cannot be replaced here", nil
+	}
+	if err := moved.ok(otherSide); err != nil {
 		return "", err
 	}
 	same, err := c.isAt(name, f)
@@ -227,7 +230,7 @@ func (c *checking) atomicRename() (string, error) {
 		return "", err
 	}
 	c.there.send(request{Do: "watch", Name: name, Count: count, Patience: c.patience})
-	here := c.here.do(request{Do: "replace", Name: name, Count: count})
+	here := c.here.do(request{Do: "replace", Name: name, Count: count, Patience: c.patience})
 	there := c.there.receive()
 	return fmt.Sprintf("%d versions", count), errors.Join(here.ok(thisSide), there.ok(otherSide))
 }

@@ -29,11 +29,8 @@ func play(role string) int {
 	if strings.Contains(role, "helper") || role == "mute" {
 		return helperRole(role)
 	}
-	if role == roleWorker {
-		return playWorker()
-	}
-	if call, isLate := strings.CutPrefix(role, "late "); isLate {
-		return playLate(call)
+	if code, played := playLinux(role); played {
+		return code
 	}
 	if role == "bystander" { // outlives its parent and does nothing
 		fmt.Println("ready")
