@@ -74,7 +74,16 @@ func check(ctx context.Context, dir string, helper func() *exec.Cmd, patience ti
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }() // last: Windows removes no open file
+	defer func() { // last: Windows removes no open file
+		began := time.Now()
+		leftover := removeAll(ctx, scratch, patience)
+		if r == nil {
+			err = errors.Join(err, leftover)
+			return
+		}
+		r.found(probe{what: "what was created can be removed"}, "", leftover, time.Since(began))
+		r.judge()
+	}()
 	here, err := newActor(dir)
 	if err != nil {
 		return nil, err
@@ -95,12 +104,36 @@ func check(ctx context.Context, dir string, helper func() *exec.Cmd, patience ti
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if !c.run(p) && p.what == sameDirectory {
+		began := time.Now()
+		detail, err := p.do()
+		c.report.found(p, detail, err, time.Since(began))
+		if err != nil && p.what == sameDirectory {
 			break
 		}
 	}
-	c.report.judge()
 	return c.report, nil
+}
+
+// removeAll tries again: a listing that is behind does not show what is still there, and NFS keeps removed files
+// that were open for a moment.
+func removeAll(ctx context.Context, dir string, patience time.Duration) error {
+	for began := time.Now(); ; {
+		err := os.RemoveAll(dir)
+		if err == nil || time.Since(began) > patience {
+			return err
+		}
+		if pause(ctx, time.Second) != nil {
+			return err
+		}
+	}
+}
+
+func (r *Report) found(p probe, detail string, err error, took time.Duration) {
+	f := Finding{Probe: p.what, OK: err == nil, Detail: detail, Took: took}
+	if err != nil {
+		f.Detail = err.Error()
+	}
+	r.Findings = append(r.Findings, f)
 }
 
 func (c *checking) describe(dir, scratch string) (*Report, error) {
@@ -128,17 +161,6 @@ func (c *checking) describe(dir, scratch string) (*Report, error) {
 type probe struct {
 	what string
 	do   func() (detail string, err error)
-}
-
-func (c *checking) run(p probe) (ok bool) {
-	began := time.Now()
-	detail, err := p.do()
-	f := Finding{Probe: p.what, OK: err == nil, Detail: detail, Took: time.Since(began)}
-	if err != nil {
-		f.Detail = err.Error()
-	}
-	c.report.Findings = append(c.report.Findings, f)
-	return f.OK
 }
 
 func (c *checking) probes() []probe {

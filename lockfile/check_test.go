@@ -50,7 +50,7 @@ func (r *Report) finding(t *testing.T, what string) Finding {
 
 func TestCheckOfALocalDirectoryFindsNothingWrong(t *testing.T) {
 	r := mustCheck(t, t.TempDir(), roleHelper, patience)
-	if len(r.Findings) != 12 {
+	if len(r.Findings) != 13 {
 		t.Errorf("%d findings", len(r.Findings))
 	}
 	for _, f := range r.Findings {

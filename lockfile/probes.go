@@ -310,7 +310,10 @@ func (c *checking) releaseOnKill() (string, error) {
 	if err := lease.ok(otherSide); err != nil {
 		return "", err
 	}
-	_, err := TryAcquire(path, Options{})
+	second, err := TryAcquire(path, Options{})
+	if err == nil {
+		return "", errors.Join(errors.New("a lease that the helper holds was granted again"), second.Release(context.Background()))
+	}
 	var held *HeldError
 	if !errors.As(err, &held) || held.Owner.Instance != "helper" {
 		return "", fmt.Errorf("a lease that the helper holds: %v", err)
