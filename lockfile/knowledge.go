@@ -20,6 +20,8 @@ func knowledgeOf(fileSystem string) knowledge {
 		return knowledge{because: []string{"an export with sync: with async the server answers fsync before its disk has the data"}}
 	case "fuse.glusterfs":
 		return knowledge{because: []string{
+			"performance.quick-read, io-cache, stat-prefetch, open-behind, read-ahead and write-behind off, and a mount with " +
+				"attribute-timeout=0,entry-timeout=0,direct-io-mode=enable: with the defaults one machine goes on reading what was there before another one wrote",
 			"client.strict-locks on: without it a holder that was cut off writes on, without its lock, when it is back",
 			"network.ping-timeout, server.tcp-user-timeout and server.keepalive-* of a few seconds: they are how long a takeover waits " +
 				"after the holder's machine is gone",

@@ -152,11 +152,19 @@ func (c *checking) identities() (string, error) {
 	if err := moved.ok(otherSide); err != nil {
 		return "", err
 	}
-	same, err := c.isAt(name, f)
-	if err == nil && same {
-		err = errors.New("a file that the helper has replaced looks like the old one")
+	began := time.Now()
+	for {
+		same, err := c.isAt(name, f)
+		if err == nil && !same {
+			return fmt.Sprintf("after %v", time.Since(began).Round(time.Microsecond)), nil
+		}
+		if err == nil {
+			err = errors.New("a file that the helper has replaced looks like the old one")
+		}
+		if time.Since(began) > c.patience/6 { // until then: cached names, and ESTALE
+			return "", err
+		}
 	}
-	return "", err
 }
 
 func (c *checking) isAt(name string, f *os.File) (bool, error) {

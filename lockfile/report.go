@@ -83,6 +83,11 @@ func (r *Report) judge() {
 		r.Because = append(r.Because, known.because...)
 	}
 	if r.Verdict == Cannot {
+		for _, setting := range known.because {
+			if known.verdict != Cannot {
+				r.Because = append(r.Because, "it may be able to with "+setting)
+			}
+		}
 		return
 	}
 	r.Because = append(r.Because, known.because...)

@@ -35,10 +35,16 @@ func playDirty() int {
 		return 1
 	}
 	y := layout{filepath.Dir(path), l.Epoch()}
-	err = errors.Join(os.WriteFile(y.part(), wholePart, 0o644), os.WriteFile(y.journal(), nil, 0o644), appendJournal(y.journal(), "one"))
-	part, partErr := os.OpenFile(y.part(), os.O_WRONLY, 0)
-	journal, journalErr := os.OpenFile(y.journal(), os.O_WRONLY|os.O_APPEND, 0)
-	if err := errors.Join(err, partErr, journalErr); err != nil {
+	part, partErr := os.Create(y.part())
+	journal, journalErr := os.OpenFile(y.journal(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err := errors.Join(partErr, journalErr); err != nil {
+		fmt.Println("failed", err)
+		return 1
+	}
+	// With these descriptors, because a network file system may open others only at their first write.
+	_, partErr = part.Write(wholePart)
+	_, journalErr = journal.WriteString(journalLine("one"))
+	if err := errors.Join(partErr, journalErr, part.Sync(), journal.Sync()); err != nil {
 		fmt.Println("failed", err)
 		return 1
 	}
