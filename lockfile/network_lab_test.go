@@ -191,6 +191,20 @@ func (g *gluster) link(i int, state string) {
 	g.in(0, "ip", "link", "set", fmt.Sprintf("port%d", i+1), state)
 }
 
+// awaitClient asks until a machine that was cut off is connected again.
+func (g *gluster) awaitClient(i int) {
+	g.t.Helper()
+	for began := time.Now(); ; {
+		_, err := os.Stat(filepath.Join(g.mounts[i], fmt.Sprint("no-", time.Now().UnixNano()))) // a new name is in no cache
+		if errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			g.t.Fatalf("the client does not come back: %v", err)
+		}
+	}
+}
+
 // quickRelease makes the server notice a client that is gone, and the client that it is cut off.
 var quickRelease = []string{"network.ping-timeout", "2", "server.tcp-user-timeout", "3", "server.keepalive-time", "1",
 	"server.keepalive-interval", "1", "server.keepalive-count", "2"}
@@ -257,6 +271,9 @@ func TestGlusterHolderThatWasCutOffDoesNoHarm(t *testing.T) {
 			holder.say("loss")
 			t.Logf("the holder: %s", holder.read("loss"))
 			g.link(0, "up")
+			g.awaitClient(0)
+			holder.say("write") // it does not ask Err, as one that was stopped before the call
+			t.Logf("written when it was back: %s", holder.read("written"))
 			holder.say("flush")
 			t.Logf("flushed when it was back: %s", holder.read("flushed"))
 			if err := l.Verify(t.Context()); err != nil {
