@@ -22,18 +22,19 @@ func knowledgeOf(fileSystem string) knowledge {
 		return knowledge{because: []string{
 			"performance.quick-read, io-cache, stat-prefetch, open-behind, read-ahead and write-behind off, and a mount with " +
 				"attribute-timeout=0,entry-timeout=0,direct-io-mode=enable: with the defaults one machine goes on reading what was there before another one wrote",
-			"client.strict-locks on: without it a holder that was cut off writes on, without its lock, when it is back",
+			"client.strict-locks on, so that a descriptor whose lock was lost stays unusable; other descriptors of a machine that was " +
+				"cut off write on when it is back, all the same",
 			"network.ping-timeout, server.tcp-user-timeout and server.keepalive-* of a few seconds: they are how long a takeover waits " +
-				"after the holder's machine is gone",
+				"after the holder's machine is gone, and Deadline has to be below",
 		}}
 	case "fuse.sshfs":
 		return knowledge{Cannot, []string{"sshfs keeps locks within one mount: two machines, and two mounts, do not exclude each other"}}
 	case "fuse.juicefs":
-		return knowledge{because: []string{"a short heartbeat of the mount (--heartbeat): it decides how long a takeover waits after the holder's machine is gone"}}
+		return knowledge{because: []string{"a short heartbeat of the mount (--heartbeat): it decides how long a takeover waits after the holder's machine is gone, and Deadline has to be below"}}
 	case "cifs", "smb3":
 		return knowledge{because: []string{"a mount without nobrl, which keeps locks from the server (mount.cifs(8))"}}
 	case "ceph":
-		return knowledge{because: []string{"a short mds_session_autoclose: it is how long a takeover waits after the holder's machine is gone"}}
+		return knowledge{because: []string{"a short mds_session_autoclose: it is how long a takeover waits after the holder's machine is gone, and Deadline has to be below"}}
 	}
 	return knowledge{}
 }

@@ -3,6 +3,7 @@ package lockfile
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,25 @@ func TestLineIsOneLineOfText(t *testing.T) {
 	line := mustLine(t, sampleRecord(1, 1))
 	if len(line) != lineSize || bytes.IndexByte(line, '\n') != lineSize-1 {
 		t.Errorf("%d bytes, newline at %d", len(line), bytes.IndexByte(line, '\n'))
+	}
+}
+
+// TestFormatOfTheFileStays reads a file of the first version, and writes the same.
+func TestFormatOfTheFileStays(t *testing.T) {
+	golden, err := os.ReadFile("testdata/record.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Record{Instance: "a", Host: "node1", BootID: "3b0c", PID: 4711, Epoch: 7, Beat: 9,
+		Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Primitive: "ofd"}
+	before := want
+	before.Beat = 8
+	newest, other, err := parseRecord(golden)
+	if err != nil || !cmp.Equal(newest, want) || !cmp.Equal(other, before) {
+		t.Errorf("%+v, %+v, %v", newest, other, err)
+	}
+	if again := append(mustLine(t, before), mustLine(t, want)...); !bytes.Equal(again, golden) {
+		t.Errorf("now it is %q", again)
 	}
 }
 

@@ -1,12 +1,14 @@
 package lockfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -205,6 +207,24 @@ func TestAcquireOnAHungDiskEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRelease(t, l)
+}
+
+func TestCheckOfAHungDiskEndsWithItsContext(t *testing.T) {
+	dir := mountExt4(t)
+	thaw := freeze(t, dir)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := Check(ctx, dir, helperCommand(roleHelper)); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "does not answer") {
+		t.Errorf("%v", err)
+	}
+	thaw()
+	stacks := make([]byte, 1<<20)
+	for bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("lockfile.check(")) { // it cleans up, and then the disk is free
+		runtime.Gosched()
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 1 { // lost+found
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
 
 // TestFullDisk: a holder needs no more space, a new one does.
