@@ -67,7 +67,7 @@ func doBroken(a *actor, broken string, q request) reply {
 		r := a.do(q)
 		f, err := a.root.OpenFile(q.Name, os.O_WRONLY, 0)
 		if err == nil {
-			_, err = f.WriteAt(bytes.Repeat([]byte{0}, blockSize), 0) // a page written back as it was before the other's write
+			_, err = f.WriteAt(bytes.Repeat([]byte{0}, blockSize), blockSize) // its own first block, as if a page without it was written back later
 			f.Close()
 		}
 		if err != nil {
