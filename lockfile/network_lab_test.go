@@ -3,7 +3,9 @@
 package lockfile
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -236,6 +238,45 @@ func TestGlusterCarriesALockBetweenTwoMachines(t *testing.T) {
 	t.Logf("\n%s", r)
 	if r.Verdict != OnlyWith || r.FileSystem != "fuse.glusterfs" || r.Local {
 		t.Errorf("%s", r)
+	}
+	checkBetweenMachines(t, g)
+}
+
+// checkBetweenMachines runs the command on both: each has its own network and its own name, and what the two say to each
+// other goes over the wire.
+func checkBetweenMachines(t *testing.T, g *gluster) {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "lockcheck")
+	mustRun(t, "go", "build", "-o", program, "../examples/lockcheck")
+	listener := exec.Command("nsenter", "--net=/run/netns/"+g.ns(2), "unshare", "--uts", "sh", "-c", `hostname other && exec "$@"`, "sh",
+		program, "-listen", "10.101.17.3:0", g.mounts[1])
+	out, err := listener.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Wait()
+	defer listener.Process.Kill()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !ok {
+		t.Fatalf("%q, %v", line, err)
+	}
+	peer := exec.Command("nsenter", "--net=/run/netns/"+g.ns(1), program, "-json", "-peer", address, g.mounts[0])
+	peer.Stderr = os.Stderr
+	text, err := peer.Output()
+	var r Report
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	t.Logf("\n%s", &r)
+	if r.Verdict != OnlyWith || len(r.Hosts) != 2 || r.Hosts[1] != "other" || strings.Contains(r.String(), "two of the machines") {
+		t.Errorf("%s", &r)
 	}
 }
 
