@@ -5,6 +5,7 @@ package lockfile
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -45,23 +46,23 @@ func TestNoEpochRepeatsAfterAPowerFailureAtAnyStep(t *testing.T) {
 		kind string
 		size int64
 		mkfs []string
-	}{{"ext4", 32 << 20, []string{"mkfs.ext4", "-q"}}, {"xfs", 320 << 20, []string{"mkfs.xfs", "-q"}}} {
+	}{{"ext4", 64 << 20, []string{"mkfs.ext4", "-q", "-N", "40000"}}, {"xfs", 320 << 20, []string{"mkfs.xfs", "-q"}}} {
 		t.Run(fs.kind, func(t *testing.T) {
 			disk := image(t, fs.size, fs.mkfs[0], fs.mkfs[1:]...)
 			dir := mount(t, "-o", "loop", disk)
 			steps, failures := map[lease.Op]int{}, 0
-			for _, used := range []bool{false, true} { // the first lease of all, or a later one
+			for _, earlier := range []uint64{0, 1, keepNames + 6} { // the first lease of all, a later one, and one that prunes
 				for _, after := range []bool{false, true} {
 					for at, op := 1, lease.Open; op != 0; at++ {
-						path := filepath.Join(dir, fmt.Sprintf("%v-%v-%d.lck", used, after, at))
-						op = powerFails(t, disk, dir, path, used, at, after)
+						path := filepath.Join(dir, fmt.Sprintf("%d-%v-%d.lck", earlier, after, at))
+						op = powerFails(t, disk, dir, path, earlier, at, after)
 						steps[op]++
 						failures++
 					}
 				}
 			}
 			for _, op := range []lease.Op{lease.Open, lease.Inquire, lease.TryLock, lease.MakeNames, lease.SyncParent, lease.List,
-				lease.Floor, lease.CreateName, lease.SyncNames, lease.Write, lease.Sync, lease.Look, lease.Unlock, lease.Close} {
+				lease.Floor, lease.CreateName, lease.SyncNames, lease.Write, lease.Sync, lease.Look, lease.Prune, lease.Unlock, lease.Close} {
 				if steps[op] < 4 {
 					t.Errorf("%d failures at %v", steps[op], op)
 				}
@@ -73,12 +74,19 @@ func TestNoEpochRepeatsAfterAPowerFailureAtAnyStep(t *testing.T) {
 
 // powerFails takes a lease, beats and releases, with a failure at one operation, and then sees which epoch
 // the next instance gets after the restart. It returns 0 when there is no operation of that number.
-func powerFails(t *testing.T, disk, dir, path string, used bool, at int, after bool) lease.Op {
+func powerFails(t *testing.T, disk, dir, path string, earlier uint64, at int, after bool) lease.Op {
 	t.Helper()
-	var highest uint64
-	if used {
-		l := mustTakeAndRelease(t, path)
-		highest = l.Epoch()
+	highest := earlier
+	if earlier > 0 {
+		mustTakeAndRelease(t, path)
+		for n := uint64(2); n <= earlier; n++ {
+			if err := os.WriteFile(namePath(path, n), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := syncDir(namesDir(path)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	self, err := identity("")
 	if err != nil {
@@ -91,7 +99,9 @@ func powerFails(t *testing.T, disk, dir, path string, used bool, at int, after b
 			t.Errorf("epoch %d after %d", l.Epoch(), highest)
 		}
 		highest = l.Epoch()
-		l.Verify(t.Context()) // a heartbeat is a step, too
+		for range 3 { // a heartbeat is a step, too, and pruning goes on between two
+			l.Verify(t.Context())
+		}
 		mustRelease(t, l)
 	}
 	if d.last == 0 {
