@@ -112,7 +112,11 @@ func Inspect(path string) (Record, error) {
 		return Record{}, wrap(err)
 	}
 	defer f.Close()
-	r, err := readRecord(f)
+	content, err := readRecord(f)
+	if err != nil {
+		return Record{}, wrap(err)
+	}
+	r, _, err := parseRecord(content)
 	if err != nil {
 		return Record{}, fmt.Errorf("lockfile: %w (%s)", err, path)
 	}

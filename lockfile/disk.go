@@ -21,10 +21,11 @@ type disk interface {
 	do(ctx context.Context, a lease.Action) outcome // ctx ends waiting: Pause and Floor
 }
 
-// outcome is a Done event, and the record that a Look found.
+// outcome is a Done event, and the records that a Look found.
 type outcome struct {
 	event lease.Event
-	found Record
+	found Record // the newer one
+	other Record
 }
 
 func failed(err error) outcome { return outcome{event: lease.Event{Err: err}} }
@@ -35,6 +36,8 @@ type files struct {
 	self Record // without Epoch and Beat
 	opts Options
 	f    *os.File
+
+	tooLong bool // somebody has written behind the record
 }
 
 func (d *files) do(ctx context.Context, a lease.Action) outcome {
@@ -148,16 +151,24 @@ func (d *files) look() outcome {
 	if !same {
 		return outcome{event: lease.Event{Result: lease.Other}}
 	}
-	found, err := readRecord(f)
+	content, err := readRecord(f)
+	if err != nil {
+		return failed(err)
+	}
+	found, other, err := parseRecord(content)
 	if err == nil && found.Epoch != 0 && found.Primitive != primitive {
 		err = fmt.Errorf("%w: its lock is %q, here it would be %q", ErrForeign, found.Primitive, primitive)
 	}
 	if err != nil {
 		return failed(fmt.Errorf("%w (%s)", err, d.path))
 	}
-	mine := found.Instance == d.self.Instance && found.Host == d.self.Host && found.PID == d.self.PID &&
-		found.Since.Equal(d.self.Since)
-	return outcome{found: found, event: lease.Event{Epoch: found.Epoch, Beat: found.Beat, Mine: mine}}
+	d.tooLong = len(content) > recordSize
+	return outcome{found: found, other: other, event: lease.Event{Epoch: found.Epoch, Beat: found.Beat,
+		Mine: d.mine(found), Damaged: !d.mine(other) || len(content) != recordSize}}
+}
+
+func (d *files) mine(r Record) bool {
+	return r.Instance == d.self.Instance && r.Host == d.self.Host && r.PID == d.self.PID && r.Since.Equal(d.self.Since)
 }
 
 func sameFile(a, b *os.File) (bool, error) {
@@ -172,13 +183,9 @@ func sameFile(a, b *os.File) (bool, error) {
 	return os.SameFile(infoA, infoB), nil
 }
 
-// readRecord reads one byte more than a record has, because a longer file is not ours.
-func readRecord(r io.Reader) (Record, error) {
-	content, err := io.ReadAll(io.LimitReader(r, recordSize+1))
-	if err != nil {
-		return Record{}, err
-	}
-	return parseRecord(content)
+// readRecord reads one byte more than a record has, because a longer file is not as we left it.
+func readRecord(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, recordSize+1))
 }
 
 // pause waits for a random time, so that several standbys do not try in step.
@@ -222,6 +229,8 @@ func (d *files) write(a lease.Action) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.f.WriteAt(line, int64(a.Beat%2)*lineSize)
+	if _, err = d.f.WriteAt(line, int64(a.Beat%2)*lineSize); err == nil && d.tooLong {
+		err = d.f.Truncate(recordSize) // also when it is late: the file never has another length
+	}
 	return err
 }

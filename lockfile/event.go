@@ -29,7 +29,7 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind    EventKind
 	Time    time.Time
-	Owner   Record // of Waiting and Overwritten; zero when the holder has not written any yet
+	Owner   Record // of Waiting and Overwritten; zero when it has not written any yet, or the file was damaged
 	Epoch   uint64 // our own; 0 in Waiting
 	Err     error
 	Dropped uint64 // events before this one that OnEvent was too slow for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/mqha/mqha/lockfile"
@@ -43,4 +44,28 @@ func Example() {
 	// epoch 1 step 1 may go on: true
 	// epoch 1 step 2 may go on: true
 	// held by a
+}
+
+// A program that checks its directory before it relies on it. It is its own helper.
+func ExampleCheck() {
+	if len(os.Args) > 1 && os.Args[1] == "-check-helper" {
+		lockfile.CheckHelper()
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report, err := lockfile.Check(context.Background(), "/shared/agent", func() *exec.Cmd {
+		return exec.Command(self, "-check-helper")
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(report)
+	if report.Verdict == lockfile.Cannot {
+		os.Exit(1)
+	}
 }

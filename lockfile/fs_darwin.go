@@ -15,3 +15,12 @@ func fileSystem(f *os.File) (local bool, lockLease time.Duration, err error) {
 	}
 	return st.Flags&unix.MNT_LOCAL != 0, 0, nil
 }
+
+// fileSystemName is empty if f cannot be asked.
+func fileSystemName(f *os.File) string {
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(f.Fd()), &st) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(st.Fstypename[:])
+}

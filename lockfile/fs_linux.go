@@ -92,3 +92,40 @@ func leaseTime(line string) time.Duration {
 	}
 	return time.Duration(seconds) * time.Second
 }
+
+// fileSystemName is the type in /proc/self/mountinfo of the mount that f is on, which tells apart what
+// statfs does not: NFS versions, and all that is FUSE.
+func fileSystemName(f *os.File) string {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	return mountType(mounts, f.Name())
+}
+
+// mountType goes by the longest mount point above path; the last one of several on the same point covers
+// the others. proc_pid_mountinfo(5).
+func mountType(mountinfo []byte, path string) (name string) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	longest := -1
+	for lines := bufio.NewScanner(bytes.NewReader(mountinfo)); lines.Scan(); {
+		mount, kind, found := strings.Cut(lines.Text(), " - ")
+		fields := strings.Fields(mount)
+		if !found || len(fields) < 5 {
+			continue
+		}
+		at := unescape(fields[4])
+		if len(at) >= longest && within(path, at) {
+			longest = len(at)
+			name, _, _ = strings.Cut(kind, " ")
+		}
+	}
+	return name
+}
+
+// unescape undoes what the kernel does to blanks, tabs, newlines and backslashes in mount points.
+func unescape(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}

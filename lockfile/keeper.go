@@ -15,6 +15,7 @@ type keeper struct {
 	core     *lease.Machine
 	reporter *reporter
 	found    Record // by the last Look
+	other    Record // likewise
 	granted  bool
 	held     *HeldError // the last holder that refused us
 
@@ -103,7 +104,7 @@ func (k *keeper) run() {
 func (k *keeper) await(tick <-chan time.Time) lease.Event {
 	select {
 	case o := <-k.results:
-		k.found = o.found
+		k.found, k.other = o.found, o.other
 		if o.event.Deadline > 0 {
 			k.lease.deadline = o.event.Deadline
 		}
@@ -139,7 +140,7 @@ func (k *keeper) apply(a lease.Action) {
 	case lease.Late:
 		k.report(Event{Kind: HeartbeatLate, Err: a.Err})
 	case lease.Overwritten:
-		k.report(Event{Kind: Overwritten, Owner: k.found})
+		k.report(Event{Kind: Overwritten, Owner: k.intruder(a.Epoch)})
 	case lease.Lose:
 		k.lose(a)
 	case lease.Answer:
@@ -149,15 +150,27 @@ func (k *keeper) apply(a lease.Action) {
 	}
 }
 
+// intruder wrote over our record: over all of it with its own epoch, or over one line.
+func (k *keeper) intruder(epoch uint64) Record {
+	if epoch == 0 {
+		return k.other
+	}
+	return k.found
+}
+
 func (k *keeper) lose(a lease.Action) {
 	l := k.lease
 	reason := fmt.Sprintf("no good heartbeat within the deadline of %v", l.deadline)
 	switch a.Reason {
 	case lease.Deleted:
-		reason = "the lock file was deleted"
+		reason = "the lock file is not at its path any more: it was deleted, or its directory was renamed or unmounted"
 	case lease.Replaced:
 		reason = "the lock file was replaced by another file"
 	case lease.Superseded:
+		reason = fmt.Sprintf("another instance, whose record was written over, has epoch %d", a.Epoch)
+		if k.found.Epoch != a.Epoch {
+			break
+		}
 		reason = fmt.Sprintf("instance %q on host %s (process %d) has epoch %d",
 			k.found.Instance, k.found.Host, k.found.PID, a.Epoch)
 	}

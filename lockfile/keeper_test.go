@@ -3,6 +3,7 @@ package lockfile
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -286,6 +287,36 @@ func TestAcquireEndsWithItsContextWhileTheLockIsHeld(t *testing.T) {
 		var held *HeldError
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &held) || held.Owner != owner {
 			t.Errorf("Acquire: %v", err)
+		}
+	})
+}
+
+// TestStandbysDoNotTryInStep: each wait is a time of its own between half of Poll and all of it.
+func TestStandbysDoNotTryInStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waits []time.Duration
+		d := &fakeDisk{}
+		last := time.Now()
+		d.on(func(a lease.Action) *outcome {
+			if a.Op != lease.TryLock {
+				return nil
+			}
+			waits = append(waits, time.Since(last))
+			last = time.Now()
+			return &outcome{event: lease.Event{Result: lease.Busy}}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := take(ctx, "/fake", d, newClock(), true, nil); !errors.Is(err, ErrHeld) {
+			t.Error(err)
+		}
+		waits = waits[1:] // the first try does not wait
+		if n := len(waits); n < 600 || n > 1200 {
+			t.Errorf("%d tries in a minute", n)
+		}
+		shortest, longest := slices.Min(waits), slices.Max(waits)
+		if shortest < localPoll/2 || shortest > localPoll*6/10 || longest < localPoll*9/10 || longest > localPoll {
+			t.Errorf("waits from %v to %v", shortest, longest)
 		}
 	})
 }

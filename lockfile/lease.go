@@ -81,8 +81,9 @@ func (l *Lease) Context(parent context.Context) (ctx context.Context, cancel con
 }
 
 // Verify makes a heartbeat now and returns nil if it is good: at the time of the call the lease was
-// ours. Another error than those of Err means that this one heartbeat failed, or that ctx ended first;
-// the lease is still held then, until its deadline.
+// ours, so that what was done under it before the call counts. Another error than those of Err means
+// that this one heartbeat failed, or that ctx ended first; the lease is still held then, until its
+// deadline.
 func (l *Lease) Verify(ctx context.Context) error {
 	if err := l.Err(); err != nil {
 		return err

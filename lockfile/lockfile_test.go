@@ -289,25 +289,3 @@ func TestDefaultsByFileSystem(t *testing.T) {
 		})
 	}
 }
-
-func BenchmarkTryAcquireRelease(b *testing.B) {
-	path := lockPath(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		l, err := TryAcquire(path, Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		mustRelease(b, l)
-	}
-}
-
-func BenchmarkErr(b *testing.B) {
-	l := mustTake(b, lockPath(b), Options{})
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := l.Err(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

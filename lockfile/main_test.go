@@ -12,5 +12,8 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
 		os.Exit(play(role))
 	}
+	if code, ran := runPrivately(); ran {
+		os.Exit(code)
+	}
 	goleak.VerifyTestMain(m)
 }

@@ -108,6 +108,27 @@ device old:/export mounted on /mnt/old with fstype nfs statvers=1.1
 	}
 }
 
+func TestFileSystemIsThatOfTheInnermostMount(t *testing.T) {
+	mounts := []byte(`22 1 254:0 / / rw,relatime - ext4 /dev/root rw
+30 22 0:26 / /mnt/mq rw,relatime shared:1 - nfs4 server:/export rw,vers=4.1
+31 30 0:27 / /mnt/mq/glu\040ster rw - fuse.glusterfs server:/v rw
+32 22 0:28 / /mnt/twice rw - ext4 /dev/sdb rw
+33 22 0:29 / /mnt/twice rw - fuse.sshfs host: rw
+broken line
+`)
+	for path, want := range map[string]string{
+		"/agent.lck":                 "ext4",
+		"/mnt/mq/agent.lck":          "nfs4",
+		"/mnt/mqx/agent.lck":         "ext4",
+		"/mnt/mq/glu ster/agent.lck": "fuse.glusterfs",
+		"/mnt/twice/sub/agent.lck":   "fuse.sshfs",
+	} {
+		if got := mountType(mounts, path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestTemporaryDirectoryIsLocalAndTheRestIsNot(t *testing.T) {
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {

@@ -40,3 +40,8 @@ func syncName(path string) error {
 	_, err = f.WriteString("\n")
 	return errors.Join(err, f.Sync(), f.Close())
 }
+
+// refusesOpen: a file that somebody has open is not replaced, unless the file system has POSIX semantics.
+func refusesOpen(err error) bool {
+	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_SHARING_VIOLATION)
+}

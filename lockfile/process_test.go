@@ -26,13 +26,23 @@ const (
 
 // play is a process of its own: it takes the lock, says so, and answers each line of its input.
 func play(role string) int {
+	if strings.Contains(role, "helper") || role == "mute" {
+		return helperRole(role)
+	}
+	if code, played := playLinux(role); played {
+		return code
+	}
 	if role == "bystander" { // outlives its parent and does nothing
 		fmt.Println("ready")
 		io.Copy(io.Discard, os.Stdin)
 		return 0
 	}
+	deadline := childDeadline
+	if role == "patient" {
+		deadline = time.Minute
+	}
 	l, err := Acquire(context.Background(), os.Getenv(pathVariable), Options{
-		Instance: role, Poll: 5 * time.Millisecond, Heartbeat: childHeartbeat, Deadline: childDeadline,
+		Instance: role, Poll: 5 * time.Millisecond, Heartbeat: childHeartbeat, Deadline: deadline,
 		OnEvent: func(e Event) {
 			if e.Kind == Waiting {
 				fmt.Println("waiting for", e.Owner.Instance)
@@ -48,6 +58,11 @@ func play(role string) int {
 		switch lines.Text() {
 		case "err":
 			fmt.Println("err", l.Err())
+		case "verify":
+			fmt.Println("verify", l.Verify(context.Background()))
+		case "loss":
+			<-l.Done()
+			fmt.Println("loss", l.Err())
 		case "child":
 			if err := startBystander(); err != nil {
 				fmt.Println("failed", err)
@@ -134,6 +149,15 @@ func (p *process) epoch() uint64 {
 		p.t.Fatal(err)
 	}
 	return n
+}
+
+// end waits until the process has ended, so that its disk can be unmounted.
+func (p *process) end() {
+	p.t.Helper()
+	p.in.Close()
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("child: %v", err)
+	}
 }
 
 func (p *process) kill() {

@@ -78,25 +78,28 @@ func parseLine(line []byte) (Record, bool) {
 	return r.Record, true
 }
 
-// parseRecord returns the newer of the two lines by (epoch, beat). A file that is new, or whose first
-// write was cut off, has the zero Record. Content that we cannot have left is ErrForeign, so that a
-// path given by mistake does not cost a file.
-func parseRecord(content []byte) (Record, error) {
-	var newest Record
+// parseRecord returns the newer of the two lines by (epoch, beat), and the other one; each is the zero
+// Record if it is not valid. A file that is new, or whose first write was cut off, has neither. Content that
+// we cannot have left is ErrForeign, so that a path given by mistake does not cost a file.
+func parseRecord(content []byte) (newest, other Record, err error) {
 	found := false
 	for start := 0; start+lineSize <= min(len(content), recordSize); start += lineSize {
 		r, ok := parseLine(content[start : start+lineSize])
-		if ok && (!found || r.Epoch > newest.Epoch || r.Epoch == newest.Epoch && r.Beat > newest.Beat) {
-			newest, found = r, true
+		switch {
+		case !ok:
+		case !found || r.Epoch > newest.Epoch || r.Epoch == newest.Epoch && r.Beat > newest.Beat:
+			newest, other, found = r, newest, true
+		default:
+			other = r
 		}
 	}
 	if found {
-		return newest, nil
+		return newest, other, nil
 	}
 	if len(content) > recordSize || !unwritten(content) && !bytes.HasPrefix(content, []byte(lineStart)) {
-		return Record{}, fmt.Errorf("%w: it has no record", ErrForeign)
+		return Record{}, Record{}, fmt.Errorf("%w: it has no record", ErrForeign)
 	}
-	return Record{}, nil
+	return Record{}, Record{}, nil
 }
 
 // unwritten: empty, or extended by a crash without its content.

@@ -3,6 +3,7 @@ package lockfile
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func mustLine(t testing.TB, r Record) []byte {
 func TestNewerLineOfTheRecordCounts(t *testing.T) {
 	old, newer := mustLine(t, sampleRecord(7, 9)), mustLine(t, sampleRecord(8, 0))
 	for _, content := range [][]byte{append(bytes.Clone(old), newer...), append(bytes.Clone(newer), old...)} {
-		got, err := parseRecord(content)
+		got, _, err := parseRecord(content)
 		if err != nil || got.Epoch != 8 {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -41,12 +42,31 @@ func TestLineIsOneLineOfText(t *testing.T) {
 	}
 }
 
+// TestFormatOfTheFileStays reads a file of the first version, and writes the same.
+func TestFormatOfTheFileStays(t *testing.T) {
+	golden, err := os.ReadFile("testdata/record.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Record{Instance: "a", Host: "node1", BootID: "3b0c", PID: 4711, Epoch: 7, Beat: 9,
+		Since: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Primitive: "ofd"}
+	before := want
+	before.Beat = 8
+	newest, other, err := parseRecord(golden)
+	if err != nil || !cmp.Equal(newest, want) || !cmp.Equal(other, before) {
+		t.Errorf("%+v, %+v, %v", newest, other, err)
+	}
+	if again := append(mustLine(t, before), mustLine(t, want)...); !bytes.Equal(again, golden) {
+		t.Errorf("now it is %q", again)
+	}
+}
+
 func TestDamageToOneLineLeavesTheOther(t *testing.T) {
 	content := append(mustLine(t, sampleRecord(7, 8)), mustLine(t, sampleRecord(7, 9))...)
 	for i := lineSize; i < recordSize; i++ {
 		damaged := bytes.Clone(content)
 		damaged[i] ^= 1
-		got, err := parseRecord(damaged)
+		got, _, err := parseRecord(damaged)
 		if err != nil || got.Beat != 8 {
 			t.Fatalf("byte %d: %+v, %v", i, got, err)
 		}
@@ -67,7 +87,7 @@ func TestOnlyOurOwnLeftoversAreTakenForALockFile(t *testing.T) {
 		{"somebody's large data", strings.Repeat("\x00", recordSize+1), true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			r, err := parseRecord([]byte(row.content))
+			r, _, err := parseRecord([]byte(row.content))
 			if errors.Is(err, ErrForeign) != row.foreign || r != (Record{}) {
 				t.Errorf("%+v, %v", r, err)
 			}
@@ -92,7 +112,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte("dear diary\n"))
 	f.Add(bytes.Repeat([]byte{0}, recordSize))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		r, err := parseRecord(content)
+		r, _, err := parseRecord(content)
 		if err != nil {
 			if !errors.Is(err, ErrForeign) {
 				t.Fatal(err)
@@ -106,7 +126,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			return // our own line was shorter: the checksum says that we wrote it, and a fuzzer can compute it
 		}
-		again, err := parseRecord(line)
+		again, _, err := parseRecord(line)
 		if err != nil || !cmp.Equal(r, again) {
 			t.Fatalf("%+v, %v, want %+v", again, err, r)
 		}
@@ -125,7 +145,7 @@ func FuzzLine(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := parseRecord(line)
+		got, _, err := parseRecord(line)
 		if err != nil || !cmp.Equal(r, got) {
 			t.Fatalf("%+v, %v, want %+v", got, err, r)
 		}

@@ -16,10 +16,13 @@
 // name late, and because a server that has dropped our lock while we were stopped may have
 // granted a higher epoch meanwhile.
 //
-// While the lease is held, a heartbeat is write, sync, look. It counts from the moment it was begun,
+// While the lease is held, a heartbeat is write, sync, look, list the names. It counts from the moment it was begun,
 // because that is the latest time for which its success proves anything. The deadline is checked
 // before every event, whatever the event is, so that a heartbeat which ends after the deadline
 // comes too late even when its result is the first thing a stopped process sees on waking up.
+//
+// A heartbeat writes one of two lines. When it finds the other one written by somebody else, it writes that
+// one, too: whoever else writes there must not be able to overlook our record.
 //
 // A lost lease keeps the operating system's lock until it is released: the work under it may still
 // be stopping, and for as long as the lock really is ours, nobody else should start.

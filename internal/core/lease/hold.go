@@ -1,6 +1,9 @@
 package lease
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 var (
 	errSlow        = errors.New("the heartbeat under way is slow")
@@ -21,7 +24,7 @@ func (m *Machine) watch(now Instant, tooLate bool, buf []Action) []Action {
 
 // write begins a heartbeat.
 func (m *Machine) write(now Instant, buf []Action) []Action {
-	m.begun, m.covered = now, m.tickets
+	m.begun, m.covered, m.mended = now, m.tickets, false
 	m.beat++
 	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
 }
@@ -37,6 +40,8 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 		return m.ask(buf, Action{Op: Sync})
 	case m.asked.Op == Sync:
 		return m.ask(buf, Action{Op: Look})
+	case m.asked.Op == List:
+		return m.proven(e, buf)
 	case e.Result == Missing:
 		return m.lose(buf, Action{Reason: Deleted})
 	case e.Result == Other:
@@ -45,6 +50,20 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 		return m.lose(buf, Action{Reason: Superseded, Epoch: e.Epoch})
 	case e.Epoch < m.epoch || e.Beat < m.beat:
 		return m.overwritten(e, buf)
+	case e.Damaged && !m.mended:
+		return m.mend(buf)
+	}
+	m.damaged = e.Damaged
+	return m.ask(buf, Action{Op: List})
+}
+
+// proven follows the last operation of a heartbeat. The names are asked too, because a third instance that
+// wakes up may have written over the record of the one that superseded us; names are never written over.
+func (m *Machine) proven(e Event, buf []Action) []Action {
+	for _, name := range e.Names {
+		if name > m.epoch {
+			return m.lose(buf, Action{Reason: Superseded, Epoch: slices.Max(e.Names)})
+		}
 	}
 	m.good, m.lastErr, m.late, m.rewrites = m.begun, nil, false, 0
 	buf = append(buf, Action{Op: Renew, At: m.good})
@@ -60,6 +79,18 @@ func (m *Machine) overwritten(e Event, buf []Action) []Action {
 	if m.rewrites > 1 {
 		return m.missed(buf, errOverwritten)
 	}
+	m.beat++
+	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
+}
+
+// mend writes the other line again: somebody has edited or truncated the file, or another holder writes into
+// it. If that one's heartbeats follow ours, each time into the line that we have just written, it would never see
+// our record; with both lines ours it does.
+func (m *Machine) mend(buf []Action) []Action {
+	if !m.damaged {
+		buf = append(buf, Action{Op: Overwritten})
+	}
+	m.mended, m.damaged = true, true
 	m.beat++
 	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
 }

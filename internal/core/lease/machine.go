@@ -42,7 +42,7 @@ const (
 	Held                       // somebody else holds the lock and Wait is off
 	Waiting                    // somebody else holds the lock: once for each holder
 	Late                       // Err: heartbeats fail or take too long; once until one is good again
-	Overwritten                // Epoch: somebody's late write stood in the record; it is written again
+	Overwritten                // Epoch: of somebody's late write that stood in the record, 0 for damage; it is written again
 	Lose                       // Reason, Err
 	Answer                     // Ticket, Err: all Verify calls up to Ticket are answered
 	End                        // Err: nothing is held any more and nothing will be asked
@@ -115,6 +115,7 @@ type Event struct {
 	Epoch    uint64 // Look: of the record, 0 without one. Floor: the floor
 	Beat     uint64 // Look: of the record
 	Mine     bool   // Look: this instance wrote it
+	Damaged  bool   // Look: beside that record there is not only our own one before it
 	Names    []uint64
 	Ticket   uint64
 	Interval time.Duration // Inquire: between two heartbeats
@@ -158,6 +159,8 @@ type Machine struct {
 	late     bool
 	lastErr  error
 	rewrites int    // in a row, because the record was not what we wrote
+	mended   bool   // in the heartbeat under way: the other line is written again
+	damaged  bool   // reported, and not yet found to be good again
 	tickets  uint64 // asked for
 	covered  uint64 // by the heartbeat under way
 	answered uint64

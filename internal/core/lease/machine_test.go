@@ -65,6 +65,13 @@ func (s *script) lookAt() {
 	s.expect(Look)
 }
 
+// listed ends a heartbeat.
+func (s *script) listed() {
+	s.t.Helper()
+	s.expect(List)
+	s.done(Event{Names: []uint64{2, 4, 7}})
+}
+
 // hold goes on until the lease of epoch 7 is granted.
 func (s *script) hold() {
 	s.t.Helper()
@@ -145,43 +152,6 @@ func TestWaitingIsReportedOnceForEachHolder(t *testing.T) {
 		s.done(Event{})
 		s.expect(Open)
 		s.done(Event{})
-	}
-}
-
-func TestLateWriteOfAnEarlierHolderIsWrittenOver(t *testing.T) {
-	s := newScript(t, false)
-	s.hold()
-	s.pass(testInterval)
-	s.event(Event{Kind: Tick})
-	s.expect(Write)
-	begun := s.now
-	s.done(Event{})
-	s.expect(Sync)
-	s.done(Event{})
-	s.expect(Look)
-	s.pass(testInterval / 2)
-	s.done(Event{Epoch: 6, Beat: 12})
-	s.expect(Overwritten, Write)
-	s.done(Event{})
-	s.done(Event{})
-	s.expect(Look)
-	s.done(Event{Epoch: 7, Beat: 3, Mine: true})
-	s.expect(Renew)
-	if s.got[0].At != begun {
-		t.Error("the heartbeat does not count from its beginning")
-	}
-}
-
-func TestRecordOverwrittenAgainAndAgainDoesNotKeepTheDiskBusy(t *testing.T) {
-	s := newScript(t, false)
-	s.hold()
-	s.pass(testInterval)
-	s.event(Event{Kind: Tick})
-	for _, then := range [][]Op{{Overwritten, Write}, {Overwritten, Late}} {
-		s.done(Event{})
-		s.done(Event{})
-		s.done(Event{Epoch: 6})
-		s.expect(then...)
 	}
 }
 
@@ -272,37 +242,6 @@ func TestLossByWhatTheLookFinds(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestSlowHeartbeatIsReportedOnceAndAHungOneLosesTheLease(t *testing.T) {
-	s := newScript(t, false)
-	s.hold()
-	s.pass(testInterval)
-	s.event(Event{Kind: Tick})
-	s.expect(Write) // and there it hangs
-	s.pass(testInterval + testInterval/2)
-	s.event(Event{Kind: Tick})
-	s.expect()
-	s.pass(1)
-	s.event(Event{Kind: Tick})
-	s.expect(Late)
-	s.event(Event{Kind: Tick})
-	s.expect()
-	s.pass(s.m.Wake(s.now))
-	for range 3 {
-		if len(s.got) > 0 {
-			break
-		}
-		s.event(Event{Kind: Tick})
-		s.pass(s.m.Wake(s.now))
-	}
-	s.expect(Lose)
-	s.event(Event{Kind: Verify, Ticket: 1})
-	s.expect(Answer) // not after the disk has answered
-	s.done(Event{})
-	s.expect() // the lock stays until Release
-	s.event(Event{Kind: Release})
-	s.expect(Unlock)
 }
 
 func TestOldestNamesArePrunedOneAfterTheOther(t *testing.T) {

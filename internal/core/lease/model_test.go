@@ -91,7 +91,7 @@ func (w *world) complete(operations int) {
 func (w *world) stallAndTakeover(n *node) {
 	for range rapid.IntRange(0, 3).Draw(w.t, "heartbeats before") {
 		for range testInterval / (10 * time.Millisecond) {
-			n.advance(10 * time.Millisecond)
+			w.elapse(10*time.Millisecond, nil, nil)
 			n.step(Event{Kind: Tick})
 		}
 		for n.pending != nil && (n.pending.Op != Write || rapid.Bool().Draw(w.t, "go on")) {
@@ -114,20 +114,21 @@ func (w *world) stallAndTakeover(n *node) {
 // pass lets time go by for everybody; a tick may come late, or not before something else.
 func (w *world) pass(t *rapid.T) {
 	d := time.Duration(rapid.IntRange(1, 300).Draw(t, "ms")) * time.Millisecond
-	for _, n := range w.alive() {
-		n.advance(d)
-	}
+	w.elapse(d, nil, nil)
 }
 
 // suspend stops one machine: its monotonic clock, and perhaps another one, does not see the time.
 func (w *world) suspend(t *rapid.T) {
 	n := w.pick("suspend", func(n *node) bool { return true })
 	d := time.Duration(rapid.IntRange(1, 1000).Draw(t, "ms")) * time.Millisecond
-	if rapid.Bool().Draw(t, "boot clock sees it") {
-		n.now.Boot += d
-	} else {
-		n.now.Wall += d
-	}
+	bootSees := rapid.Bool().Draw(t, "boot clock sees it")
+	w.elapse(d, n, func(now *Instant) {
+		if bootSees {
+			now.Boot += d
+		} else {
+			now.Wall += d
+		}
+	})
 }
 
 func (w *world) check() {

@@ -11,6 +11,7 @@ import (
 const (
 	testInterval = 100 * time.Millisecond
 	testDeadline = 400 * time.Millisecond
+	testKeep     = 3
 )
 
 var errInjected = errors.New("injected")
@@ -23,9 +24,12 @@ type world struct {
 	lockedBy  map[int]*node // by inode
 	lines     map[int]*[2]line
 	names     map[uint64]bool
+	created   []uint64 // names, in this order
+	stale     bool     // listings do not show the latest names, as on network file systems
 	granted   []uint64
 	perfect   bool // no lock was dropped and no file removed: then nothing may go wrong for a moment
 	nodes     []*node
+	overlap   map[[2]*node]time.Duration // for how long two believed in a lease at once
 }
 
 type line struct {
@@ -61,11 +65,12 @@ type node struct {
 }
 
 func newWorld(t *rapid.T) *world {
-	return &world{t: t, perfect: true, lockedBy: map[int]*node{}, lines: map[int]*[2]line{}, names: map[uint64]bool{}}
+	return &world{t: t, perfect: true, stale: rapid.Bool().Draw(t, "stale listings"), lockedBy: map[int]*node{},
+		lines: map[int]*[2]line{}, names: map[uint64]bool{}, overlap: map[[2]*node]time.Duration{}}
 }
 
 func (w *world) start(wait bool, skew time.Duration) *node {
-	n := &node{w: w, name: len(w.nodes), ticketAt: map[uint64]Instant{}, m: New(Config{Wait: wait, Keep: 3})}
+	n := &node{w: w, name: len(w.nodes), ticketAt: map[uint64]Instant{}, m: New(Config{Wait: wait, Keep: testKeep})}
 	n.now = Instant{Mono: skew, Boot: 2 * skew, Wall: 5 * skew}
 	w.nodes = append(w.nodes, n)
 	n.step(Event{Kind: Start})
@@ -134,7 +139,7 @@ func (n *node) grant(a Action) {
 			t.Fatalf("epoch %d granted after %d", a.Epoch, g)
 		}
 	}
-	if a.Epoch <= n.seenAtList {
+	if a.Epoch <= n.seenAtList && !n.w.stale {
 		t.Fatalf("epoch %d granted, %d was before the last listing", a.Epoch, n.seenAtList)
 	}
 	if n.w.perfect && n.w.lockedBy[n.w.inode] != n {
@@ -189,9 +194,7 @@ func (n *node) apply() {
 	case Look:
 		n.look(&e)
 	case List:
-		for name := range w.names {
-			e.Names = append(e.Names, name)
-		}
+		e.Names = w.list()
 		n.seenAtList = 0
 		for _, g := range w.granted {
 			n.seenAtList = max(n.seenAtList, g)
@@ -201,8 +204,10 @@ func (n *node) apply() {
 	case CreateName:
 		if w.names[a.Epoch] {
 			e.Result = Busy
+		} else {
+			w.names[a.Epoch] = true
+			w.created = append(w.created, a.Epoch)
 		}
-		w.names[a.Epoch] = true
 	case Write:
 		w.lines[n.fd][a.Beat%2] = line{a.Epoch, a.Beat, n}
 		n.wrote = n.now
@@ -216,6 +221,24 @@ func (n *node) apply() {
 	n.applied, n.reply = true, e
 }
 
+// list leaves out up to as many of the latest names as a holder keeps, less one.
+func (w *world) list() []uint64 {
+	hidden := map[uint64]bool{}
+	if w.stale {
+		late := rapid.IntRange(0, testKeep-1).Draw(w.t, "late names")
+		for _, name := range w.created[max(0, len(w.created)-late):] {
+			hidden[name] = true
+		}
+	}
+	var names []uint64
+	for name := range w.names {
+		if !hidden[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func (n *node) look(e *Event) {
 	w := n.w
 	n.looked = n.now
@@ -225,11 +248,11 @@ func (n *node) look(e *Event) {
 	case w.inode != n.fd:
 		e.Result = Other
 	default:
-		l := w.lines[n.fd][0]
-		if o := w.lines[n.fd][1]; o.epoch > l.epoch || o.epoch == l.epoch && o.beat > l.beat {
-			l = o
+		l, o := w.lines[n.fd][0], w.lines[n.fd][1]
+		if o.epoch > l.epoch || o.epoch == l.epoch && o.beat > l.beat {
+			l, o = o, l
 		}
-		e.Epoch, e.Beat, e.Mine = l.epoch, l.beat, l.by == n
+		e.Epoch, e.Beat, e.Mine, e.Damaged = l.epoch, l.beat, l.by == n, o.by != n
 	}
 }
 
@@ -244,10 +267,41 @@ func (n *node) deliver() {
 	n.step(n.reply)
 }
 
-func (n *node) advance(d time.Duration) {
-	n.now.Mono += d
-	n.now.Boot += d
-	n.now.Wall += d
+// elapse lets time pass for everybody. The clocks of a machine that is asleep see it as sleep says.
+func (w *world) elapse(d time.Duration, asleep *node, sleep func(*Instant)) {
+	alive := w.alive()
+	for i, a := range alive {
+		for _, b := range alive[i+1:] {
+			if both := min(d, a.left(), b.left()); both > 0 {
+				w.overlap[[2]*node{a, b}] += both
+			}
+		}
+	}
+	for _, n := range alive {
+		if n == asleep {
+			sleep(&n.now)
+			continue
+		}
+		n.now.Mono += d
+		n.now.Boot += d
+		n.now.Wall += d
+	}
+	for pair, both := range w.overlap {
+		if w.perfect {
+			w.t.Fatalf("%v and %v both believed for %v", pair[0], pair[1], both)
+		}
+		if both > testDeadline {
+			w.t.Fatalf("%v and %v both believed for %v, longer than the deadline", pair[0], pair[1], both)
+		}
+	}
+}
+
+// left is how long n still believes in its lease, if no heartbeat comes.
+func (n *node) left() time.Duration {
+	if !n.held {
+		return 0
+	}
+	return testDeadline - n.now.Since(n.good)
 }
 
 func (w *world) alive() []*node {
@@ -281,7 +335,7 @@ func (n *node) release() {
 }
 
 // believes is what Lease.Err tells the program.
-func (n *node) believes() bool { return n.held && n.now.Since(n.good) < testDeadline }
+func (n *node) believes() bool { return n.left() > 0 }
 
 func (n *node) GoString() string { return n.String() }
 
@@ -302,7 +356,9 @@ func (w *world) calm(rounds int) {
 			if n.lost && !n.leaving {
 				n.release()
 			}
-			n.advance(testInterval / 20)
+		}
+		w.elapse(testInterval/20, nil, nil)
+		for _, n := range w.alive() {
 			if wake := n.m.Wake(n.now); wake > 0 && wake <= testInterval/20 {
 				n.step(Event{Kind: Tick})
 			}

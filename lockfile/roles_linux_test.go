@@ -1,0 +1,66 @@
+package lockfile
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// playLinux plays the roles that need more of the operating system than others have.
+func playLinux(role string) (code int, played bool) {
+	if role == roleWorker {
+		return playWorker(), true
+	}
+	if role == roleDirty {
+		return playDirty(), true
+	}
+	if call, isLate := strings.CutPrefix(role, "late "); isLate {
+		return playLate(call), true
+	}
+	return 0, false
+}
+
+// roleDirty is a holder that leaves pages to be written back.
+const roleDirty = "dirty"
+
+func playDirty() int {
+	path := os.Getenv(pathVariable)
+	l, err := Acquire(context.Background(), path, Options{})
+	if err != nil {
+		fmt.Println("failed", err)
+		return 1
+	}
+	y := layout{filepath.Dir(path), l.Epoch()}
+	part, partErr := os.Create(y.part())
+	journal, journalErr := os.OpenFile(y.journal(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err := errors.Join(partErr, journalErr); err != nil {
+		fmt.Println("failed", err)
+		return 1
+	}
+	// With these descriptors, because a network file system may open others only at their first write.
+	_, partErr = part.Write(wholePart)
+	_, journalErr = journal.WriteString(journalLine("one"))
+	if err := errors.Join(partErr, journalErr, part.Sync(), journal.Sync()); err != nil {
+		fmt.Println("failed", err)
+		return 1
+	}
+	fmt.Println("epoch", l.Epoch())
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		switch lines.Text() {
+		case "write":
+			_, err := part.WriteAt(lateChunk, 100)
+			_, journalErr := journal.WriteString(journalLine("late"))
+			fmt.Println("written", errno(err), errno(journalErr))
+		case "loss":
+			<-l.Done()
+			fmt.Println("loss", l.Err())
+		case "flush":
+			fmt.Println("flushed", errno(part.Sync()), errno(journal.Sync()), errno(part.Close()), errno(journal.Close()))
+		}
+	}
+	return 0
+}
