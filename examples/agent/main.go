@@ -5,21 +5,17 @@
 //
 // With -mqsc it writes the definitions that its queue manager needs instead: agent ... -mqsc | runmqsc QM1
 // For that, name the agents that it sends to or gets files from, and where they are not on the same
-// queue manager, theirs: -peer ROME,OSLO@QM2. With MQ_USER set it may put to their queues and no others.
+// queue manager, theirs: -peer ROME -peer OSLO@QM2. With MQ_USER set it may put to their queues and no others.
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/mqha/mqha/ha"
 	"github.com/mqha/mqha/mqconn/jms20"
-	"github.com/mqha/mqha/resource/sdnotify"
 )
 
 func main() {
@@ -32,11 +28,9 @@ func main() {
 	flag.StringVar(&o.Channel, "channel", "MQHA.SVRCONN", "server-connection channel")
 	read := flag.String("read", "", "`directories` below which files may be sent, separated by commas")
 	endpoints := flag.String("endpoint", "", "`host(port)` of the queue manager, several separated by ;")
-	flag.Func("peer", "other agents, each `NAME[@QM]`, separated by commas", func(s string) error {
-		for _, p := range strings.Split(s, ",") {
-			name, qm, _ := strings.Cut(p, "@")
-			c.Definitions.Peers = append(c.Definitions.Peers, ha.Peer{Agent: name, QueueManager: qm})
-		}
+	flag.Func("peer", "another agent, `NAME[@QM]`; may be repeated", func(peer string) error {
+		name, qm, _ := strings.Cut(peer, "@")
+		c.Definitions.Peers = append(c.Definitions.Peers, ha.Peer{Agent: name, QueueManager: qm})
 		return nil
 	})
 	mqsc := flag.Bool("mqsc", false, "write the queue manager's definitions to standard output, and end")
@@ -52,22 +46,7 @@ func main() {
 	if c.MQ.Dialer, err = jms20.New(o); err != nil {
 		end(err)
 	}
-	if os.Getenv("NOTIFY_SOCKET") != "" {
-		end(underSystemd(c))
-	}
-	ha.Main(c)
-}
-
-// underSystemd runs the agent as a service of Type=notify; the unit file is resource/sdnotify/mqha-agent.service.
-func underSystemd(c ha.Config) error {
-	c.HardStop = func(err error) { end(err) } // the lock goes to a standby, because the process is gone
-	a, err := ha.New(c)
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	return sdnotify.Run(ctx, a.Program(), sdnotify.Options{ReadyAtStart: true})
+	run(c) // ha.Main, or what it does under systemd
 }
 
 func end(err error) {

@@ -47,7 +47,7 @@ func TestAgentWritesItsDefinitions(t *testing.T) {
 // The definitions knew no peers, so that with MQ_USER set the agent was allowed to send to nobody.
 func TestAgentMayPutToItsPeers(t *testing.T) {
 	t.Setenv("AGENT_TEST_USER", "mover")
-	stdout, stderr, code := agent(t, "-name", "SRC", "-qm", "QM1", "-peer", "ROME,OSLO@QM2", "-mqsc")
+	stdout, stderr, code := agent(t, "-name", "SRC", "-qm", "QM1", "-peer", "ROME", "-peer", "OSLO@QM2", "-mqsc")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
