@@ -27,7 +27,7 @@ var rooms = []room{
 	{path: "mqconn", may: []string{"mqconn/mqrc", "internal/core/connect"}},
 	{path: "mqconn/mqrc"},
 	{path: "mqconn/mqtest", may: []string{"mqconn", "mqconn/mqrc"}},
-	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest"}},
+	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest", "internal/cmqc"}},
 	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc", "mqconn/ibmmq"}}, // the MQCNO is the same
 	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}},
 	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream", "internal/events", "internal/vfs"}},
@@ -49,6 +49,8 @@ var rooms = []room{
 	{path: "internal/vfs"},
 	{path: "internal/vfs/crashdisk", may: []string{"internal/vfs"}},
 	{path: "internal/arch"},
+	{path: "internal/cmqc"},
+	{path: "internal/cmqc/", may: []string{"internal/cmqc"}},
 	{path: "examples/failover/outside"},
 	{path: "examples/", may: []string{
 		"lockfile", "resource", "resource/", "mqconn", "mqconn/", "transfer", "transfer/", "ha", "ha/", "examples/",
