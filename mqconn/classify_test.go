@@ -97,6 +97,10 @@ func TestOpenInsideAPutIsJudgedAsThePut(t *testing.T) {
 	if e := c.classify(f, VerbGet, "a", "IN", true); e.Class != Fatal {
 		t.Errorf("%v, class %v", e, e.Class)
 	}
+	f.Reason = mqrc.ConnectionBroken
+	if e := c.classify(f, VerbPut, "a", "PEER", false); e.Class != Retry {
+		t.Errorf("%v, class %v: nothing was put yet", e, e.Class)
+	}
 	if f.Queue != "" || f.Syncpoint {
 		t.Error("the transport's Fault was changed; it may belong to several connections")
 	}

@@ -239,8 +239,13 @@ func (c *Conn) judge(k call, err error) error {
 	if e.Reason == mqrc.NoMsgAvailable {
 		return ErrNoMessage
 	}
-	if k.op == opProbe && e.Class == OutcomeUnknown {
-		e.Class = Retry // nothing was to be committed
+	if e.Class == OutcomeUnknown {
+		switch {
+		case e.Verb == VerbCommit && !c.unit:
+			e.Class = Retry // nothing was to be committed, as when an idle connection is probed
+		case e.Verb == VerbCommit, isPut(e.Verb):
+			c.session.unknown.CompareAndSwap(nil, e)
+		}
 	}
 	if e.EndsSession() {
 		c.session.c.lost(c.session, e, errors.Is(err, ErrStuck))

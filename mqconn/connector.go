@@ -60,6 +60,13 @@ type Config struct {
 	// no limit.
 	DialLimit, CallLimit time.Duration
 
+	// Repeatable says that the function given to Run does no harm when it is called again after a call
+	// whose outcome is not known: a Commit, or a Put outside a unit of work, that the connection broke
+	// under. The function may then do again what has been done already, so its messages carry an identity
+	// by which their receiver drops the second, or Session.Unknown is asked first. Default: Run does not
+	// call it again but returns the *Error of class OutcomeUnknown, and the program decides.
+	Repeatable bool
+
 	// Classify may overrule the classification of a Fault; zero leaves it to the function
 	// Classify. A failed MQOPEN on behalf of Put is given as VerbPut1. Called from several
 	// goroutines. For example, a standby that keeps a warm connection on a node whose queue manager
@@ -150,6 +157,7 @@ func New(c Config) (*Connector, error) {
 		RefusedTries: refusedTries,
 		RefusedDelay: refusedDelay,
 		Settled:      settled,
+		Repeatable:   c.Repeatable,
 	})}, nil
 }
 
@@ -187,14 +195,19 @@ func (c *Connector) Status() Status {
 // Run dials one connection and calls fn with a Session around it; when that Session has ended and fn
 // has returned, it does so again, with a new Session of the next generation, for as long as it takes.
 //
-// It calls fn again if and only if the Session it gave fn has been lost; any other result of fn it
-// returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with the Session; its
+// It calls fn again if and only if the Session it gave fn has been lost, and no call of it has an unknown
+// outcome unless Config.Repeatable; any other result of fn it returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with the Session; its
 // context.Cause is then the *Error that ended it. When fn returns, every connection of the Session
 // is closed, and only after that are new ones dialled.
 //
 // When the ctx of Run ends, the Session ends as well and its connections are closed without waiting
 // for fn, and Run returns what fn returned. Where there was no Session, Run returns the cause of ctx,
 // joined with the last error.
+//
+// Where a Session was lost, Config.Repeatable is not set, and the outcome of a Commit or of a Put outside a
+// unit of work is not known, Run returns the *Error of that call, whose class is OutcomeUnknown. When the
+// program has found out, or does not mind, it calls Run again: generations go on, and the first
+// Session's Unknown still tells.
 //
 // Run gives up by itself, with the last *Error, only before the first good connection of this
 // Connector, when five rounds in a row over all endpoints were refused for reasons of authority or
@@ -226,7 +239,7 @@ func (c *Connector) Run(ctx context.Context, fn func(ctx context.Context, s *Ses
 			event = connect.Event{Kind: connect.Elapsed}
 		case connect.Begin:
 			result = fn(c.session.ctx, c.session)
-			event = connect.Event{Kind: connect.Returned}
+			event = connect.Event{Kind: connect.Returned, Unknown: c.session.unknown.Load() != nil}
 		case connect.Close:
 			c.session.close()
 			event = connect.Event{Kind: connect.Closed}
@@ -276,7 +289,11 @@ func (c *Connector) next(ctx context.Context, e connect.Event, failure error, di
 	attempt := c.core.Attempt()
 	if e.Kind == connect.Connected {
 		c.good.Store(true)
+		before := c.session
 		c.session = newSession(ctx, c, c.core.Generation()+1, dialled)
+		if before != nil {
+			c.session.before = before.unknown.Load()
+		}
 	}
 	if b := c.step(e); b.Kind != 0 {
 		a = b
@@ -368,6 +385,8 @@ func (c *Connector) result(ctx context.Context, r connect.Result, fromFn error) 
 		return fromFn
 	case connect.GaveUp:
 		return c.last
+	case connect.InDoubt:
+		return c.session.unknown.Load()
 	}
 	cause := context.Cause(ctx)
 	if c.last == nil || errors.Is(c.last, cause) {

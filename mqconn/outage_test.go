@@ -190,7 +190,7 @@ func TestRecoverableErrorInAnyStartUpPhaseDoesNotEndRunIT35599(t *testing.T) {
 					},
 					call: func(_ *transport, v Verb, _ string) error { return once(v) },
 				}
-				err := newConnector(t, Config{Dialer: m}).Run(t.Context(), startUp)
+				err := newConnector(t, Config{Dialer: m, Repeatable: true}).Run(t.Context(), startUp)
 				if err != errDone || !failed {
 					t.Errorf("%s fails with %v: Run returned %v", phase, reason, err)
 				}

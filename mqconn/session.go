@@ -18,6 +18,8 @@ type Session struct {
 	endpoint     string
 	queueManager string
 	hasCommitted atomic.Bool
+	unknown      atomic.Pointer[Error] // the first call whose outcome is not known
+	before       *Error                // that of the Session before
 
 	mu     sync.Mutex
 	closed bool
@@ -43,6 +45,11 @@ func newSession(ctx context.Context, c *Connector, generation uint64, first *Con
 // Generation counts the sessions of one Connector from 1 and grows with each. It has a meaning in
 // this process only.
 func (s *Session) Generation() uint64 { return s.generation }
+
+// Unknown is the call of the Session before this one whose outcome is not known, nil where there is none:
+// a Commit, or a Put outside a unit of work. It may have taken effect or not. A program that can find
+// out, for example by asking its receiver, does so before it repeats the work.
+func (s *Session) Unknown() *Error { return s.before }
 
 // Open gives a connection for role, which goes into the application name and into messages for
 // people. A transacted connection has a unit of work: what it puts and gets counts only after Commit.

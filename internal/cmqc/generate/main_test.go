@@ -26,9 +26,9 @@ func TestReasonsOfPackageMqrcAreUpToDate(t *testing.T) {
 
 func TestListThatIsWrongIsRefused(t *testing.T) {
 	for text, what := range map[string]string{
-		"NOSUCH_REASON c nothing\n":                  "not in mq-golang's table",
-		"BACKED_OUT x meaning\n":                     "not name, calls, meaning",
-		"BACKED_OUT m\n":                             "not name, calls, meaning",
+		"NOSUCH_REASON c nothing\n":                   "not in mq-golang's table",
+		"BACKED_OUT x meaning\n":                      "not name, calls, meaning",
+		"BACKED_OUT m\n":                              "not name, calls, meaning",
 		"BACKED_OUT m once\nBACKED_OUT m and again\n": "listed twice",
 	} {
 		dir := t.TempDir()
