@@ -49,6 +49,7 @@ type Conn struct {
 func newConn(c *Connector, o DialOptions, t Transport, info Info) *Conn {
 	limit := time.NewTimer(time.Hour)
 	limit.Stop()
+	c.open.Add(1)
 	return &Conn{
 		endpoint:   o.Endpoint,
 		transacted: o.Transacted,
@@ -110,11 +111,14 @@ func (c *Conn) Browse(ctx context.Context, queue string, m *Message, next bool) 
 // with that *Error of class InUse. Bound ctx: the connection of a host that vanished keeps its queues
 // for up to twice the channel's heartbeat interval.
 func (c *Conn) Hold(ctx context.Context, queue string) error {
-	for {
+	for told := false; ; told = true {
 		err := c.once(ctx, call{op: opHold, to: Address{Queue: queue}})
 		var e *Error
 		if !errors.As(err, &e) || e.Class != InUse {
 			return err
+		}
+		if !told {
+			c.session.say(Event{Kind: QueueHeld, Queue: queue, Err: e})
 		}
 		pause(ctx, holdAgain)
 		if ctx.Err() != nil && c.session.ctx.Err() == nil {
@@ -141,6 +145,7 @@ func (c *Conn) Close() error {
 	}
 	c.closed = true
 	close(c.gone)
+	defer c.session.c.open.Add(-1)
 	err := c.worker.stop()
 	if err == nil {
 		return nil
@@ -257,6 +262,7 @@ func (c *Conn) judge(k call, err error) error {
 func (c *Conn) giveUp(k call) error {
 	c.closed = true
 	close(c.gone)
+	c.session.c.open.Add(-1)
 	c.worker.abandon()
 	return c.judge(k, ErrStuck)
 }

@@ -16,6 +16,7 @@ type Session struct {
 	cancel       context.CancelCauseFunc
 	generation   uint64
 	endpoint     string
+	info         Info // of the first connection
 	queueManager string
 	hasCommitted atomic.Bool
 	unknown      atomic.Pointer[Error] // the first call whose outcome is not known
@@ -33,6 +34,7 @@ func newSession(ctx context.Context, c *Connector, generation uint64, first *Con
 		c:            c,
 		generation:   generation,
 		endpoint:     first.endpoint,
+		info:         first.info,
 		queueManager: first.info.QueueManager,
 		spare:        first,
 	}
@@ -40,6 +42,19 @@ func newSession(ctx context.Context, c *Connector, generation uint64, first *Con
 	s.owned.Add(1)
 	first.start(s)
 	return s
+}
+
+// event adds what is known of the session.
+func (s *Session) event(e Event) Event {
+	e.Endpoint, e.QueueManager, e.Info = s.endpoint, s.queueManager, s.info
+	return e
+}
+
+// say reports an event of the session.
+func (s *Session) say(e Event) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.report(s.event(e))
 }
 
 // Generation counts the sessions of one Connector from 1 and grows with each. It has a meaning in
@@ -104,6 +119,7 @@ func (s *Session) enter(transacted bool) (*Conn, error) {
 func (s *Session) adopt(o DialOptions, d dialled) (*Conn, error) {
 	conn := newConn(s.c, o, d.transport, d.info)
 	if name := d.info.QueueManager; name != s.queueManager && name != "" && s.queueManager != "" {
+		s.c.open.Add(-1)
 		_ = conn.worker.stop()
 		return nil, s.failed(&Error{Verb: VerbConnect, Endpoint: s.endpoint, Class: Retry,
 			cause: fmt.Errorf("answered by queue manager %s, but this session is with %s", name, s.queueManager)})
