@@ -14,6 +14,7 @@ import (
 // Connector follows the queue manager: it connects, and connects again, for as long as Run runs.
 type Connector struct {
 	cfg   Config
+	said  map[string]Info // what the Dialer says of each endpoint
 	stuck atomic.Int64
 	good  atomic.Bool // there has been a good connection
 	open  atomic.Int64
@@ -34,7 +35,13 @@ func New(c Config) (*Connector, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Connector{cfg: c, core: connect.New(connect.Config{
+	said := make(map[string]Info)
+	if d, ok := c.Dialer.(Describer); ok {
+		for _, endpoint := range c.Endpoints {
+			said[endpoint] = d.Describe(endpoint)
+		}
+	}
+	return &Connector{cfg: c, said: said, core: connect.New(connect.Config{
 		Endpoints:    len(c.Endpoints),
 		Min:          c.Min,
 		Max:          c.Max,
@@ -174,10 +181,8 @@ func (c *Connector) proceed(ctx context.Context, e connect.Event, failure error,
 
 // failure adds what is known of a connection that could not be made.
 func (c *Connector) failure(e Event) Event {
-	if d, ok := c.cfg.Dialer.(Describer); ok {
-		e.Info = d.Describe(e.Endpoint)
-		e.QueueManager = e.Info.QueueManager
-	}
+	e.Info = c.said[e.Endpoint]
+	e.QueueManager = e.Info.QueueManager
 	var f *Fault
 	if errors.As(e.Err, &f) && f.Bindings {
 		e.Info.Bindings = true

@@ -40,8 +40,8 @@ func (c *Connector) Status() Status {
 	}
 	if c.session != nil {
 		s.QueueManager, s.Info = c.session.queueManager, c.session.info
-	} else if d, ok := c.cfg.Dialer.(Describer); ok {
-		s.Info = d.Describe(s.Endpoint)
+	} else {
+		s.Info = c.said[s.Endpoint]
 	}
 	return s
 }

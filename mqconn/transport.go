@@ -104,7 +104,8 @@ type Dialer interface {
 }
 
 // Describer is implemented by a Dialer that can say what it would connect to: events and log lines of a
-// connection that cannot be made then name queue manager, channel and transport. It does no I/O.
+// connection that cannot be made then name queue manager, channel and transport. New asks it once for each
+// endpoint. It does no I/O.
 type Describer interface{ Describe(endpoint string) Info }
 
 // ErrNotBuilt says that a transport was left out of this program at build time. The text of the
