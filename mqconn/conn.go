@@ -14,6 +14,11 @@ const (
 	// probeAfter is how long a connection may be idle before it is asked whether it still lives.
 	probeAfter = 5 * time.Second
 
+	// probeLimit is how late the answer to that question may be. It asks nothing of the queue manager, so a
+	// peer that is silent for so long is taken for dead. The queue manager does the same with a client after
+	// twice HBINT(5).
+	probeLimit = 10 * time.Second
+
 	// holdAgain is how often Hold asks for a queue that another connection holds.
 	holdAgain = 50 * time.Millisecond
 )
@@ -27,7 +32,8 @@ const (
 // for ErrNoMessage, ErrClosed and the cause of ctx, every error is an *Error.
 //
 // While a Conn is idle with no unit of work open, it commits an empty unit of work every 5 s, so that
-// a connection that broke in silence is noticed. That does not notice a queue manager that quiesces
+// a connection that broke in silence is noticed, and a peer that does not answer for 10 s is given up: also
+// one that the MQ client still believes in, which it does for up to twice HBINT. That does not notice a queue manager that quiesces
 // (2161): a connection that gets does, within its slice.
 type Conn struct {
 	session    *Session
@@ -194,6 +200,9 @@ func (c *Conn) notMade(ctx context.Context, k call) error {
 func (c *Conn) make(ctx context.Context, k call) error {
 	c.worker.calls <- k
 	if l := c.session.c.cfg.CallLimit; l > 0 {
+		if k.op == opProbe {
+			l = min(l, probeLimit)
+		}
 		c.limit.Reset(l + k.options.Wait)
 	}
 	select {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Session is one generation of connections to one queue manager. The loss of one of them ends all:
@@ -71,7 +72,9 @@ func (s *Session) Unknown() *Error { return s.before }
 // The first transacted Open returns the connection that Run dialled.
 //
 // All connections of a Session go to the same endpoint and must be answered by the same queue
-// manager. An error of Open has ended the Session, unless it is that of ctx.
+// manager. Where the queue manager or the channel takes no more connections (2025, 2537: often the old ones of
+// a host that vanished still count), Open keeps the Session and tries again every Config.Max, for as long as one
+// dial may take (Config.DialLimit). An error of Open has ended the Session, unless it is that of ctx.
 func (s *Session) Open(ctx context.Context, role string, transacted bool) (*Conn, error) {
 	spare, err := s.enter(transacted)
 	if err != nil {
@@ -87,7 +90,7 @@ func (s *Session) Open(ctx context.Context, role string, transacted bool) (*Conn
 	stop := context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })
 	defer stop()
 
-	d := s.c.dial(dialCtx, o)
+	d := s.dial(dialCtx, o)
 	if d.err == nil {
 		return s.adopt(o, d)
 	}
@@ -98,6 +101,28 @@ func (s *Session) Open(ctx context.Context, role string, transacted bool) (*Conn
 		return nil, context.Cause(ctx)
 	}
 	return nil, s.failed(d.err)
+}
+
+// dial waits for a place where there is none: to end the Session would give back the connections that it has, only
+// to ask for all of them again from a queue manager that is short of them.
+func (s *Session) dial(ctx context.Context, o DialOptions) dialled {
+	begun := time.Now()
+	for attempt := 1; ; attempt++ {
+		d := s.c.dial(ctx, o)
+		var e *Error
+		if !errors.As(d.err, &e) || e.Class != Throttle {
+			return d
+		}
+		wait := s.c.cfg.Max
+		if l := s.c.cfg.DialLimit; l > 0 && time.Since(begun)+wait > l {
+			return d
+		}
+		s.say(Event{Kind: DialFailed, Attempt: attempt, Err: e, NextTry: wait})
+		pause(ctx, wait)
+		if ctx.Err() != nil {
+			return d
+		}
+	}
 }
 
 // enter counts an Open, so that the end of the Session waits for it, and looks for the spare.
