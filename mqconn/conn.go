@@ -46,6 +46,7 @@ type Conn struct {
 	limit  *time.Timer
 	unit   bool // a unit of work may be open
 	closed bool
+	poison *Poison // counts the messages of the unit of work
 
 	gone chan struct{} // closed with closed
 	born time.Time
@@ -152,6 +153,7 @@ func (c *Conn) Close() error {
 	c.closed = true
 	close(c.gone)
 	defer c.session.c.open.Add(-1)
+	c.unitGone()
 	err := c.worker.stop()
 	if err == nil {
 		return nil
@@ -231,17 +233,45 @@ func (c *Conn) settle(k call, err error) error {
 		c.unit = c.transacted
 	case err != nil:
 	case k.sameAs(opCommit):
+		c.unitEnded(committed)
 		if c.unit && !c.session.hasCommitted.Swap(true) {
 			c.session.c.committed(c.session)
 		}
 		c.unit = false
 	case k.sameAs(opBackout):
+		c.unitEnded(backedOut)
 		c.unit = false
 	}
 	if err == nil {
 		return nil
 	}
 	return c.judge(k, err)
+}
+
+// watch makes p count the messages of the units of work, and says whether one is open.
+func (c *Conn) watch(p *Poison) bool {
+	c.turn <- struct{}{} // within bounds: whoever has the turn gives a stuck call up
+	defer func() { <-c.turn }()
+	c.poison = p
+	return c.unit
+}
+
+// unitEnded and unitGone need the turn.
+func (c *Conn) unitEnded(f fate) {
+	if c.poison != nil {
+		c.poison.attempts.ended(c, f)
+	}
+}
+
+// unitGone is for a unit of work that is backed out because its connection ends: by the program, or by a loss, which
+// is not the fault of the messages.
+func (c *Conn) unitGone() {
+	var e *Error
+	if errors.As(context.Cause(c.session.ctx), &e) {
+		c.unitEnded(lostWith)
+		return
+	}
+	c.unitEnded(backedOut)
 }
 
 // judge classifies an error of the Transport and ends the Session where the class says so.
@@ -255,8 +285,8 @@ func (c *Conn) judge(k call, err error) error {
 	}
 	if e.Class == OutcomeUnknown {
 		switch {
-		case e.Verb == VerbCommit && !c.unit:
-			e.Class = Retry // nothing was to be committed, as when an idle connection is probed
+		case e.Verb == VerbCommit && (!c.unit || k.atomic):
+			e.Class = Retry // nothing was to be committed, as when an idle connection is probed, or it cannot be done twice
 		case e.Verb == VerbCommit, isPut(e.Verb):
 			c.session.unknown.CompareAndSwap(nil, e)
 		}
@@ -272,6 +302,7 @@ func (c *Conn) giveUp(k call) error {
 	c.closed = true
 	close(c.gone)
 	c.session.c.open.Add(-1)
+	c.unitGone()
 	c.worker.abandon()
 	return c.judge(k, ErrStuck)
 }
