@@ -19,7 +19,7 @@ func TestWatchdogGivesUpADeadPeerThatTheClientHasNotNoticed(t *testing.T) {
 		{"idle", func(ctx context.Context, _, _ *Conn) error { <-ctx.Done(); return context.Cause(ctx) }, probeAfter + probeLimit},
 		{"waiting for a message, and another connection idle", func(ctx context.Context, in, _ *Conn) error {
 			return in.Get(ctx, "IN", &Message{}, GetOptions{Wait: -1})
-		}, probeAfter + probeLimit + time.Second},
+		}, probeAfter + probeLimit + grace},
 		{"waiting for a message on the only connection", func(ctx context.Context, in, out *Conn) error {
 			_ = out.Close()
 			return in.Get(ctx, "IN", &Message{}, GetOptions{Wait: -1})
