@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,4 +170,38 @@ func classesOf(r mqrc.Reason, v Verb, bindings bool) string {
 		return outside.String() + " / " + inside.String()
 	}
 	return outside.String()
+}
+
+// The page for people names tests and examples as its proof, and codes; it must not name what is gone.
+func TestPageOnReconnectingNamesWhatIsThere(t *testing.T) {
+	page, err := os.ReadFile("RECONNECTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source []byte
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
+	}
+	named := regexp.MustCompile("`((?:Test|Example)[A-Za-z0-9_]+)`").FindAllSubmatch(page, -1)
+	if len(named) < 15 {
+		t.Fatalf("%d tests are named", len(named))
+	}
+	for _, n := range named {
+		if !bytes.Contains(source, []byte("func "+string(n[1])+"(")) {
+			t.Errorf("%s is named and is not there", n[1])
+		}
+	}
+	for k := DialFailed; k <= PoisonFailed; k++ {
+		if code := (Event{Kind: k}).Code(); !bytes.Contains(page, []byte("| "+code+" |")) {
+			t.Errorf("the code %s of %q is missing", code, k)
+		}
+	}
 }
