@@ -222,7 +222,7 @@ func TestStatusTellsWhatAnOperatorAsks(t *testing.T) {
 		}()
 		synctest.Wait()
 		st := c.Status()
-		if st.Connected || st.Info.Channel != "C" || st.NextTry.Sub(time.Now()) != time.Second || st.Attempt != 1 || st.LastError == nil {
+		if st.Connected || st.Info.Channel != "C" || time.Until(st.NextTry) != time.Second || st.Attempt != 1 || st.LastError == nil {
 			t.Errorf("while it waits: %+v", st)
 		}
 		if err := <-done; !errors.Is(err, errDone) || c.Status().Connections != 0 {
