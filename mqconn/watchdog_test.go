@@ -51,6 +51,7 @@ func TestWatchdogGivesUpADeadPeerThatTheClientHasNotNoticed(t *testing.T) {
 				in, out := open(t, ctx, s, true), open(t, ctx, s, false)
 				time.AfterFunc(10*time.Second, func() { died = time.Now(); close(dead) })
 				err := c.use(ctx, in, out)
+				<-dead
 				if took := time.Since(died); took > c.within || took <= 0 {
 					t.Errorf("%s: noticed after %v, want within %v", c.name, took, c.within)
 				}
