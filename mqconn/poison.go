@@ -63,6 +63,7 @@ func NewPoison(o PoisonOptions) (*Poison, error) {
 // be backed out. It will come again; wait before the next call.
 //
 // A Journal that cannot be written to does not stop the work: an event says so (PoisonFailed), and counts go on in memory.
+// A disk that hangs holds this call up, but not the end of the connection.
 func (p *Poison) Get(ctx context.Context, conn *Conn, queue string, m *Message, o GetOptions) error {
 	if !conn.transacted {
 		return errNotTransacted

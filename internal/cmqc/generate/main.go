@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"go/constant"
 	"go/format"
@@ -39,12 +40,17 @@ func generate(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/ibm-messaging/mq-golang/v5").Output()
+	// Not "go list -m": a build without the tag ibmmq does not need the module, and it may not be there yet.
+	answer, err := exec.Command("go", "mod", "download", "-json", "github.com/ibm-messaging/mq-golang/v5").Output()
 	if err != nil {
-		return nil, fmt.Errorf("where is mq-golang: %w", err)
+		return nil, fmt.Errorf("where is mq-golang: %w: %s", err, answer)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(answer, &module); err != nil {
+		return nil, err
 	}
 	// Reason codes are the same on every platform.
-	table, err := cmqc.Read(filepath.Join(strings.TrimSpace(string(module)), "ibmmq", "cmqc_linux_amd64.go"))
+	table, err := cmqc.Read(filepath.Join(module.Dir, "ibmmq", "cmqc_linux_amd64.go"))
 	if err != nil {
 		return nil, err
 	}
