@@ -19,6 +19,8 @@ type Connector struct {
 	good  atomic.Bool // there has been a good connection
 	open  atomic.Int64
 
+	beside sync.WaitGroup // dials that lost against another, and those who watch for a host's return
+
 	mu       sync.Mutex // never held while waiting or calling out
 	core     *connect.Core
 	actions  []connect.Action
@@ -125,6 +127,7 @@ func (c *Connector) enter() error {
 }
 
 func (c *Connector) leave() {
+	c.beside.Wait()
 	c.mu.Lock()
 	r := c.reporter
 	c.reporter = nil

@@ -3,6 +3,7 @@ package mqconn
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,4 +86,86 @@ func workAfter(t *testing.T, outage time.Duration, endpoints []string, refuse fu
 		return nil
 	})
 	return took
+}
+
+// silentHost is a host that swallows packets while it is away. The MQ client's dial then hangs, whatever its context says,
+// until one of its system's repeated attempts, at 1, 3, 7, 15 and so on seconds, finds the host, or two minutes have passed.
+type silentHost struct {
+	*manager
+	returns *time.Time
+	probes  atomic.Int64
+}
+
+func (h *silentHost) Dial(ctx context.Context, o DialOptions) (Transport, error) {
+	begun := time.Now()
+	for attempt := time.Second; time.Now().Before(*h.returns); attempt *= 2 {
+		if time.Since(begun) > 2*time.Minute {
+			return nil, fault(VerbConnect, mqrc.HostNotAvailable)
+		}
+		time.Sleep(attempt)
+	}
+	return h.manager.Dial(ctx, o)
+}
+
+func (h *silentHost) Probe(ctx context.Context, _ string) error {
+	h.probes.Add(1)
+	if time.Now().Before(*h.returns) {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func TestWorkGoesOnWithinASecondOfTheReturnOfASilentHost(t *testing.T) {
+	for _, outage := range []time.Duration{2 * time.Second, 2 * time.Minute, 20 * time.Minute} {
+		var worst time.Duration
+		for i := range 40 {
+			synctest.Test(t, func(t *testing.T) {
+				var returns time.Time
+				h := &silentHost{manager: &manager{}, returns: &returns}
+				h.manager.call = func(_ *transport, v Verb, _ string) error {
+					if time.Now().Before(returns) {
+						return fault(v, mqrc.ConnectionBroken)
+					}
+					return errEmptyFor(v)
+				}
+				c := newConnector(t, Config{Dialer: h})
+				err := c.Run(t.Context(), func(ctx context.Context, s *Session) error {
+					conn := open(t, ctx, s, true)
+					if s.Generation() == 1 {
+						returns = time.Now().Add(outage + time.Duration(i)*73*time.Millisecond)
+						return conn.Get(ctx, "Q", &Message{}, GetOptions{Wait: -1})
+					}
+					if err := conn.Put(ctx, Address{Queue: "Q"}, &Message{}); err != nil {
+						return err
+					}
+					worst = max(worst, time.Since(returns))
+					return conn.Commit(ctx)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				time.Sleep(5 * time.Minute) // the dials that were given up come back
+				if s := c.Status(); s.Stuck != 0 || h.connections() != 0 {
+					t.Errorf("%d calls stuck, %d connections left", s.Stuck, h.connections())
+				}
+			})
+		}
+		if worst > time.Second {
+			t.Errorf("after %v: work went on %v after the return", outage, worst)
+		}
+		t.Logf("after %v: worst of 40 %v", outage, worst.Round(time.Millisecond))
+	}
+}
+
+// A host that answers, with a queue manager that takes long to let a program in, is not dialled twice.
+func TestSlowQueueManagerIsNotDialledTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var never time.Time
+		h := &silentHost{manager: &manager{dial: func(context.Context, DialOptions, int) error { time.Sleep(20 * time.Second); return nil }}, returns: &never}
+		_ = newConnector(t, Config{Dialer: h}).Run(t.Context(), func(context.Context, *Session) error { return nil })
+		if n := len(h.records()); n != 1 || h.probes.Load() != 1 {
+			t.Errorf("%d dials, %d probes", n, h.probes.Load())
+		}
+	})
 }
