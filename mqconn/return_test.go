@@ -53,16 +53,17 @@ func TestWorkGoesOnWithinASecondOfTheReturn(t *testing.T) {
 
 // workAfter says how long after the end of an outage the program has committed work.
 func workAfter(t *testing.T, outage time.Duration, endpoints []string, refuse func(string) *Fault) time.Duration {
-	var returns time.Time // zero: there was no outage yet
+	var returns atomic.Int64 // in Unix time; zero: there was no outage yet
+	away := func() bool { return time.Now().UnixNano() < returns.Load() }
 	m := &manager{
 		dial: func(_ context.Context, o DialOptions, _ int) error {
-			if time.Now().Before(returns) {
+			if away() {
 				return refuse(o.Endpoint)
 			}
 			return nil
 		},
 		call: func(_ *transport, v Verb, _ string) error {
-			if time.Now().Before(returns) {
+			if away() {
 				return fault(v, mqrc.ConnectionBroken)
 			}
 			return errEmptyFor(v)
@@ -73,7 +74,7 @@ func workAfter(t *testing.T, outage time.Duration, endpoints []string, refuse fu
 		conn := open(t, ctx, s, true)
 		if s.Generation() == 1 {
 			time.Sleep(time.Hour)
-			returns = time.Now().Add(outage)
+			returns.Store(time.Now().Add(outage).UnixNano())
 			return conn.Get(ctx, "Q", &Message{}, GetOptions{Wait: -1})
 		}
 		if err := conn.Put(ctx, Address{Queue: "Q"}, &Message{}); err != nil {
@@ -82,7 +83,7 @@ func workAfter(t *testing.T, outage time.Duration, endpoints []string, refuse fu
 		if err := conn.Commit(ctx); err != nil {
 			t.Error(err)
 		}
-		took = time.Since(returns)
+		took = time.Since(time.Unix(0, returns.Load()))
 		return nil
 	})
 	return took
