@@ -55,6 +55,7 @@ func New(c Config) (*Agent, error) {
 	if mq.Logger == nil {
 		mq.Logger = c.Logger
 	}
+	mq.Repeatable = true // every frame and every command can come twice; what Work does is said there
 	mq.OnEvent = func(ev mqconn.Event) {
 		a.say(CodeConnection, connectionText(ev), ev)
 		if c.MQ.OnEvent != nil {

@@ -83,6 +83,7 @@ func NewClient(m mqconn.Config, agent string) (*Client, error) {
 	if _, err := mqconn.New(m); err != nil {
 		return nil, &ConfigError{Text: "the configuration of the connection", Err: err}
 	}
+	m.Repeatable = true // a command is known by its correlation identifier, and put once
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Client{config: m, agent: agent, ctx: ctx, cancel: cancel}, nil
 }

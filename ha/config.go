@@ -64,6 +64,9 @@ type Config struct {
 	// loss, and called again with the same epoch. It must end soon after its context. Nil while its
 	// context lives says that there is nothing left to do: the agent steps down and Run returns
 	// nil. An error counts as a failure of this node: a *resource.FailoverError.
+	//
+	// It is called again also after a commit whose outcome is not known, and then Active.Session.Unknown
+	// tells: work that must not be done twice is looked for before it is repeated.
 	Work func(context.Context, *Active) error
 
 	AfterLoss LossAction

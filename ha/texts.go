@@ -43,6 +43,10 @@ func connectionText(ev mqconn.Event) string {
 		return fmt.Sprintf("connected to queue manager %s at %s (attempt %d)", ev.QueueManager, ev.Endpoint, ev.Attempt)
 	case mqconn.DialFailed:
 		return fmt.Sprintf("no connection to the queue manager at %s: %v; next try in %v", ev.Endpoint, ev.Err, ev.NextTry)
+	case mqconn.QueueHeld:
+		return fmt.Sprintf("queue %s at %s is held by another connection", ev.Queue, ev.Endpoint)
+	case mqconn.PoisonMoved:
+		return fmt.Sprintf("a message of queue %s failed %d times and was moved to %s", ev.Queue, ev.Attempt, ev.To)
 	default:
 		return fmt.Sprintf("%v at %s: %v", ev.Kind, ev.Endpoint, ev.Err)
 	}

@@ -14,6 +14,11 @@ const (
 	// probeAfter is how long a connection may be idle before it is asked whether it still lives.
 	probeAfter = 5 * time.Second
 
+	// probeLimit is how late the answer to that question may be. It asks nothing of the queue manager, so a
+	// peer that is silent for so long is taken for dead. The queue manager does the same with a client after
+	// twice HBINT(5).
+	probeLimit = 10 * time.Second
+
 	// holdAgain is how often Hold asks for a queue that another connection holds.
 	holdAgain = 50 * time.Millisecond
 )
@@ -27,7 +32,8 @@ const (
 // for ErrNoMessage, ErrClosed and the cause of ctx, every error is an *Error.
 //
 // While a Conn is idle with no unit of work open, it commits an empty unit of work every 5 s, so that
-// a connection that broke in silence is noticed. That does not notice a queue manager that quiesces
+// a connection that broke in silence is noticed, and a peer that does not answer for 10 s is given up: also
+// one that the MQ client still believes in, which it does for up to twice HBINT. That does not notice a queue manager that quiesces
 // (2161): a connection that gets does, within its slice.
 type Conn struct {
 	session    *Session
@@ -40,6 +46,7 @@ type Conn struct {
 	limit  *time.Timer
 	unit   bool // a unit of work may be open
 	closed bool
+	poison *Poison // counts the messages of the unit of work
 
 	gone chan struct{} // closed with closed
 	born time.Time
@@ -49,6 +56,7 @@ type Conn struct {
 func newConn(c *Connector, o DialOptions, t Transport, info Info) *Conn {
 	limit := time.NewTimer(time.Hour)
 	limit.Stop()
+	c.open.Add(1)
 	return &Conn{
 		endpoint:   o.Endpoint,
 		transacted: o.Transacted,
@@ -110,11 +118,14 @@ func (c *Conn) Browse(ctx context.Context, queue string, m *Message, next bool) 
 // with that *Error of class InUse. Bound ctx: the connection of a host that vanished keeps its queues
 // for up to twice the channel's heartbeat interval.
 func (c *Conn) Hold(ctx context.Context, queue string) error {
-	for {
+	for told := false; ; told = true {
 		err := c.once(ctx, call{op: opHold, to: Address{Queue: queue}})
 		var e *Error
 		if !errors.As(err, &e) || e.Class != InUse {
 			return err
+		}
+		if !told {
+			c.session.say(Event{Kind: QueueHeld, Queue: queue, Err: e})
 		}
 		pause(ctx, holdAgain)
 		if ctx.Err() != nil && c.session.ctx.Err() == nil {
@@ -141,6 +152,8 @@ func (c *Conn) Close() error {
 	}
 	c.closed = true
 	close(c.gone)
+	defer c.session.c.open.Add(-1)
+	c.unitGone()
 	err := c.worker.stop()
 	if err == nil {
 		return nil
@@ -189,6 +202,9 @@ func (c *Conn) notMade(ctx context.Context, k call) error {
 func (c *Conn) make(ctx context.Context, k call) error {
 	c.worker.calls <- k
 	if l := c.session.c.cfg.CallLimit; l > 0 {
+		if k.op == opProbe {
+			l = min(l, probeLimit)
+		}
 		c.limit.Reset(l + k.options.Wait)
 	}
 	select {
@@ -217,17 +233,45 @@ func (c *Conn) settle(k call, err error) error {
 		c.unit = c.transacted
 	case err != nil:
 	case k.sameAs(opCommit):
+		c.unitEnded(committed)
 		if c.unit && !c.session.hasCommitted.Swap(true) {
 			c.session.c.committed(c.session)
 		}
 		c.unit = false
 	case k.sameAs(opBackout):
+		c.unitEnded(backedOut)
 		c.unit = false
 	}
 	if err == nil {
 		return nil
 	}
 	return c.judge(k, err)
+}
+
+// watch makes p count the messages of the units of work, and says whether one is open.
+func (c *Conn) watch(p *Poison) bool {
+	c.turn <- struct{}{} // within bounds: whoever has the turn gives a stuck call up
+	defer func() { <-c.turn }()
+	c.poison = p
+	return c.unit
+}
+
+// unitEnded and unitGone need the turn.
+func (c *Conn) unitEnded(f fate) {
+	if c.poison != nil {
+		c.poison.attempts.ended(c, f)
+	}
+}
+
+// unitGone is for a unit of work that is backed out because its connection ends: by the program, or by a loss, which
+// is not the fault of the messages.
+func (c *Conn) unitGone() {
+	var e *Error
+	if errors.As(context.Cause(c.session.ctx), &e) {
+		c.unitEnded(lostWith)
+		return
+	}
+	c.unitEnded(backedOut)
 }
 
 // judge classifies an error of the Transport and ends the Session where the class says so.
@@ -239,8 +283,13 @@ func (c *Conn) judge(k call, err error) error {
 	if e.Reason == mqrc.NoMsgAvailable {
 		return ErrNoMessage
 	}
-	if k.op == opProbe && e.Class == OutcomeUnknown {
-		e.Class = Retry // nothing was to be committed
+	if e.Class == OutcomeUnknown {
+		switch {
+		case e.Verb == VerbCommit && (!c.unit || k.atomic):
+			e.Class = Retry // nothing was to be committed, as when an idle connection is probed, or it cannot be done twice
+		case e.Verb == VerbCommit, isPut(e.Verb):
+			c.session.unknown.CompareAndSwap(nil, e)
+		}
 	}
 	if e.EndsSession() {
 		c.session.c.lost(c.session, e, errors.Is(err, ErrStuck))
@@ -252,6 +301,8 @@ func (c *Conn) judge(k call, err error) error {
 func (c *Conn) giveUp(k call) error {
 	c.closed = true
 	close(c.gone)
+	c.session.c.open.Add(-1)
+	c.unitGone()
 	c.worker.abandon()
 	return c.judge(k, ErrStuck)
 }

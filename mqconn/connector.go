@@ -8,124 +8,18 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"github.com/mqha/mqha/internal/core/connect"
-	"go.uber.org/zap"
 )
-
-// FTERetry is the fixed interval of IBM MQ Managed File Transfer agents (agentQMgrRetryInterval,
-// 30 s): set Min and Max to it to retry as they do.
-const FTERetry = 30 * time.Second
-
-const (
-	defaultMin       = 20 * time.Millisecond
-	defaultMax       = time.Second
-	defaultDialLimit = 30 * time.Second
-	defaultCallLimit = 30 * time.Second
-
-	// refusedTries and refusedDelay are for authentication and configuration errors: a directory
-	// server or a half-started queue manager may refuse for moments, a wrong password for ever.
-	refusedTries = 5
-	refusedDelay = 30 * time.Second
-
-	// settled is how long a session must have lived, unless it committed work, for the delays to
-	// start small again; a queue manager that accepts and drops connections is not hammered.
-	settled = 30 * time.Second
-
-	// maxStuck bounds the threads that calls stuck in the MQ client hold: Go ends a process that
-	// has 10,000 of them.
-	maxStuck = 64
-)
-
-// Config configures a Connector.
-type Config struct {
-	// Dialer makes the connections. Required.
-	Dialer Dialer
-
-	// Endpoints are tried in this order, each at once when the one before it failed; a delay
-	// follows when all have failed. After a loss the next one comes first. All must lead to the
-	// same queue manager or to its replacement. Default: one empty endpoint, which is what
-	// bindings and in-process dialers want.
-	Endpoints []string
-
-	// Min and Max bound the delay between rounds over the endpoints. Delays double from Min to Max
-	// with full jitter and are clamped after it, so none is ever zero. They start at Min again
-	// after a session that lived for 30 s or committed work. Defaults: 20 ms and 1 s (Max at least
-	// Min). A round that is refused for configuration or authority is followed by Max before the
-	// first good connection, and for authority by at least 30 s after it.
-	Min, Max time.Duration
-
-	// DialLimit is how long one dial may take, CallLimit how long any other call may take beyond
-	// the wait that it asked for, before it is given up with ErrStuck. Default 30 s each; negative:
-	// no limit.
-	DialLimit, CallLimit time.Duration
-
-	// Classify may overrule the classification of a Fault; zero leaves it to the function
-	// Classify. A failed MQOPEN on behalf of Put is given as VerbPut1. Called from several
-	// goroutines. For example, a standby that keeps a warm connection on a node whose queue manager
-	// may rightly be elsewhere turns NotHere into Retry.
-	Classify func(Fault) Class
-
-	// OnEvent is called for each Event, in order, from one goroutine. It may block: Run waits for
-	// it at its end, and while it is behind by 256 events, newer ones are dropped and counted.
-	OnEvent func(Event)
-
-	// Logger gets the same facts as log lines; repeated failures are logged once a minute with
-	// their count. Default: no log.
-	Logger *zap.Logger
-}
-
-func (c *Config) complete() error {
-	switch {
-	case c.Dialer == nil:
-		return errors.New("mqconn: Config.Dialer is missing")
-	case c.Min < 0 || c.Max < 0:
-		return errors.New("mqconn: Config.Min and Config.Max must not be negative: a retry without a delay is a busy loop")
-	case c.Max > 0 && c.Max < c.Min:
-		return fmt.Errorf("mqconn: Config.Max %v is less than Config.Min %v", c.Max, c.Min)
-	}
-	if c.Min == 0 {
-		c.Min = defaultMin
-		if c.Max > 0 {
-			c.Min = min(c.Min, c.Max)
-		}
-	}
-	if c.Max == 0 {
-		c.Max = max(defaultMax, c.Min)
-	}
-	if c.DialLimit == 0 {
-		c.DialLimit = defaultDialLimit
-	}
-	if c.CallLimit == 0 {
-		c.CallLimit = defaultCallLimit
-	}
-	if len(c.Endpoints) == 0 {
-		c.Endpoints = []string{""}
-	} else {
-		c.Endpoints = append([]string(nil), c.Endpoints...)
-	}
-	return nil
-}
-
-// intervals makes the generator of delays. Two traps of the library are disarmed here: its default
-// MaxElapsedTime of 15 minutes, after which it answers Stop (-1) for ever, and its jitter, which is
-// added beyond MaxInterval. A factor of 1 makes it choose between zero and twice the interval, so
-// half of Max as MaxInterval is full jitter up to Max; the core clamps what comes out.
-func intervals(c Config) *backoff.ExponentialBackOff {
-	return backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(c.Min),
-		backoff.WithMultiplier(2),
-		backoff.WithRandomizationFactor(1),
-		backoff.WithMaxInterval(max(c.Max/2, 1)),
-		backoff.WithMaxElapsedTime(0),
-	)
-}
 
 // Connector follows the queue manager: it connects, and connects again, for as long as Run runs.
 type Connector struct {
 	cfg   Config
+	said  map[string]Info // what the Dialer says of each endpoint
 	stuck atomic.Int64
 	good  atomic.Bool // there has been a good connection
+	open  atomic.Int64
+
+	beside sync.WaitGroup // dials that lost against another, and those who watch for a host's return
 
 	mu       sync.Mutex // never held while waiting or calling out
 	core     *connect.Core
@@ -134,6 +28,7 @@ type Connector struct {
 	session  *Session // the last one
 	reporter *reporter
 	since    time.Time
+	next     time.Time // when a wait ends
 	last     error
 }
 
@@ -142,7 +37,13 @@ func New(c Config) (*Connector, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Connector{cfg: c, core: connect.New(connect.Config{
+	said := make(map[string]Info)
+	if d, ok := c.Dialer.(Describer); ok {
+		for _, endpoint := range c.Endpoints {
+			said[endpoint] = d.Describe(endpoint)
+		}
+	}
+	return &Connector{cfg: c, said: said, core: connect.New(connect.Config{
 		Endpoints:    len(c.Endpoints),
 		Min:          c.Min,
 		Max:          c.Max,
@@ -150,51 +51,26 @@ func New(c Config) (*Connector, error) {
 		RefusedTries: refusedTries,
 		RefusedDelay: refusedDelay,
 		Settled:      settled,
+		Repeatable:   c.Repeatable,
 	})}, nil
-}
-
-// Status describes a Connector at one moment.
-type Status struct {
-	Connected    bool
-	Endpoint     string    // connected to, or dialled last
-	QueueManager string    // the name that the last queue manager gave
-	Generation   uint64    // sessions so far
-	Attempt      int       // dials since the last good connection
-	Since        time.Time // when it became connected, or disconnected; zero before the first Run
-	LastError    error     // of the last dial or session; nil while connected
-	Stuck        int       // calls given up that are still in the MQ client, each with a thread
-}
-
-// Status is a snapshot.
-func (c *Connector) Status() Status {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := Status{
-		Connected:  c.core.Phase() == connect.Live,
-		Endpoint:   c.cfg.Endpoints[c.core.Endpoint()],
-		Generation: c.core.Generation(),
-		Attempt:    c.core.Attempt(),
-		Since:      c.since,
-		LastError:  c.last,
-		Stuck:      int(c.stuck.Load()),
-	}
-	if c.session != nil {
-		s.QueueManager = c.session.queueManager
-	}
-	return s
 }
 
 // Run dials one connection and calls fn with a Session around it; when that Session has ended and fn
 // has returned, it does so again, with a new Session of the next generation, for as long as it takes.
 //
-// It calls fn again if and only if the Session it gave fn has been lost; any other result of fn it
-// returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with the Session; its
+// It calls fn again if and only if the Session it gave fn has been lost, and no call of it has an unknown
+// outcome unless Config.Repeatable; any other result of fn it returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with the Session; its
 // context.Cause is then the *Error that ended it. When fn returns, every connection of the Session
 // is closed, and only after that are new ones dialled.
 //
 // When the ctx of Run ends, the Session ends as well and its connections are closed without waiting
 // for fn, and Run returns what fn returned. Where there was no Session, Run returns the cause of ctx,
 // joined with the last error.
+//
+// Where a Session was lost, Config.Repeatable is not set, and the outcome of a Commit or of a Put outside a
+// unit of work is not known, Run returns the *Error of that call, whose class is OutcomeUnknown. When the
+// program has found out, or does not mind, it calls Run again: generations go on, and the first
+// Session's Unknown still tells.
 //
 // Run gives up by itself, with the last *Error, only before the first good connection of this
 // Connector, when five rounds in a row over all endpoints were refused for reasons of authority or
@@ -212,7 +88,7 @@ func (c *Connector) Run(ctx context.Context, fn func(ctx context.Context, s *Ses
 		failure error
 	)
 	for {
-		a := c.next(ctx, event, failure, dialled)
+		a := c.proceed(ctx, event, failure, dialled)
 		failure = nil
 		switch a.Kind {
 		case connect.Dial:
@@ -226,7 +102,7 @@ func (c *Connector) Run(ctx context.Context, fn func(ctx context.Context, s *Ses
 			event = connect.Event{Kind: connect.Elapsed}
 		case connect.Begin:
 			result = fn(c.session.ctx, c.session)
-			event = connect.Event{Kind: connect.Returned}
+			event = connect.Event{Kind: connect.Returned, Unknown: c.session.unknown.Load() != nil}
 		case connect.Close:
 			c.session.close()
 			event = connect.Event{Kind: connect.Closed}
@@ -251,6 +127,7 @@ func (c *Connector) enter() error {
 }
 
 func (c *Connector) leave() {
+	c.beside.Wait()
 	c.mu.Lock()
 	r := c.reporter
 	c.reporter = nil
@@ -263,9 +140,9 @@ func (c *Connector) leave() {
 	c.mu.Unlock()
 }
 
-// next tells the core what happened and finds what Run does next. A session is made under the mutex,
+// proceed tells the core what happened and finds what Run does next. A session is made under the mutex,
 // so that Status never sees a generation without it.
-func (c *Connector) next(ctx context.Context, e connect.Event, failure error, dialled *Conn) connect.Action {
+func (c *Connector) proceed(ctx context.Context, e connect.Event, failure error, dialled *Conn) connect.Action {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var a connect.Action
@@ -276,7 +153,11 @@ func (c *Connector) next(ctx context.Context, e connect.Event, failure error, di
 	attempt := c.core.Attempt()
 	if e.Kind == connect.Connected {
 		c.good.Store(true)
+		before := c.session
 		c.session = newSession(ctx, c, c.core.Generation()+1, dialled)
+		if before != nil {
+			c.session.before = before.unknown.Load()
+		}
 	}
 	if b := c.step(e); b.Kind != 0 {
 		a = b
@@ -284,15 +165,32 @@ func (c *Connector) next(ctx context.Context, e connect.Event, failure error, di
 	switch {
 	case a.Kind == connect.Begin:
 		c.since, c.last = time.Now(), nil
-		c.report(Event{Kind: Connected, Endpoint: endpoint, QueueManager: c.session.queueManager, Attempt: attempt,
-			Info: dialled.Info()})
+		c.report(c.session.event(Event{Kind: Connected, Attempt: attempt}))
 	case failure != nil && a.Result != connect.Stopped:
 		c.last = failure
-		c.report(Event{Kind: DialFailed, Endpoint: endpoint, Attempt: attempt, Err: failure, NextTry: a.Delay})
+		c.report(c.failure(Event{Kind: DialFailed, Endpoint: endpoint, Attempt: attempt, Err: failure, NextTry: a.Delay}))
 	case e.Kind == connect.Returned:
 		c.since = time.Now()
 	}
+	c.next = time.Now().Add(a.Delay) // counts while waiting
+	switch a.Result {
+	case connect.GaveUp:
+		c.report(c.failure(Event{Kind: GaveUp, Endpoint: endpoint, Err: c.last}))
+	case connect.InDoubt:
+		c.report(c.session.event(Event{Kind: GaveUp, Err: c.session.unknown.Load()}))
+	}
 	return a
+}
+
+// failure adds what is known of a connection that could not be made.
+func (c *Connector) failure(e Event) Event {
+	e.Info = c.said[e.Endpoint]
+	e.QueueManager = e.Info.QueueManager
+	var f *Fault
+	if errors.As(e.Err, &f) && f.Bindings {
+		e.Info.Bindings = true
+	}
+	return e
 }
 
 // step runs the core, under the mutex, ends the session where it says so, and returns what is left
@@ -325,7 +223,7 @@ func (c *Connector) lost(s *Session, e *Error, stuck bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stuck {
-		c.report(Event{Kind: CallStuck, Endpoint: s.endpoint, QueueManager: s.queueManager, Err: e})
+		c.report(s.event(Event{Kind: CallStuck, Err: e}))
 	}
 	c.actions = c.core.Step(time.Now(), connect.Event{Kind: connect.Lost, Verdict: verdict(e), Generation: s.generation}, c.actions[:0])
 	if len(c.actions) == 0 {
@@ -333,7 +231,7 @@ func (c *Connector) lost(s *Session, e *Error, stuck bool) {
 	}
 	s.cancel(e)
 	c.since, c.last = time.Now(), e
-	c.report(Event{Kind: ConnectionLost, Endpoint: s.endpoint, QueueManager: s.queueManager, Err: e})
+	c.report(s.event(Event{Kind: ConnectionLost, Err: e}))
 }
 
 func (c *Connector) committed(s *Session) {
@@ -368,6 +266,8 @@ func (c *Connector) result(ctx context.Context, r connect.Result, fromFn error) 
 		return fromFn
 	case connect.GaveUp:
 		return c.last
+	case connect.InDoubt:
+		return c.session.unknown.Load()
 	}
 	cause := context.Cause(ctx)
 	if c.last == nil || errors.Is(c.last, cause) {

@@ -114,7 +114,7 @@ func TestRefusalEndsRunBeforeTheFirstGoodConnection(t *testing.T) {
 			if e := asError(t, err); e.Reason != f.Reason || len(m.records()) != 5 {
 				t.Errorf("%v after %d dials", err, len(m.records()))
 			}
-			if want := slices.Repeat([]EventKind{DialFailed}, 5); !slices.Equal(r.kinds(), want) {
+			if want := append(slices.Repeat([]EventKind{DialFailed}, 5), GaveUp); !slices.Equal(r.kinds(), want) {
 				t.Errorf("events %v", r.kinds())
 			}
 		})

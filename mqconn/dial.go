@@ -46,7 +46,7 @@ type dialled struct {
 // dialFirst dials the connection that the first transacted Open returns.
 func (c *Connector) dialFirst(ctx context.Context, endpoint int) (*Conn, error) {
 	o := DialOptions{Endpoint: c.cfg.Endpoints[endpoint], Role: firstRole, Transacted: true}
-	d := c.dial(ctx, o)
+	d := c.dialWatched(ctx, o)
 	if d.err != nil {
 		return nil, d.err
 	}

@@ -13,21 +13,26 @@
 //     that a successor would not know of, and all give their handles back at once.
 //   - Old connections are closed, or given up and counted, before new ones are dialled.
 //   - Every error has a [Class] that says what has become of the call and what the caller can do.
+//   - What may have been done is not done again by accident: see [Config.Repeatable].
 //   - A context ends every wait within about a second, also a wait inside the MQ client.
 //
 // # What it does not promise
 //
 //   - Exactly once. When a connection breaks under a commit, or under a call outside a unit of work,
-//     nobody knows whether it took effect ([OutcomeUnknown]). The program repeats the work, and must
-//     be able to.
+//     nobody knows whether it took effect ([OutcomeUnknown]). The program finds out, or repeats the work
+//     and must be able to.
 //   - That a call ends that the MQ client does not return from. It is given up ([ErrStuck]); its thread
 //     and its [Message] belong to it until it returns, and [Status] counts it.
 //   - Exclusiveness. [Conn.Hold] is the queue manager's exclusive open. A program whose host vanishes
 //     keeps it until the queue manager notices, and a program that is stopped and wakes up late has lost it.
 //   - That a broken link is noticed at once. The MQ client notices a vanished peer after the channel's
-//     heartbeat interval: up to twice HBINT, which by default is 300 s. Define the channel with HBINT(5).
+//     heartbeat interval: up to twice HBINT, which by default is 300 s. Define the channel with HBINT(5). An
+//     idle connection is given up after 15 s, a call after Config.CallLimit.
 //   - Automatic client reconnection (MQCNO_RECONNECT) beneath it: transports switch it off, since a
 //     call would then block for minutes and the loss of the unit of work would go unseen.
+//
+// RECONNECTING.md, beside this file, tells what goes wrong when a program reconnects by hand; REASONS.md
+// what each reason code means here.
 //
 // Package mqtest is a queue manager for tests of programs that use this package.
 package mqconn

@@ -96,11 +96,15 @@ func (c *Connector) classify(err error, as Verb, endpoint, queue string, syncpoi
 	f.Syncpoint = f.Syncpoint || syncpoint
 	f.Connected = c.everConnected()
 	e := &Error{Verb: f.Verb, CompletionCode: f.CompletionCode, Reason: f.Reason, Endpoint: endpoint, Queue: f.Queue, cause: &f}
-	asked := f
+	e.Class = c.class(f)
 	if as == VerbPut && f.Verb == VerbOpen {
+		// Of an open that the connection broke under it is known that no message was put after it.
+		asked := f
 		asked.Verb = VerbPut1
+		if class := c.class(asked); class != OutcomeUnknown {
+			e.Class = class
+		}
 	}
-	e.Class = c.class(asked)
 	return e
 }
 

@@ -1,46 +1,128 @@
 package mqconn
 
 import (
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/mqha/mqha/mqconn/mqrc"
 )
 
 // EventKind says what an Event reports.
 type EventKind int
 
-// The kinds of events.
+// The kinds of events. Each has the fields Time, Endpoint, QueueManager, Generation and Info besides those named.
 const (
-	DialFailed     EventKind = iota + 1 // Endpoint, Attempt, Err, NextTry
-	Connected                           // Endpoint, Generation, Attempt, Info; the Session begins
-	ConnectionLost                      // Endpoint, Generation, Err; the Session has ended
-	CallStuck                           // Endpoint, Generation, Err; the call was given up
+	DialFailed     EventKind = iota + 1 // Attempt, Err, NextTry
+	Connected                           // Attempt; the Session begins
+	ConnectionLost                      // Err; the Session has ended
+	CallStuck                           // Err; the call was given up
+	GaveUp                              // Err; Run returns it and does not try again
+	QueueHeld                           // Queue, Err; Hold waits, because another connection has the queue
+	PoisonMoved                         // Queue, To, MessageID, Attempt; a message was moved out of the way
+	PoisonFailed                        // Queue, MessageID, Err; it could not be moved, or its attempts not be written down
 )
 
 var eventNames = [...]string{
 	DialFailed: "dial failed", Connected: "connected", ConnectionLost: "connection lost", CallStuck: "call stuck",
+	GaveUp: "gave up", QueueHeld: "queue held elsewhere", PoisonMoved: "poison message moved", PoisonFailed: "poison message not moved",
 }
 
 // String names the kind in lower case.
 func (k EventKind) String() string {
-	if k < DialFailed || k > CallStuck {
+	if k < DialFailed || k > PoisonFailed {
 		return "unknown"
 	}
 	return eventNames[k]
 }
+
+// Code is the stable code of an Event, for alarms. Its last letter is the severity: I information, W
+// warning, E error.
+type Code string
+
+// The codes, each with the message of IBM MQ Managed File Transfer that says the same.
+const (
+	CodeBindingsFailed Code = "MQCN0046W" // no connection in bindings, tried again (BFGAG0046W)
+	CodeClientFailed   Code = "MQCN0048W" // no connection as a client, tried again (BFGAG0048W)
+	CodeRefused        Code = "MQCN0049E" // no connection, because somebody must mend something (none; BFGAG0048W)
+	CodeNoBindings     Code = "MQCN0077E" // bindings asked for, but not to be had here (BFGAG0077E)
+	CodeGaveUp         Code = "MQCN0050E" // not tried again (BFGAG0050E)
+	CodeConnected      Code = "MQCN0057I" // connected (BFGAG0057I)
+	CodeLost           Code = "MQCN0183W" // a reason code ended the session, recovery begins (BFGAG0183I)
+	CodeStuck          Code = "MQCN0184E" // a call did not return (none)
+	CodeQueueHeld      Code = "MQCN0035W" // the queue is open elsewhere (BFGAG0035W)
+	CodePoisonMoved    Code = "MQCN0190W" // a message failed too often (none)
+	CodePoisonFailed   Code = "MQCN0191E" // and could not be moved out of the way (none)
+)
 
 // Event is something that happened to a Connector.
 type Event struct {
 	Kind         EventKind
 	Time         time.Time
 	Endpoint     string
-	QueueManager string // the name that the queue manager gave; empty before it did
+	QueueManager string // the name that the queue manager gave; before it did, the one that the Dialer asks for
 	Generation   uint64 // of the session concerned; in DialFailed the last one, zero if there was none
-	Attempt      int    // dials since the last good connection
-	Info         Info   // Connected: what the connection is, and through which library
+	Attempt      int    // dials since the last good connection; PoisonMoved: how often the message was got
+	Info         Info   // what the connection is; where there is none, what the Dialer says of it (Describer)
 	Err          error
 	NextTry      time.Duration // DialFailed: the delay before the next dial; zero: at once, or never
+	Queue        string        // QueueHeld, PoisonMoved, PoisonFailed
+	To           string        // PoisonMoved: the queue that has the message now
+	MessageID    ID            // PoisonMoved, PoisonFailed
 	Dropped      int           // events dropped before this one because OnEvent was too slow
+}
+
+// Code is the event's stable code.
+func (e Event) Code() Code {
+	switch e.Kind {
+	case DialFailed:
+		return e.dialCode()
+	case Connected:
+		return CodeConnected
+	case ConnectionLost:
+		return CodeLost
+	case CallStuck:
+		return CodeStuck
+	case QueueHeld:
+		return CodeQueueHeld
+	case PoisonMoved:
+		return CodePoisonMoved
+	case PoisonFailed:
+		return CodePoisonFailed
+	}
+	return CodeGaveUp
+}
+
+func (e Event) dialCode() Code {
+	var failed *Error
+	if !errors.As(e.Err, &failed) {
+		failed = &Error{}
+	}
+	var f *Fault
+	bindings := errors.As(e.Err, &f) && f.Bindings || e.Info.Bindings
+	switch {
+	case errors.Is(e.Err, ErrNotBuilt):
+		return CodeNoBindings
+	case failed.Class == Fatal && bindings && noInstallation(failed.Reason):
+		return CodeNoBindings
+	case failed.Class == Fatal:
+		return CodeRefused
+	case bindings:
+		return CodeBindingsFailed
+	}
+	return CodeClientFailed
+}
+
+// noInstallation says whether r is what a program gets that asks for bindings without a local queue manager's
+// installation, or with a client library only.
+func noInstallation(r mqrc.Reason) bool {
+	switch r {
+	case mqrc.EnvironmentError, mqrc.ModuleNotFound, mqrc.ModuleInvalid, mqrc.ModuleEntryNotFound, mqrc.FunctionNotSupported,
+		mqrc.InstallationMissing, mqrc.InstallationMismatch:
+		return true
+	}
+	return false
 }
 
 // eventQueue is how many events may wait for a slow OnEvent. Whoever reports an event may be about to
@@ -51,24 +133,17 @@ const eventQueue = 256
 // a log on a disk that hangs must not keep a connection open.
 type reporter struct {
 	onEvent func(Event)
-	log     *zap.Logger
+	log     *logWriter // nil: none
 	queue   chan Event
 	done    chan struct{}
 	dropped int
-
-	outage   time.Time            // when it began
-	failures map[string]*failures // by endpoint, of this outage
-}
-
-// failures are what is left out of the log for one endpoint.
-type failures struct {
-	reason   string // the last one logged
-	logged   time.Time
-	unlogged int
 }
 
 func startReporter(onEvent func(Event), log *zap.Logger) *reporter {
-	r := &reporter{onEvent: onEvent, log: log, queue: make(chan Event, eventQueue), done: make(chan struct{})}
+	r := &reporter{onEvent: onEvent, queue: make(chan Event, eventQueue), done: make(chan struct{})}
+	if log != nil {
+		r.log = &logWriter{log: log}
+	}
 	go r.run()
 	return r
 }
@@ -94,63 +169,10 @@ func (r *reporter) run() {
 	defer close(r.done)
 	for e := range r.queue {
 		if r.log != nil {
-			r.write(e)
+			r.log.write(e)
 		}
 		if r.onEvent != nil {
 			r.onEvent(e)
 		}
 	}
-}
-
-// repeatAfter is how often an outage that goes on for the same reason is logged again.
-const repeatAfter = time.Minute
-
-// write logs the facts of FTE's BFGAG0046W and 48W (cannot connect, reason, next try), 50E (cannot
-// continue), 57I (connected) and 183I (reason received, recovery begins).
-func (r *reporter) write(e Event) {
-	fields := []zap.Field{zap.String("endpoint", e.Endpoint), zap.Uint64("generation", e.Generation)}
-	if e.QueueManager != "" {
-		fields = append(fields, zap.String("queueManager", e.QueueManager))
-	}
-	if e.Err != nil {
-		fields = append(fields, zap.Error(e.Err))
-	}
-	switch e.Kind {
-	case DialFailed:
-		r.writeFailure(e, fields)
-	case Connected:
-		if !r.outage.IsZero() {
-			fields = append(fields, zap.Duration("outage", e.Time.Sub(r.outage)))
-		}
-		r.outage, r.failures = time.Time{}, nil
-		r.log.Info("connected to the queue manager", append(fields, zap.Int("attempt", e.Attempt))...)
-	case ConnectionLost:
-		r.outage = e.Time
-		r.log.Warn("connection to the queue manager lost, recovery begins", fields...)
-	case CallStuck:
-		r.log.Error("call stuck in the MQ client, connection given up", fields...)
-	}
-}
-
-func (r *reporter) writeFailure(e Event, fields []zap.Field) {
-	if r.outage.IsZero() {
-		r.outage = e.Time
-	}
-	f := r.failures[e.Endpoint]
-	if f == nil {
-		f = new(failures)
-		if r.failures == nil {
-			r.failures = make(map[string]*failures)
-		}
-		r.failures[e.Endpoint] = f
-	}
-	reason := e.Err.Error()
-	if reason == f.reason && e.Time.Sub(f.logged) < repeatAfter {
-		f.unlogged++
-		return
-	}
-	fields = append(fields, zap.Int("attempt", e.Attempt), zap.Duration("nextTry", e.NextTry),
-		zap.Duration("outage", e.Time.Sub(r.outage)), zap.Int("repeatsNotLogged", f.unlogged))
-	f.reason, f.logged, f.unlogged = reason, e.Time, 0
-	r.log.Warn("cannot connect to the queue manager", fields...)
 }

@@ -62,6 +62,9 @@ func TestWeekOfOutages(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Run ended: %v", err)
 		}
+		if end, _ := ctx.Deadline(); time.Since(end) > MaxSlice {
+			t.Errorf("Run ended %v after its context", time.Since(end))
+		}
 		checkDialsSpaced(t, m.records(), defaultMin)
 		// Full jitter between 20 ms and 1 s is half a second in the mean.
 		if dials, most := len(m.records()), int(downtime/(400*time.Millisecond)); dials > most {
@@ -190,7 +193,7 @@ func TestRecoverableErrorInAnyStartUpPhaseDoesNotEndRunIT35599(t *testing.T) {
 					},
 					call: func(_ *transport, v Verb, _ string) error { return once(v) },
 				}
-				err := newConnector(t, Config{Dialer: m}).Run(t.Context(), startUp)
+				err := newConnector(t, Config{Dialer: m, Repeatable: true}).Run(t.Context(), startUp)
 				if err != errDone || !failed {
 					t.Errorf("%s fails with %v: Run returned %v", phase, reason, err)
 				}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Session is one generation of connections to one queue manager. The loss of one of them ends all:
@@ -16,8 +17,11 @@ type Session struct {
 	cancel       context.CancelCauseFunc
 	generation   uint64
 	endpoint     string
+	info         Info // of the first connection
 	queueManager string
 	hasCommitted atomic.Bool
+	unknown      atomic.Pointer[Error] // the first call whose outcome is not known
+	before       *Error                // that of the Session before
 
 	mu     sync.Mutex
 	closed bool
@@ -31,6 +35,7 @@ func newSession(ctx context.Context, c *Connector, generation uint64, first *Con
 		c:            c,
 		generation:   generation,
 		endpoint:     first.endpoint,
+		info:         first.info,
 		queueManager: first.info.QueueManager,
 		spare:        first,
 	}
@@ -40,16 +45,36 @@ func newSession(ctx context.Context, c *Connector, generation uint64, first *Con
 	return s
 }
 
+// event adds what is known of the session.
+func (s *Session) event(e Event) Event {
+	e.Endpoint, e.QueueManager, e.Info = s.endpoint, s.queueManager, s.info
+	return e
+}
+
+// say reports an event of the session.
+func (s *Session) say(e Event) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.report(s.event(e))
+}
+
 // Generation counts the sessions of one Connector from 1 and grows with each. It has a meaning in
 // this process only.
 func (s *Session) Generation() uint64 { return s.generation }
+
+// Unknown is the call of the Session before this one whose outcome is not known, nil where there is none:
+// a Commit, or a Put outside a unit of work. It may have taken effect or not. A program that can find
+// out, for example by asking its receiver, does so before it repeats the work.
+func (s *Session) Unknown() *Error { return s.before }
 
 // Open gives a connection for role, which goes into the application name and into messages for
 // people. A transacted connection has a unit of work: what it puts and gets counts only after Commit.
 // The first transacted Open returns the connection that Run dialled.
 //
 // All connections of a Session go to the same endpoint and must be answered by the same queue
-// manager. An error of Open has ended the Session, unless it is that of ctx.
+// manager. Where the queue manager or the channel takes no more connections (2025, 2537: often the old ones of
+// a host that vanished still count), Open keeps the Session and tries again every Config.Max, for as long as one
+// dial may take (Config.DialLimit). An error of Open has ended the Session, unless it is that of ctx.
 func (s *Session) Open(ctx context.Context, role string, transacted bool) (*Conn, error) {
 	spare, err := s.enter(transacted)
 	if err != nil {
@@ -65,7 +90,7 @@ func (s *Session) Open(ctx context.Context, role string, transacted bool) (*Conn
 	stop := context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })
 	defer stop()
 
-	d := s.c.dial(dialCtx, o)
+	d := s.dial(dialCtx, o)
 	if d.err == nil {
 		return s.adopt(o, d)
 	}
@@ -76,6 +101,28 @@ func (s *Session) Open(ctx context.Context, role string, transacted bool) (*Conn
 		return nil, context.Cause(ctx)
 	}
 	return nil, s.failed(d.err)
+}
+
+// dial waits for a place where there is none: to end the Session would give back the connections that it has, only
+// to ask for all of them again from a queue manager that is short of them.
+func (s *Session) dial(ctx context.Context, o DialOptions) dialled {
+	begun := time.Now()
+	for attempt := 1; ; attempt++ {
+		d := s.c.dial(ctx, o)
+		var e *Error
+		if !errors.As(d.err, &e) || e.Class != Throttle {
+			return d
+		}
+		wait := s.c.cfg.Max
+		if l := s.c.cfg.DialLimit; l > 0 && time.Since(begun)+wait > l {
+			return d
+		}
+		s.say(Event{Kind: DialFailed, Attempt: attempt, Err: e, NextTry: wait})
+		pause(ctx, wait)
+		if ctx.Err() != nil {
+			return d
+		}
+	}
 }
 
 // enter counts an Open, so that the end of the Session waits for it, and looks for the spare.
@@ -97,6 +144,7 @@ func (s *Session) enter(transacted bool) (*Conn, error) {
 func (s *Session) adopt(o DialOptions, d dialled) (*Conn, error) {
 	conn := newConn(s.c, o, d.transport, d.info)
 	if name := d.info.QueueManager; name != s.queueManager && name != "" && s.queueManager != "" {
+		s.c.open.Add(-1)
 		_ = conn.worker.stop()
 		return nil, s.failed(&Error{Verb: VerbConnect, Endpoint: s.endpoint, Class: Retry,
 			cause: fmt.Errorf("answered by queue manager %s, but this session is with %s", name, s.queueManager)})

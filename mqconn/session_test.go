@@ -15,7 +15,7 @@ import (
 func within(t *testing.T, m *manager, c Config, fn func(ctx context.Context, s *Session) error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c.Dialer = m
+		c.Dialer, c.Repeatable = m, true
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
 		called := false
@@ -87,14 +87,14 @@ func TestErrorHasEndedTheSessionBeforeTheCallReturns(t *testing.T) {
 			case VerbGet:
 				err = conn.Get(ctx, "Q", &Message{}, GetOptions{Wait: -1})
 			case VerbCommit:
-				err = conn.Commit(ctx)
+				err = errors.Join(conn.Put(ctx, Address{Queue: "Q"}, &Message{}), conn.Commit(ctx))
 			}
 			ended := ctx.Err() != nil
 			e := asError(t, err)
 			if e.Class != c.class || ended != c.ends || e.EndsSession() != c.ends {
 				t.Errorf("%s with %v: class %v, session ended %v", c.verb, c.reason, e.Class, ended)
 			}
-			if ended && context.Cause(ctx) != err {
+			if ended && context.Cause(ctx) != error(e) {
 				t.Errorf("cause %v is not the error", context.Cause(ctx))
 			}
 			if !ended && conn.Backout(ctx) != nil {

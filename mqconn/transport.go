@@ -79,6 +79,7 @@ type Info struct {
 	Library      string // module path of the client library
 	Version      string // its version
 	QueueManager string // the name that the queue manager gave
+	Channel      string // the server-connection channel, where the transport knows it
 	Endpoint     string
 	Bindings     bool // local bindings rather than a client channel
 	MaxMessage   int  // longest body in bytes
@@ -101,6 +102,11 @@ type DialOptions struct {
 type Dialer interface {
 	Dial(ctx context.Context, o DialOptions) (Transport, error)
 }
+
+// Describer is implemented by a Dialer that can say what it would connect to: events and log lines of a
+// connection that cannot be made then name queue manager, channel and transport. New asks it once for each
+// endpoint. It does no I/O.
+type Describer interface{ Describe(endpoint string) Info }
 
 // ErrNotBuilt says that a transport was left out of this program at build time. The text of the
 // error that wraps it tells how to build it in. It is never retried.

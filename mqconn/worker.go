@@ -26,6 +26,7 @@ type call struct {
 	message *Message
 	options GetOptions
 	next    bool
+	atomic  bool                  // a commit that harms nobody if it is made twice
 	do      func(Transport) error // with opDo
 	asked   Verb                  // with opDo: the call that do makes
 }

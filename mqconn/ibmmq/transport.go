@@ -32,7 +32,7 @@ func newTransport(manager *mqi.MQQueueManager, o Options, d mqconn.DialOptions) 
 		manager: manager,
 		info: mqconn.Info{
 			Library: Library, Version: Version(Library),
-			QueueManager: o.QueueManager, Endpoint: d.Endpoint, Bindings: o.Bindings, MaxMessage: o.MaxMessage,
+			QueueManager: o.QueueManager, Channel: o.Channel, Endpoint: d.Endpoint, Bindings: o.Bindings, MaxMessage: o.MaxMessage,
 			RemoteQueueManager: true, UserID: true, BackoutCount: true, ExclusiveOpen: true, HeldBrowse: true,
 		},
 		transacted:  d.Transacted,

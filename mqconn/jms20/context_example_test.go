@@ -66,7 +66,7 @@ func ExampleContext() {
 		fmt.Println(err)
 		return
 	}
-	connector, err := mqconn.New(mqconn.Config{Dialer: dialer, Endpoints: []string{listener.Addr().String()}})
+	connector, err := mqconn.New(mqconn.Config{Dialer: dialer, Repeatable: true, Endpoints: []string{listener.Addr().String()}})
 	if err != nil {
 		fmt.Println(err)
 		return

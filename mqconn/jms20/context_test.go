@@ -37,7 +37,7 @@ func inSession(t *testing.T, d mqconn.Dialer, endpoint string, fn func(ctx conte
 
 func follow(t *testing.T, d mqconn.Dialer, endpoint string, fn func(ctx context.Context, s *mqconn.Session) error) {
 	t.Helper()
-	connector, err := mqconn.New(mqconn.Config{Dialer: d, Endpoints: []string{endpoint}})
+	connector, err := mqconn.New(mqconn.Config{Dialer: d, Repeatable: true, Endpoints: []string{endpoint}})
 	must(t, err)
 	must(t, connector.Run(t.Context(), fn))
 }

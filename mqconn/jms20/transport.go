@@ -40,8 +40,8 @@ func newTransport(d *dialer, o mqconn.DialOptions) *transport {
 		dialer: d, dialed: o,
 		info: mqconn.Info{
 			Library: Library, Version: ibmmq.Version(Library),
-			QueueManager: d.queueManagerName(), Endpoint: o.Endpoint, Bindings: d.options.Bindings,
-			MaxMessage: d.options.MaxMessage,
+			QueueManager: d.queueManagerName(), Channel: d.options.Channel, Endpoint: o.Endpoint,
+			Bindings: d.options.Bindings, MaxMessage: d.options.MaxMessage,
 		},
 	}
 }

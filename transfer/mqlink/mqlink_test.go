@@ -184,7 +184,7 @@ func TestEnginesOverQueues(t *testing.T) {
 	done := make(chan error, 2)
 	moving := &moving{now: q.Dialer()}
 	for name, e := range map[string]*transfer.Engine{"A": ea, "B": eb} {
-		c, err := mqconn.New(mqconn.Config{Dialer: moving, Endpoints: []string{"in process"}})
+		c, err := mqconn.New(mqconn.Config{Dialer: moving, Endpoints: []string{"in process"}, Repeatable: true})
 		if err != nil {
 			t.Fatal(err)
 		}

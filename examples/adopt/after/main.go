@@ -27,7 +27,9 @@ func main() {
 	connector, err := mqconn.New(mqconn.Config{
 		Dialer:    dialer,
 		Endpoints: strings.Split(os.Getenv("MQ_ENDPOINT"), ";"),
-		OnEvent:   func(e mqconn.Event) { fmt.Println(e.Kind, e.Endpoint, e.Err) },
+		// An order is got and shipped in one unit of work: if a commit took effect whose answer was lost, it is gone.
+		Repeatable: true,
+		OnEvent:    func(e mqconn.Event) { fmt.Println(e.Kind, e.Endpoint, e.Err) },
 	})
 	if err != nil {
 		end(err)

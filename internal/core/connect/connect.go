@@ -33,6 +33,7 @@ type Config struct {
 	RefusedTries int           // rounds that may be refused before the first good connection
 	RefusedDelay time.Duration // between rounds that are refused after it
 	Settled      time.Duration // a session that lived so long starts the delays anew
+	Repeatable   bool          // the program's function may repeat what may have been done
 }
 
 // EventKind says what happened.
@@ -46,7 +47,7 @@ const (
 	Elapsed                         // the Wait is over
 	Committed                       // Generation committed work
 	Lost                            // Generation lost a connection: Verdict
-	Returned                        // the program's function returned
+	Returned                        // the program's function returned: Unknown
 	Closed                          // every connection of the generation is closed or given up
 	Cancelled                       // the program wants to end
 )
@@ -56,6 +57,7 @@ type Event struct {
 	Kind       EventKind
 	Verdict    Verdict
 	Generation uint64
+	Unknown    bool // a call of the session may have taken effect or not
 }
 
 // ActionKind says what is to be done.
@@ -80,6 +82,7 @@ const (
 	FunctionReturned Result = iota + 1 // what the program's function returned, unchanged
 	Stopped                            // the program's wish to end
 	GaveUp                             // the last error
+	InDoubt                            // the call whose outcome is not known
 )
 
 // Action is one thing to do; which fields count depends on Kind.
@@ -171,7 +174,7 @@ func (c *Core) Step(now time.Time, e Event, buf []Action) []Action {
 			buf = c.end(now, buf)
 		}
 	case Returned:
-		buf = c.returned(now, buf)
+		buf = c.returned(now, e.Unknown, buf)
 	case Closed:
 		if c.phase == Closing {
 			buf = c.closed(buf)
@@ -271,7 +274,8 @@ func (c *Core) end(now time.Time, buf []Action) []Action {
 	return append(buf, Action{Kind: End, Generation: c.generation})
 }
 
-func (c *Core) returned(now time.Time, buf []Action) []Action {
+// returned does not call the function again where it would repeat, by accident, what may have been done.
+func (c *Core) returned(now time.Time, unknown bool, buf []Action) []Action {
 	switch c.phase {
 	case Live:
 		buf = c.end(now, buf)
@@ -280,8 +284,11 @@ func (c *Core) returned(now time.Time, buf []Action) []Action {
 		return buf
 	}
 	c.phase = Closing
-	if c.lost == 0 {
+	switch {
+	case c.lost == 0:
 		c.result = FunctionReturned
+	case unknown && !c.cfg.Repeatable:
+		c.result = InDoubt
 	}
 	return append(buf, Action{Kind: Close, Generation: c.generation})
 }

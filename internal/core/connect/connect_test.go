@@ -233,6 +233,8 @@ type model struct {
 	connected   bool
 
 	last          uint64 // highest generation begun
+	repeatable    bool
+	doubt         bool // the function of the last generation returned with an unknown outcome
 	dialled       map[int]bool
 	refusedOnly   bool // this round
 	refusedRounds int
@@ -267,6 +269,9 @@ func (m *model) check(t *rapid.T, a Action) {
 	m.outstanding = a
 	switch a.Kind {
 	case Dial:
+		if m.doubt && !m.repeatable {
+			t.Fatal("goes on although an outcome is unknown and must not be repeated")
+		}
 		if m.cancelled || m.open != 0 || m.inFunction != 0 {
 			t.Fatalf("dial while cancelled %v, generation %d open", m.cancelled, m.open)
 		}
@@ -303,6 +308,8 @@ func (m *model) checkFinish(t *rapid.T, r Result) {
 	switch {
 	case m.open != 0:
 		t.Fatal("finished with connections open")
+	case (r == InDoubt) != (m.lost && m.doubt && !m.repeatable):
+		t.Fatalf("result %d: session lost %v, outcome unknown %v, repeatable %v", r, m.lost, m.doubt, m.repeatable)
 	case r == FunctionReturned && m.lost:
 		t.Fatal("took the function's result although its session was lost")
 	case r == Stopped && !m.cancelled:
@@ -340,6 +347,8 @@ func TestCoreKeepsItsPromisesWhateverHappens(t *testing.T) {
 		m.core = newCore(m.endpoints, &scripted{next: func() time.Duration {
 			return rapid.SampledFrom([]time.Duration{-1, 0, 1, testMin, testMax / 2, time.Hour}).Draw(t, "interval")
 		}})
+		m.repeatable = rapid.Bool().Draw(t, "repeatable")
+		m.core.cfg.Repeatable = m.repeatable
 		t.Repeat(map[string]func(*rapid.T){
 			"complete": func(t *rapid.T) { m.complete(t) },
 			"time":     func(t *rapid.T) { m.now = m.now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "s")) * time.Second) },
@@ -376,7 +385,7 @@ func TestCoreKeepsItsPromisesWhateverHappens(t *testing.T) {
 func (m *model) complete(t *rapid.T) {
 	switch m.outstanding.Kind {
 	case 0:
-		m.cancelled, m.impossible, m.refusedRounds = false, false, 0
+		m.cancelled, m.impossible, m.refusedRounds, m.lost, m.doubt = false, false, 0, false, false
 		m.dialled, m.refusedOnly = map[int]bool{}, true
 		m.step(t, Event{Kind: Started})
 	case Dial:
@@ -386,7 +395,8 @@ func (m *model) complete(t *rapid.T) {
 		m.step(t, Event{Kind: Elapsed})
 	case Begin:
 		m.inFunction = 0
-		m.step(t, Event{Kind: Returned})
+		m.doubt = rapid.Bool().Draw(t, "unknown")
+		m.step(t, Event{Kind: Returned, Unknown: m.doubt})
 	case Close:
 		m.open = 0
 		m.step(t, Event{Kind: Closed})

@@ -3,82 +3,39 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"go/ast"
 	"go/constant"
-	"go/parser"
-	"go/token"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mqha/mqha/internal/cmqc"
 )
 
 // constants are the MQI's constants as mq-golang tables them (ibmmq/cmqc_*.go, Apache-2.0). They are turned into headers
-// when the library is built, from the very version of mq-golang that the program under test uses, so that nothing of
-// that table is copied into this repository and the two cannot differ.
-type constants struct {
-	names  []string // in the order of the table
-	values map[string]constant.Value
-}
+// when the library is built, from the very version of mq-golang that the program under test uses, so that the two cannot
+// differ. The names of package mqrc are made from the same table.
+type constants struct{ *cmqc.Table }
 
-func readConstants(file string) (*constants, error) {
-	fset := token.NewFileSet()
-	parsed, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
-	if err != nil {
-		return nil, err
-	}
-	c := &constants{values: make(map[string]constant.Value)}
-	for _, d := range parsed.Decls {
-		g, ok := d.(*ast.GenDecl)
-		if !ok || g.Tok != token.CONST {
-			continue
-		}
-		for _, spec := range g.Specs {
-			spec := spec.(*ast.ValueSpec)
-			for i, name := range spec.Names {
-				if i >= len(spec.Values) || !strings.HasPrefix(name.Name, "MQ") {
-					continue
-				}
-				value := literalValue(spec.Values[i])
-				if value.Kind() == constant.Unknown {
-					return nil, fmt.Errorf("%s: %s is not a plain value", file, name.Name)
-				}
-				c.names = append(c.names, name.Name)
-				c.values[name.Name] = value
-			}
-		}
-	}
-	if len(c.names) == 0 {
-		return nil, fmt.Errorf("%s: no constant of the MQI found", file)
-	}
-	return c, nil
-}
-
-func literalValue(e ast.Expr) constant.Value {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		return constant.MakeFromLiteral(e.Value, e.Kind, 0)
-	case *ast.UnaryExpr:
-		return constant.UnaryOp(e.Op, literalValue(e.X), 0)
-	default:
-		return constant.MakeUnknown()
-	}
+func readConstants(file string) (constants, error) {
+	t, err := cmqc.Read(file)
+	return constants{t}, err
 }
 
 // formatLength is MQ_FORMAT_LENGTH: formats are the table's only strings, and in C they are padded with blanks.
 const formatLength = 8
 
 // header is mqi_constants.h.
-func (c *constants) header() []byte {
+func (c constants) header() []byte {
 	b := []byte("/* Made from the constant table of mq-golang. */\n#ifndef MQI_CONSTANTS_H\n#define MQI_CONSTANTS_H\n\n")
-	for _, name := range c.names {
+	for _, name := range c.Names {
 		b = fmt.Appendf(b, "#define %s %s\n", name, c.literal(name))
 	}
 	return append(b, "\n#endif\n"...)
 }
 
-func (c *constants) literal(name string) string {
-	value := c.values[name]
+func (c constants) literal(name string) string {
+	value := c.Values[name]
 	if value.Kind() == constant.String {
 		return strconv.Quote(fmt.Sprintf("%-*s", formatLength, constant.StringVal(value)))
 	}
@@ -108,42 +65,17 @@ var named = []string{
 }
 
 // nameHeader is mqi_names.h.
-func (c *constants) nameHeader() []byte {
+func (c constants) nameHeader() []byte {
 	b := []byte("/* Made from the constant table of mq-golang. */\n#ifndef MQI_NAMES_H\n#define MQI_NAMES_H\n")
 	for _, set := range named {
 		b = fmt.Appendf(b, "\nstatic inline char *%s_STR(MQLONG value) {\n  switch (value) {\n", set)
-		names := c.set(set)
+		names := c.Set(set)
 		for _, value := range sortedKeys(names) {
 			b = fmt.Appendf(b, "  case %d:\n    return (char *)%q;\n", value, names[value])
 		}
 		b = append(b, "  default:\n    return (char *)\"\";\n  }\n}\n"...)
 	}
 	return append(b, "\n#endif\n"...)
-}
-
-// set gives the one name of each value in a set. Bounds such as MQIA_FIRST name a value only where nothing else does.
-func (c *constants) set(set string) map[int64]string {
-	names := make(map[int64]string)
-	for _, name := range c.names {
-		rest, ok := strings.CutPrefix(name, set+"_")
-		if !ok {
-			continue
-		}
-		value, _ := constant.Int64Val(c.values[name])
-		if old, taken := names[value]; !taken || isBound(strings.TrimPrefix(old, set+"_")) && !isBound(rest) {
-			names[value] = name
-		}
-	}
-	return names
-}
-
-func isBound(name string) bool {
-	for _, word := range []string{"FIRST", "LAST", "LAST_USED"} {
-		if name == word || strings.HasSuffix(name, "_"+word) {
-			return true
-		}
-	}
-	return false
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {

@@ -39,7 +39,7 @@ const (
 	if strings.Contains(header, "other") {
 		t.Error("a constant that is not the MQI's")
 	}
-	if names := c.set("MQRC"); len(names) != 2 || names[1] != "MQRC_REAL" {
+	if names := c.Set("MQRC"); len(names) != 2 || names[1] != "MQRC_REAL" {
 		t.Errorf("names: %v: a bound must not hide a name", names)
 	}
 }

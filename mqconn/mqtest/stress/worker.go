@@ -37,7 +37,7 @@ type worker struct {
 
 // follow works in one session after another.
 func (w *worker) follow(ctx context.Context, d mqconn.Dialer, endpoint, role string, work func(context.Context, *mqconn.Conn) error) error {
-	connector, err := mqconn.New(mqconn.Config{Dialer: d, Endpoints: []string{endpoint}, Max: 100 * time.Millisecond})
+	connector, err := mqconn.New(mqconn.Config{Dialer: d, Endpoints: []string{endpoint}, Repeatable: true, Max: 100 * time.Millisecond})
 	if err != nil {
 		return err
 	}

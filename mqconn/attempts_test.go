@@ -1,0 +1,158 @@
+package mqconn
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// The journal tells after every end of the process what was counted before it, whatever the order of attempts, commits,
+// backouts and losses.
+func TestAttemptsSurviveTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	round := 0
+	rapid.Check(t, func(t *rapid.T) {
+		round++
+		file := filepath.Join(dir, "attempts")
+		_ = os.Remove(file)
+		a := mustOpen(t, file)
+		defer func() { _ = a.close() }()
+		const threshold = 4
+		conns := []*Conn{{}, {}}
+		counts := map[ID]uint32{} // the model
+		taken := map[*Conn][]ID{}
+		id := rapid.Custom(func(t *rapid.T) ID { return ID{rapid.ByteRange(1, 5).Draw(t, "message")} })
+		conn := rapid.SampledFrom(conns)
+		t.Repeat(map[string]func(*rapid.T){
+			"attempt": func(t *rapid.T) {
+				c, m := conn.Draw(t, "connection"), id.Draw(t, "message")
+				before := counts[m]
+				if got := a.begin(c, m, threshold); got != int(before) {
+					t.Fatalf("%d attempts before, want %d", got, before)
+				}
+				if err := a.flush(); err != nil {
+					t.Fatal(err)
+				}
+				if before < threshold {
+					counts[m]++
+				}
+				taken[c] = append(taken[c], m)
+			},
+			"end": func(t *rapid.T) {
+				c, f := conn.Draw(t, "connection"), rapid.SampledFrom([]fate{committed, backedOut, lostWith}).Draw(t, "fate")
+				a.ended(c, f)
+				for _, m := range taken[c] {
+					switch {
+					case f == committed:
+						delete(counts, m)
+					case f == lostWith && counts[m] > 0:
+						if counts[m]--; counts[m] == 0 {
+							delete(counts, m)
+						}
+					}
+				}
+				delete(taken, c)
+			},
+			"compact": func(t *rapid.T) { a.size = compactAt + 1 },
+			"end of the process": func(t *rapid.T) {
+				// What ended since the last attempt is pending and is lost: the file may tell more attempts, not fewer.
+				_ = a.out.Close()
+				torn := rapid.SliceOfN(rapid.Byte(), 0, recordLength-1).Draw(t, "torn record")
+				f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := f.Write(torn); err != nil {
+					t.Fatal(err)
+				}
+				_ = f.Close()
+				a.out = nil
+				a = mustOpen(t, file)
+				for m, n := range counts {
+					if a.counts[m] < n {
+						t.Fatalf("%d attempts are left of %d", a.counts[m], n)
+					}
+				}
+				counts, taken = maps.Clone(a.counts), map[*Conn][]ID{}
+			},
+		})
+	})
+	if round == 0 {
+		t.Fatal("nothing was tried")
+	}
+}
+
+func mustOpen(t *rapid.T, file string) *attempts {
+	t.Helper()
+	a, err := openAttempts(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestDamagedRecordCostsItsCountAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "attempts")
+	b := appendRecord(nil, ID{1}, 3)
+	b = appendRecord(b, ID{2}, 2)
+	b = appendRecord(b, ID{3}, 1)
+	b[recordLength+5] ^= 1
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := openAttempts(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.close() }()
+	if want := (map[ID]uint32{{1}: 3, {3}: 1}); !maps.Equal(a.counts, want) {
+		t.Errorf("%v", a.counts)
+	}
+}
+
+// A full or missing disk costs the journal, not the counts.
+func TestAttemptsAreCountedWhereTheJournalCannotBeWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "disk")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a, err := openAttempts(filepath.Join(dir, "attempts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Conn{}
+	a.begin(c, ID{1}, 5)
+	_ = a.out.Close() // the disk fails
+	if err := a.flush(); err == nil {
+		t.Fatal("a write to nothing succeeded")
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if n := a.begin(c, ID{1}, 5); n != 1 {
+		t.Errorf("%d attempts", n)
+	}
+	if err := a.flush(); err == nil {
+		t.Fatal("the file was written without its directory")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.flush(); err != nil { // it comes back
+		t.Fatal(err)
+	}
+	if err := a.close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := openAttempts(a.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.close() }()
+	if again.counts[ID{1}] != 2 {
+		t.Errorf("after the disk came back: %v", again.counts)
+	}
+}

@@ -1,0 +1,13 @@
+//go:build ibmmq && cgo
+
+package ibmmq
+
+import "github.com/mqha/mqha/mqconn"
+
+// Describe says what a connection would be; see mqconn.Describer.
+func (d *dialer) Describe(endpoint string) mqconn.Info {
+	return mqconn.Info{
+		Library: Library, Version: Version(Library),
+		QueueManager: d.options.QueueManager, Channel: d.options.Channel, Endpoint: endpoint, Bindings: d.options.Bindings,
+	}
+}

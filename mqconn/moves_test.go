@@ -1,0 +1,203 @@
+package mqconn_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqtest"
+)
+
+// The queue manager moves fifty times between two endpoints while units of work go in at one end and out at the other.
+// Nothing is lost, and nothing comes twice but what an unknown outcome was repeated for.
+func TestQueueManagerMovesFiftyTimesUnderLoad(t *testing.T) {
+	const moves, perMove = 50, 30
+	s := newSite(t, "DEFINE QLOCAL(Q) MAXDEPTH(999999)", "a", "b")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	l := &load{doubtful: map[uint64]bool{}, seen: map[uint64]int{}, got: make(chan struct{}, 1)}
+	producer := l.run(t, ctx, s, l.produce)
+	consumer := l.run(t, ctx, s, l.consume)
+	for n := range moves {
+		qm, active := s.now()
+		l.await(perMove * (n + 1))
+		// The answer of a commit or two is lost on the way, after or before it was made; then the host dies.
+		qm.Inject(mqtest.Fault{Verb: mqconn.VerbCommit, Break: mqtest.Break(1 + n%2), Skip: n % 3, Times: 1})
+		l.await(perMove*(n+1) + perMove/2)
+		s.kill()
+		s.moves.Add(1)
+		next := "a"
+		if active == "a" {
+			next = "b"
+		}
+		s.start(next)
+	}
+	l.mu.Lock()
+	l.stop = true
+	l.mu.Unlock()
+	<-producer
+	l.awaitAll()
+	cancel()
+	<-consumer
+	l.check(t, moves)
+}
+
+// load are messages numbered from 1, put in units of work of one to five.
+type load struct {
+	mu       sync.Mutex
+	stop     bool
+	last     uint64 // number given out
+	unit     []uint64
+	doubtful map[uint64]bool // were in a unit of work whose outcome was unknown, when put or when got
+	unknown  int
+	seen     map[uint64]int
+	total    int
+	got      chan struct{}
+}
+
+func (l *load) run(t *testing.T, ctx context.Context, s *site, fn func(ctx context.Context, s *mqconn.Session) error) <-chan struct{} {
+	t.Helper()
+	c, err := mqconn.New(mqconn.Config{Dialer: s, Endpoints: s.endpoints, Repeatable: true})
+	must(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := c.Run(ctx, fn); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+	}()
+	return ended
+}
+
+// produce puts the unit of work that was not committed before again, and then new ones.
+func (l *load) produce(ctx context.Context, s *mqconn.Session) error {
+	conn, err := s.Open(ctx, "produce", true)
+	if err != nil {
+		return err
+	}
+	for {
+		l.mu.Lock()
+		if l.stop && len(l.unit) == 0 {
+			l.mu.Unlock()
+			return nil
+		}
+		if len(l.unit) == 0 {
+			for range 1 + l.last%5 {
+				l.last++
+				l.unit = append(l.unit, l.last)
+			}
+		}
+		unit := l.unit
+		l.mu.Unlock()
+		for _, n := range unit {
+			m := mqconn.Message{Body: binary.BigEndian.AppendUint64(nil, n), Persistent: true}
+			if err := conn.Put(ctx, mqconn.Address{Queue: "Q"}, &m); err != nil {
+				return err
+			}
+		}
+		if err := l.commit(ctx, conn, unit); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.unit = nil
+		l.mu.Unlock()
+	}
+}
+
+// commit remembers what was in doubt.
+func (l *load) commit(ctx context.Context, conn *mqconn.Conn, unit []uint64) error {
+	err := conn.Commit(ctx)
+	var e *mqconn.Error
+	if errors.As(err, &e) && e.Class == mqconn.OutcomeUnknown {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.unknown++
+		for _, n := range unit {
+			l.doubtful[n] = true
+		}
+	}
+	return err
+}
+
+func (l *load) consume(ctx context.Context, s *mqconn.Session) error {
+	conn, err := s.Open(ctx, "consume", true)
+	if err != nil {
+		return err
+	}
+	var m mqconn.Message
+	for {
+		if err := conn.Get(ctx, "Q", &m, mqconn.GetOptions{Wait: -1}); err != nil {
+			return err
+		}
+		n := binary.BigEndian.Uint64(m.Body)
+		// Counted before the commit: a program has done its work by then, and does it again if the commit fails.
+		if err := l.commit(ctx, conn, []uint64{n}); err != nil {
+			var e *mqconn.Error
+			if errors.As(err, &e) && e.Class == mqconn.OutcomeUnknown {
+				l.count(n)
+			}
+			return err
+		}
+		l.count(n)
+	}
+}
+
+func (l *load) count(n uint64) {
+	l.mu.Lock()
+	l.seen[n]++
+	l.total++
+	l.mu.Unlock()
+	select {
+	case l.got <- struct{}{}:
+	default:
+	}
+}
+
+// await returns when n messages have come.
+func (l *load) await(n int) {
+	for {
+		l.mu.Lock()
+		enough := l.total >= n
+		l.mu.Unlock()
+		if enough {
+			return
+		}
+		<-l.got
+	}
+}
+
+// awaitAll returns when every number that was given out has come.
+func (l *load) awaitAll() {
+	for {
+		l.mu.Lock()
+		all := len(l.seen) == int(l.last)
+		l.mu.Unlock()
+		if all {
+			return
+		}
+		<-l.got
+	}
+}
+
+func (l *load) check(t *testing.T, moves int) {
+	t.Helper()
+	lost, twice := 0, 0
+	for n := uint64(1); n <= l.last; n++ {
+		switch {
+		case l.seen[n] == 0:
+			lost++
+		case l.seen[n] > 1:
+			twice++
+			if !l.doubtful[n] {
+				t.Errorf("message %d came %d times, and no outcome of it was unknown", n, l.seen[n])
+			}
+		}
+	}
+	t.Logf("%d moves, %d messages: %d lost, %d came twice, %d outcomes were unknown", moves, l.last, lost, twice, l.unknown)
+	if lost > 0 || l.unknown == 0 {
+		t.Errorf("%d lost; %d unknown outcomes", lost, l.unknown)
+	}
+}
