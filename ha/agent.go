@@ -20,7 +20,7 @@ type Agent struct {
 	before    *resource.Group
 	group     *resource.Group
 	connector *mqconn.Connector
-	events    *events
+	events    *reporter
 	epoch     atomic.Uint64 // for events: of the lease that is held
 	stops     chan bool     // true: drain
 	probes    chan chan error
@@ -101,7 +101,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.ran.Swap(true) {
 		return errors.New("ha: Run can be called once; make a new Agent")
 	}
-	a.events = newEvents(a.config.OnEvent, a.config.Logger)
+	a.events = newReporter(a.config.OnEvent, a.config.Logger)
 	err := newRun(ctx, a).loop(ctx)
 	return a.flush(err)
 }
@@ -109,11 +109,11 @@ func (a *Agent) Run(ctx context.Context) error {
 // flush waits for the last events. A log on a disk that is gone may never take them: the agent
 // stops all the same, and says so.
 func (a *Agent) flush(err error) error {
-	a.events.close()
+	a.events.Close()
 	t := time.NewTimer(5 * time.Second)
 	defer t.Stop()
 	select {
-	case <-a.events.done:
+	case <-a.events.Done():
 		return err
 	case <-t.C:
 		return &OverrunError{Running: []string{"OnEvent or Logger"}, Cause: err}

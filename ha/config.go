@@ -75,7 +75,7 @@ type Config struct {
 	// Nil: Run returns that error, with the lock kept. Main ends the process.
 	HardStop func(error)
 	// OnEvent gets every event, in order, from one goroutine. At most 4096 wait for it; beyond
-	// that events are dropped and counted in Event.Dropped.
+	// that events are missing, and a CodeMissed in their place says how many.
 	OnEvent func(Event)
 	// Logger gets a line for each event. Nil: none.
 	Logger *zap.Logger

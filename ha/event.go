@@ -1,12 +1,13 @@
 package ha
 
 import (
-	"sync"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/mqha/mqha/internal/events"
 	"github.com/mqha/mqha/lockfile"
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/resource"
@@ -35,6 +36,7 @@ const (
 	CodeLock         Code = "MQHA0193I" // Detail: lockfile.Event
 	CodeResource     Code = "MQHA0200I" // Detail: resource.Event
 	CodeTransfer     Code = "MQHA0300I" // Detail: transfer.Event
+	CodeMissed       Code = "MQHA0199W" // OnEvent was too slow: Dropped events are missing here
 )
 
 // Event is something that happened to an Agent.
@@ -44,80 +46,50 @@ type Event struct {
 	Epoch   uint64 // of the lease; 0 while there is none
 	Text    string // a sentence
 	Detail  any    // the event of the package below, see Code
-	Dropped int    // events dropped before this one, because OnEvent was too slow
+	Dropped int    // CodeMissed: how many events are missing
 }
 
 // backlog is how many events wait for OnEvent.
 const backlog = 4096
 
-// events hands events on from a goroutine of its own, so that a slow OnEvent or a log on a hung
-// disk never stops the agent.
-type events struct {
-	onEvent func(Event)
-	logger  *zap.Logger
-
-	mu      sync.Mutex
-	queue   chan Event
-	dropped int
-	closed  bool
-	done    chan struct{}
+// reporter hands events to OnEvent and to the log from a goroutine of its own, so that a slow OnEvent or a log on
+// a hung disk never stops the agent.
+type reporter struct {
+	*events.Queue[Event]
+	logger *zap.Logger
 }
 
-func newEvents(onEvent func(Event), logger *zap.Logger) *events {
+func newReporter(onEvent func(Event), logger *zap.Logger) *reporter {
 	if logger == nil {
 		logger = zap.NewNop()
 	}
-	e := &events{onEvent: onEvent, logger: logger, queue: make(chan Event, backlog), done: make(chan struct{})}
-	go e.deliver()
-	return e
-}
-
-func (e *events) deliver() {
-	defer close(e.done)
-	for ev := range e.queue {
-		e.log(ev)
-		if e.onEvent != nil {
-			e.onEvent(ev)
+	r := &reporter{logger: logger}
+	r.Queue = events.Start(backlog, func(ev Event) {
+		r.log(ev)
+		if onEvent != nil {
+			onEvent(ev)
 		}
-	}
+	}, func(n int) Event {
+		return Event{Time: time.Now(), Code: CodeMissed, Dropped: n, Text: fmt.Sprintf("%d events are missing here: OnEvent or the log was too slow", n)}
+	})
+	return r
 }
 
 // emit never waits.
-func (e *events) emit(ev Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return
-	}
+func (r *reporter) emit(ev Event) {
 	if ev.Time.IsZero() {
 		ev.Time = time.Now()
 	}
-	ev.Dropped = e.dropped
-	select {
-	case e.queue <- ev:
-		e.dropped = 0
-	default:
-		e.dropped++
-	}
-}
-
-// close ends delivery; done is closed when the last event was handed on.
-func (e *events) close() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.closed {
-		e.closed = true
-		close(e.queue)
-	}
+	r.Add(ev)
 }
 
 // log leaves the lines of connections to package mqconn, which limits the rate of repeats.
-func (e *events) log(ev Event) {
+func (r *reporter) log(ev Event) {
 	if _, ok := ev.Detail.(mqconn.Event); ok {
 		return
 	}
 	level := level(ev)
-	entry := e.logger.Check(level, ev.Text)
+	entry := r.logger.Check(level, ev.Text)
 	if entry == nil {
 		return
 	}

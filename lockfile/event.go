@@ -13,10 +13,11 @@ const (
 	Lost                               // Err: a *LostError
 	Released                           // the lock is free
 	Overwritten                        // Owner, an earlier holder, woke up and wrote its record over ours; ours is written again
+	Missed                             // OnEvent was too slow, and so many events are missing here: Dropped
 )
 
 var kindNames = [...]string{Waiting: "waiting", Acquired: "acquired", HeartbeatLate: "heartbeat late",
-	Lost: "lost", Released: "released", Overwritten: "overwritten"}
+	Lost: "lost", Released: "released", Overwritten: "overwritten", Missed: "missed"}
 
 func (k EventKind) String() string {
 	if k < Waiting || int(k) >= len(kindNames) {
@@ -32,46 +33,10 @@ type Event struct {
 	Owner   Record // of Waiting and Overwritten; zero when it has not written any yet, or the file was damaged
 	Epoch   uint64 // our own; 0 in Waiting
 	Err     error
-	Dropped uint64 // events before this one that OnEvent was too slow for
+	Dropped uint64 // of Missed
 }
 
 // eventQueue is the longest a slow OnEvent can fall behind.
 const eventQueue = 64
 
-// reporter hands events to OnEvent without making the sender wait. The sender is one goroutine.
-type reporter struct {
-	queue   chan Event
-	dropped uint64
-	done    chan struct{}
-}
-
-func startReporter(onEvent func(Event)) *reporter {
-	r := &reporter{queue: make(chan Event, eventQueue), done: make(chan struct{})}
-	if onEvent == nil {
-		close(r.done)
-		return r
-	}
-	go func() {
-		defer close(r.done)
-		for e := range r.queue {
-			onEvent(e)
-		}
-	}()
-	return r
-}
-
-func (r *reporter) report(e Event) {
-	e.Dropped = r.dropped
-	select {
-	case r.queue <- e:
-		r.dropped = 0
-	default:
-		r.dropped++
-	}
-}
-
-// close waits until everything is reported.
-func (r *reporter) close() {
-	close(r.queue)
-	<-r.done
-}
+func missed(n int) Event { return Event{Kind: Missed, Time: time.Now(), Dropped: uint64(n)} }

@@ -6,18 +6,19 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/internal/core/lease"
+	"github.com/mqha/mqha/internal/events"
 )
 
 // keeper runs the state machine of one lease. Its goroutine does no I/O and never waits for any, so
 // that it also is the watchdog: a second goroutine does the operations, and may hang in one.
 type keeper struct {
-	lease    *Lease
-	core     *lease.Machine
-	reporter *reporter
-	found    Record // by the last Look
-	other    Record // likewise
-	granted  bool
-	held     *HeldError // the last holder that refused us
+	lease   *Lease
+	core    *lease.Machine
+	events  *events.Queue[Event]
+	found   Record // by the last Look
+	other   Record // likewise
+	granted bool
+	held    *HeldError // the last holder that refused us
 
 	ops     chan lease.Action
 	results chan outcome
@@ -39,15 +40,15 @@ type ticket struct {
 // keep starts the goroutines of a lease that is yet to be taken.
 func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, wait bool, onEvent func(Event)) *keeper {
 	k := &keeper{
-		core:     lease.New(lease.Config{Wait: wait, Keep: keepNames}),
-		reporter: startReporter(onEvent),
-		ops:      make(chan lease.Action, 1),
-		results:  make(chan outcome, 1),
-		decided:  make(chan error, 1),
-		tooLate:  make(chan struct{}, 1),
-		verify:   make(chan chan error),
-		release:  make(chan error),
-		stopped:  make(chan struct{}),
+		core:    lease.New(lease.Config{Wait: wait, Keep: keepNames}),
+		events:  events.Start(eventQueue, onEvent, missed),
+		ops:     make(chan lease.Action, 1),
+		results: make(chan outcome, 1),
+		decided: make(chan error, 1),
+		tooLate: make(chan struct{}, 1),
+		verify:  make(chan chan error),
+		release: make(chan error),
+		stopped: make(chan struct{}),
 	}
 	k.lease = &Lease{path: path, clock: clock, keeper: k}
 	k.lease.ended, k.lease.end = context.WithCancelCause(context.Background())
@@ -65,7 +66,8 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 		k.run()
 		close(k.ops)
 		<-worked
-		k.reporter.close()
+		k.events.Close()
+		<-k.events.Done()
 	}()
 	return k
 }
@@ -208,5 +210,5 @@ func (k *keeper) finish(err error) {
 
 func (k *keeper) report(e Event) {
 	e.Time, e.Epoch = time.Now(), k.lease.epoch
-	k.reporter.report(e)
+	k.events.Add(e)
 }

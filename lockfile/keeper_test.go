@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/internal/core/lease"
+	"github.com/mqha/mqha/internal/events"
 )
 
 const (
@@ -342,18 +343,23 @@ func TestAcquireEndsWithItsContextWhileTheDiskHangs(t *testing.T) {
 
 func TestSlowOnEventLosesNothingSilently(t *testing.T) {
 	release := make(chan struct{})
-	var got []Event
-	r := startReporter(func(e Event) {
+	var got, missing uint64
+	k := &keeper{lease: &Lease{}, events: events.Start(eventQueue, func(e Event) {
 		<-release
-		got = append(got, e)
-	})
-	for range eventQueue + 10 {
-		r.report(Event{Kind: Waiting})
+		if e.Kind == Missed {
+			missing += e.Dropped
+			return
+		}
+		got++
+	}, missed)}
+	const all = eventQueue + 10
+	for range all {
+		k.report(Event{Kind: Waiting})
 	}
 	close(release)
-	r.close()
-	r2 := uint64(eventQueue+10) - uint64(len(got))
-	if r.dropped != r2 || r2 == 0 {
-		t.Errorf("%d delivered, %d counted as dropped", len(got), r.dropped)
+	k.events.Close()
+	<-k.events.Done()
+	if got+missing != all || missing == 0 {
+		t.Errorf("%d events of %d came, %d are said to be missing", got, all, missing)
 	}
 }

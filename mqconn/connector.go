@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/internal/core/connect"
+	"github.com/mqha/mqha/internal/events"
 )
 
 // Connector follows the queue manager: it connects, and connects again, for as long as Run runs.
@@ -21,15 +22,15 @@ type Connector struct {
 
 	beside sync.WaitGroup // dials that lost against another, and those who watch for a host's return
 
-	mu       sync.Mutex // never held while waiting or calling out
-	core     *connect.Core
-	actions  []connect.Action
-	running  bool
-	session  *Session // the last one
-	reporter *reporter
-	since    time.Time
-	next     time.Time // when a wait ends
-	last     error
+	mu      sync.Mutex // never held while waiting or calling out
+	core    *connect.Core
+	actions []connect.Action
+	running bool
+	session *Session             // the last one
+	events  *events.Queue[Event] // nil: nobody listens, or Run is not active
+	since   time.Time
+	next    time.Time // when a wait ends
+	last    error
 }
 
 // New checks c and makes a Connector. It does no I/O.
@@ -121,7 +122,7 @@ func (c *Connector) enter() error {
 	c.running = true
 	c.since = time.Now()
 	if c.cfg.OnEvent != nil || c.cfg.Logger != nil {
-		c.reporter = startReporter(c.cfg.OnEvent, c.cfg.Logger)
+		c.events = startEvents(c.cfg.OnEvent, c.cfg.Logger)
 	}
 	return nil
 }
@@ -129,11 +130,12 @@ func (c *Connector) enter() error {
 func (c *Connector) leave() {
 	c.beside.Wait()
 	c.mu.Lock()
-	r := c.reporter
-	c.reporter = nil
+	q := c.events
+	c.events = nil
 	c.mu.Unlock()
-	if r != nil {
-		r.close()
+	if q != nil {
+		q.Close()
+		<-q.Done()
 	}
 	c.mu.Lock()
 	c.running = false
@@ -210,11 +212,11 @@ func (c *Connector) step(e connect.Event) connect.Action {
 
 // report is called under the mutex.
 func (c *Connector) report(e Event) {
-	if c.reporter == nil {
+	if c.events == nil {
 		return
 	}
 	e.Time, e.Generation = time.Now(), c.core.Generation()
-	c.reporter.add(e)
+	c.events.Add(e)
 }
 
 // lost ends s because of e, if it has not ended before, and then nobody can make a call on it any

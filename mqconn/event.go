@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/mqha/mqha/internal/events"
 	"github.com/mqha/mqha/mqconn/mqrc"
 )
 
@@ -22,16 +23,18 @@ const (
 	QueueHeld                           // Queue, Err; Hold waits, because another connection has the queue
 	PoisonMoved                         // Queue, To, MessageID, Attempt; a message was moved out of the way
 	PoisonFailed                        // Queue, MessageID, Err; it could not be moved, or its attempts not be written down
+	Missed                              // Dropped; OnEvent was too slow, and so many events are missing here
 )
 
 var eventNames = [...]string{
 	DialFailed: "dial failed", Connected: "connected", ConnectionLost: "connection lost", CallStuck: "call stuck",
 	GaveUp: "gave up", QueueHeld: "queue held elsewhere", PoisonMoved: "poison message moved", PoisonFailed: "poison message not moved",
+	Missed: "events missed",
 }
 
 // String names the kind in lower case.
 func (k EventKind) String() string {
-	if k < DialFailed || k > PoisonFailed {
+	if k < DialFailed || k > Missed {
 		return "unknown"
 	}
 	return eventNames[k]
@@ -54,6 +57,7 @@ const (
 	CodeQueueHeld      Code = "MQCN0035W" // the queue is open elsewhere (BFGAG0035W)
 	CodePoisonMoved    Code = "MQCN0190W" // a message failed too often (none)
 	CodePoisonFailed   Code = "MQCN0191E" // and could not be moved out of the way (none)
+	CodeMissed         Code = "MQCN0199W" // events are missing (none)
 )
 
 // Event is something that happened to a Connector.
@@ -70,7 +74,7 @@ type Event struct {
 	Queue        string        // QueueHeld, PoisonMoved, PoisonFailed
 	To           string        // PoisonMoved: the queue that has the message now
 	MessageID    ID            // PoisonMoved, PoisonFailed
-	Dropped      int           // events dropped before this one because OnEvent was too slow
+	Dropped      int           // Missed
 }
 
 // Code is the event's stable code.
@@ -90,6 +94,8 @@ func (e Event) Code() Code {
 		return CodePoisonMoved
 	case PoisonFailed:
 		return CodePoisonFailed
+	case Missed:
+		return CodeMissed
 	}
 	return CodeGaveUp
 }
@@ -129,50 +135,18 @@ func noInstallation(r mqrc.Reason) bool {
 // disconnect, so it never waits.
 const eventQueue = 256
 
-// reporter hands events out, in order, from its own goroutine: OnEvent and the log may be slow, and
-// a log on a disk that hangs must not keep a connection open.
-type reporter struct {
-	onEvent func(Event)
-	log     *logWriter // nil: none
-	queue   chan Event
-	done    chan struct{}
-	dropped int
-}
-
-func startReporter(onEvent func(Event), log *zap.Logger) *reporter {
-	r := &reporter{onEvent: onEvent, queue: make(chan Event, eventQueue), done: make(chan struct{})}
+// startEvents hands events to OnEvent and the log from a goroutine of its own: both may be slow, and a log on a
+// disk that hangs must not keep a connection open.
+func startEvents(onEvent func(Event), log *zap.Logger) *events.Queue[Event] {
+	tell := onEvent
 	if log != nil {
-		r.log = &logWriter{log: log}
-	}
-	go r.run()
-	return r
-}
-
-// add is called under the Connector's mutex, which keeps the order.
-func (r *reporter) add(e Event) {
-	e.Dropped = r.dropped
-	select {
-	case r.queue <- e:
-		r.dropped = 0
-	default:
-		r.dropped++
-	}
-}
-
-// close waits until everything has been handed out.
-func (r *reporter) close() {
-	close(r.queue)
-	<-r.done
-}
-
-func (r *reporter) run() {
-	defer close(r.done)
-	for e := range r.queue {
-		if r.log != nil {
-			r.log.write(e)
-		}
-		if r.onEvent != nil {
-			r.onEvent(e)
+		w := &logWriter{log: log}
+		tell = func(e Event) {
+			w.write(e)
+			if onEvent != nil {
+				onEvent(e)
+			}
 		}
 	}
+	return events.Start(eventQueue, tell, func(n int) Event { return Event{Kind: Missed, Time: time.Now(), Dropped: n} })
 }

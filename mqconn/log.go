@@ -69,6 +69,8 @@ func (w *logWriter) write(e Event) {
 	case PoisonMoved:
 		w.line(e, "message failed too often and was moved", zap.String("queue", e.Queue), zap.String("to", e.To),
 			zap.String("messageID", hex.EncodeToString(e.MessageID[:])), zap.Int("attempts", e.Attempt))
+	case Missed:
+		w.line(e, "events are missing, because OnEvent or the log was too slow", zap.Int("dropped", e.Dropped))
 	case PoisonFailed:
 		w.repeated(e, "message that failed too often is still in the way", zap.String("queue", e.Queue),
 			zap.String("messageID", hex.EncodeToString(e.MessageID[:])))

@@ -21,10 +21,10 @@ type room struct {
 // rooms is the picture. The first that fits a package counts.
 var rooms = []room{
 	{path: ""},
-	{path: "lockfile", may: []string{"internal/core/lease"}},
+	{path: "lockfile", may: []string{"internal/core/lease", "internal/events"}},
 	{path: "resource", may: []string{"internal/core/group"}},
 	{path: "resource/", may: []string{"resource"}, optional: true},
-	{path: "mqconn", may: []string{"mqconn/mqrc", "internal/core/connect"}},
+	{path: "mqconn", may: []string{"mqconn/mqrc", "internal/core/connect", "internal/events"}},
 	{path: "mqconn/mqrc"},
 	{path: "mqconn/mqtest", may: []string{"mqconn", "mqconn/mqrc"}},
 	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest", "internal/cmqc"}},
@@ -33,7 +33,7 @@ var rooms = []room{
 	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream", "internal/events", "internal/vfs"}},
 	{path: "transfer/mqlink", may: []string{"transfer", "mqconn"}},
 	{path: "ha", may: []string{
-		"internal/core/agent", "lockfile", "resource", "transfer", "transfer/mqlink", "mqconn", "mqconn/mqrc", "ha/audit",
+		"internal/core/agent", "internal/events", "lockfile", "resource", "transfer", "transfer/mqlink", "mqconn", "mqconn/mqrc", "ha/audit",
 	}},
 	{path: "ha/audit", optional: true},
 	{path: "ha/", may: []string{"ha"}, optional: true},
