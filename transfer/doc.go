@@ -8,7 +8,7 @@
 //
 // # What is guaranteed
 //
-//   - A file appears under its final name only when every byte is proven (CRC32C a frame, SHA-256 a
+//   - A file appears under its final name only when every byte is proven (CRC32C a frame, Digest a
 //     file), durable, and has its mode and modification time. It never replaces another file.
 //   - It appears once, also when a consumer takes it away at once and both agents are killed at any
 //     moment: the journal says COMMIT, durably, before the rename; after a restart a committed file
@@ -27,7 +27,10 @@
 //     can finish one system call per goroutine before it notices. The names on the disk carry the
 //     epoch, so that such a call finds nothing or writes the same bytes; two cases remain: pages that
 //     a host which was cut off writes back late into a file already delivered, and a part that
-//     somebody else deletes between COMMIT and rename, which then counts as delivered.
+//     somebody else deletes between COMMIT and rename, which then counts as delivered. Such a call can
+//     also create an empty part when all is over, which stays.
+//   - A rename is seen before its directory is synced. Somebody who takes the file in between and syncs
+//     nothing himself finds it again when the power fails in that moment.
 //   - The other agent is believed about its own files. It is not authenticated here; that is the
 //     queue manager's business (channel authentication, authorities on the queues).
 //   - Windows has no way to sync a directory, so that after a power loss the last names may be
