@@ -3,6 +3,7 @@ package mqconn
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,10 +48,10 @@ func TestUnitOfWorkOfDoIsNotCommittedByAProbe(t *testing.T) {
 		{VerbGet, ErrNoMessage, false}, {VerbOpen, nil, false},
 	} {
 		for _, end := range []Verb{VerbCommit, VerbBackout} {
-			probes := 0
+			var probes atomic.Int32
 			m := &manager{call: func(_ *transport, v Verb, _ string) error {
 				if v == VerbCommit {
-					probes++
+					probes.Add(1)
 				}
 				return nil
 			}}
@@ -58,15 +59,14 @@ func TestUnitOfWorkOfDoIsNotCommittedByAProbe(t *testing.T) {
 				conn := open(t, ctx, s, true)
 				_ = conn.Do(ctx, c.verb, "Q", func(Transport) error { return c.err })
 				time.Sleep(time.Minute)
-				if (probes == 0) != c.open {
-					t.Errorf("%s, %v: %d probes", c.verb, c.err, probes)
+				if n := probes.Swap(0); (n == 0) != c.open {
+					t.Errorf("%s, %v: %d probes", c.verb, c.err, n)
 				}
-				probes = 0
 				if err := conn.Do(ctx, end, "", func(Transport) error { return nil }); err != nil {
 					t.Error(err)
 				}
 				time.Sleep(time.Minute)
-				if probes == 0 {
+				if probes.Load() == 0 {
 					t.Errorf("%s, then %s: not probed", c.verb, end)
 				}
 				return nil
