@@ -213,38 +213,10 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		buf = t.settleAll(now, e, buf)
 	case DrainStarted:
 		t.draining = true
-	case CancelAsked:
-		if t.phase < Ending && !t.asked {
-			t.asked = true
-			buf = append(buf, Action{Kind: WriteCancel})
-		}
-	case CancelWritten:
-		buf = append(buf, Action{Kind: SyncCancel})
-	case CancelSynced:
-		t.cancel = true
-		if t.up && t.phase < Ending {
-			buf = t.tellCancel(now, buf)
-		}
+	case CancelAsked, CancelWritten, CancelSynced:
+		buf = t.cancelStep(now, e.Kind, buf)
 	}
 	return t.pump(buf)
-}
-
-// begin says what is first said on a new link.
-func (t *Transfer) begin(now time.Time, buf []Action) []Action {
-	if t.cancel {
-		return t.tellCancel(now, buf)
-	}
-	return t.ask(now, buf)
-}
-
-// tellCancel ends the session and asks for the last word. A cancellation that comes too late gets another one
-// than Cancelled, and that one counts.
-func (t *Transfer) tellCancel(now time.Time, buf []Action) []Action {
-	t.phase = Cancelling
-	t.nonce++
-	t.wait = t.cfg.Retry
-	t.deadline = now.Add(t.wait)
-	return append(buf, Action{Kind: Cancel, Nonce: t.nonce})
 }
 
 // ask begins a new session: whatever belongs to an older nonce no longer counts.
