@@ -80,6 +80,40 @@ func TestClientCancelsATransferToAnAgentThatIsAway(t *testing.T) {
 	}
 }
 
+// TestStatusSaysThatTheQueueOfAPeerIsMissing: nobody has defined it, and an operator has to hear of it.
+func TestStatusSaysThatTheQueueOfAPeerIsMissing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	from := t.TempDir()
+	if err := os.WriteFile(filepath.Join(from, "a.txt"), []byte("mq"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	src := s.config("SRC")
+	src.Work, src.Transfer.ReadRoots = nil, []string{from}
+	a := start(t, src)
+	client := s.client("SRC")
+	id, err := client.Submit(within(t), transfer.Request{To: "NOBODY", Items: []transfer.Item{{Source: from, Destination: "."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := transfer.Event{}
+	for n := 1; said.Kind != transfer.EventStalled; n++ {
+		said = a.event(CodeTransfer, n).Detail.(transfer.Event)
+	}
+	status, err := client.Status(within(t), id)
+	if err != nil || status.State != transfer.Waiting {
+		t.Errorf("status: %+v, %v", status, err)
+	}
+	for _, text := range []string{said.Reason, status.Reason} {
+		if !strings.Contains(text, "NOBODY") || !strings.Contains(text, "2085") {
+			t.Errorf("%q does not say which queue is missing", text)
+		}
+	}
+	if err := a.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTransferBetweenTwoAgents(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "SRC", "DST")

@@ -106,7 +106,8 @@ func level(ev Event) zapcore.Level {
 		if d.Kind == transfer.EventProgress {
 			return zapcore.DebugLevel
 		}
-		if d.Kind == transfer.EventFailed || d.Kind == transfer.EventRefused {
+		switch d.Kind {
+		case transfer.EventFailed, transfer.EventRefused, transfer.EventStalled, transfer.EventDropped, transfer.EventMissed:
 			return zapcore.WarnLevel
 		}
 	case lockfile.Event:
