@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	mqi "github.com/ibm-messaging/mq-golang/v5/ibmmq"
 
@@ -143,27 +144,88 @@ func TestManyDestinationsDoNotUseUpTheHandles(t *testing.T) {
 	}
 }
 
-// The library makes copies for each call; nothing is to come on top.
-func TestPutAndGetAddNoAllocation(t *testing.T) {
+// Also not for what an agent's messages carry: a user, identifiers, a reply queue, an end, a wish for reports.
+func TestPutAndGetDoNotAllocate(t *testing.T) {
+	d, endpoint := startApart(t)
+	for _, transacted := range []bool{false, true} {
+		c := dial(t, d, endpoint, transacted)
+		sent := mqconn.Message{Body: make([]byte, 8<<10), Persistent: transacted, CorrelationID: mqconn.ID{1}, Expiry: time.Hour,
+			ReplyTo: mqconn.Address{QueueManager: "QM1", Queue: "B"}, Report: mqconn.ReportException}
+		memory := make([]byte, 0, 8<<10)
+		put := func() { must(t, c.Put(somewhere, &sent)) }
+		get := func() {
+			got := mqconn.Message{Body: memory}
+			must(t, c.Get("A", &got, mqconn.GetOptions{Wait: time.Second}))
+			if got.UserID != "mqha" || got.ReplyTo != sent.ReplyTo || len(got.Body) != 8<<10 {
+				t.Fatalf("got %+v", got)
+			}
+		}
+		const runs = 200
+		for range runs { // as many as are got below
+			put()
+			must(t, c.Commit())
+		}
+		counts := map[string]float64{
+			"put":     testing.AllocsPerRun(runs, put),
+			"commit":  testing.AllocsPerRun(runs, func() { must(t, c.Commit()) }),
+			"get":     testing.AllocsPerRun(runs, get),
+			"backout": testing.AllocsPerRun(runs, func() { must(t, c.Backout()) }),
+			"no message": testing.AllocsPerRun(runs, func() {
+				if err := c.Get("A", &mqconn.Message{Body: memory}, mqconn.GetOptions{ID: mqconn.ID{23: 1}}); err != mqconn.ErrNoMessage {
+					t.Fatal(err)
+				}
+			}),
+		}
+		for what, n := range counts {
+			if n != 0 {
+				t.Errorf("transacted %v: %v allocations for a %s, want none", transacted, n, what)
+			}
+		}
+	}
+}
+
+// Reply queues that never come again must not pile up in a connection that lives for months.
+func TestNamesThatWereSeenAreBounded(t *testing.T) {
 	_, d, endpoint := start(t, "", Options{})
 	c := dial(t, d, endpoint, false)
-	sent := mqconn.Message{Body: make([]byte, 8<<10), Persistent: false}
-	got := mqconn.Message{Body: make([]byte, 0, 8<<10)}
-	ours := testing.AllocsPerRun(200, func() {
-		must(t, c.Put(somewhere, &sent))
-		must(t, c.Get("A", &got, mqconn.GetOptions{}))
-	})
-	output, input := c.outputs[somewhere], c.inputs["A"]
-	theirs := testing.AllocsPerRun(200, func() {
-		md, pmo := c.forPut(&sent, false)
-		must(t, output.Put(md, pmo, sent.Body))
-		md, gmo := c.forGet(mqi.MQGMO_NO_SYNCPOINT, mqconn.GetOptions{})
-		_, err := input.Get(md, gmo, got.Body[:cap(got.Body)])
+	for i := range 2 * mostNames {
+		reply := mqconn.Address{QueueManager: "QM1", Queue: fmt.Sprintf("REPLY.%d", i)}
+		must(t, c.Put(somewhere, &mqconn.Message{ReplyTo: reply}))
+		var m mqconn.Message
+		must(t, c.Get("A", &m, mqconn.GetOptions{}))
+		if m.ReplyTo != reply {
+			t.Fatalf("reply to %+v, want %+v", m.ReplyTo, reply)
+		}
+		if len(c.names) > mostNames {
+			t.Fatalf("%d names are kept", len(c.names))
+		}
+	}
+}
+
+// What mq-golang's defaults set is set here too, and the lengths of texts are those of the fields.
+func TestDescriptorsBeginAsThoseOfTheLibrary(t *testing.T) {
+	qm, d, endpoint := start(t, "", Options{})
+	c := dial(t, d, endpoint, false)
+	long := strings.Repeat("X", 48)
+	must(t, c.Put(somewhere, &mqconn.Message{ReplyTo: mqconn.Address{Queue: long + "Y", QueueManager: long}}))
+	must(t, c.Put(somewhere, &mqconn.Message{}))
+	for _, want := range []mqconn.Address{{Queue: long, QueueManager: long}, {}} {
+		object, err := opened(c, c.inputs, "A", somewhere, mqi.MQOO_INPUT_AS_Q_DEF)
 		must(t, err)
-	})
-	t.Logf("%.0f allocations for a put and a get, all of them in the library", theirs)
-	if ours > theirs {
-		t.Errorf("%.0f allocations for a put and a get, %.0f of them in the library", ours, theirs)
+		md, gmo := mqi.NewMQMD(), mqi.NewMQGMO()
+		_, err = object.Get(md, gmo, nil)
+		must(t, err)
+		if got := (mqconn.Address{Queue: md.ReplyToQ, QueueManager: md.ReplyToQMgr}); got != want {
+			t.Errorf("reply to %+v, want %+v", got, want)
+		}
+		def := mqi.NewMQMD()
+		if md.MsgType != def.MsgType || md.Report != 0 || md.Feedback != 0 || md.Encoding != def.Encoding || md.Expiry != def.Expiry ||
+			strings.TrimSpace(md.Format) != "" || md.MsgSeqNumber != 1 || md.OriginalLength != def.OriginalLength || md.MsgFlags != 0 {
+			t.Errorf("got %+v", md)
+		}
+	}
+	if n, err := qm.Depth("A"); err != nil || n != 0 {
+		t.Errorf("%d messages, %v", n, err)
 	}
 }
 
