@@ -202,30 +202,83 @@ func TestNamesThatWereSeenAreBounded(t *testing.T) {
 	}
 }
 
-// What mq-golang's defaults set is set here too, and the lengths of texts are those of the fields.
+// The connection's own descriptors begin as mq-golang's do, in every field that both have.
 func TestDescriptorsBeginAsThoseOfTheLibrary(t *testing.T) {
-	qm, d, endpoint := start(t, "", Options{})
+	c := newCall()
+	md, pmo, gmo := mqi.NewMQMD(), mqi.NewMQPMO(), mqi.NewMQGMO()
+	for field, values := range map[string][2]int32{
+		"MQMD.Version":         {int32(c.freshMD.Version), md.Version},
+		"MQMD.Report":          {int32(c.freshMD.Report), md.Report},
+		"MQMD.MsgType":         {int32(c.freshMD.MsgType), md.MsgType},
+		"MQMD.Expiry":          {int32(c.freshMD.Expiry), md.Expiry},
+		"MQMD.Feedback":        {int32(c.freshMD.Feedback), md.Feedback},
+		"MQMD.Encoding":        {int32(c.freshMD.Encoding), md.Encoding},
+		"MQMD.CodedCharSetId":  {int32(c.freshMD.CodedCharSetId), md.CodedCharSetId},
+		"MQMD.Priority":        {int32(c.freshMD.Priority), md.Priority},
+		"MQMD.Persistence":     {int32(c.freshMD.Persistence), md.Persistence},
+		"MQMD.BackoutCount":    {int32(c.freshMD.BackoutCount), md.BackoutCount},
+		"MQMD.PutApplType":     {int32(c.freshMD.PutApplType), md.PutApplType},
+		"MQMD.MsgSeqNumber":    {int32(c.freshMD.MsgSeqNumber), md.MsgSeqNumber},
+		"MQMD.Offset":          {int32(c.freshMD.Offset), md.Offset},
+		"MQMD.MsgFlags":        {int32(c.freshMD.MsgFlags), md.MsgFlags},
+		"MQMD.OriginalLength":  {int32(c.freshMD.OriginalLength), md.OriginalLength},
+		"MQPMO.Version":        {int32(c.freshPMO.Version), pmo.Version},
+		"MQPMO.Timeout":        {int32(c.freshPMO.Timeout), pmo.Timeout},
+		"MQPMO.Action":         {int32(c.freshPMO.Action), pmo.Action},
+		"MQPMO.PubLevel":       {int32(c.freshPMO.PubLevel), pmo.PubLevel},
+		"MQGMO.Version":        {int32(c.freshGMO.Version), gmo.Version},
+		"MQGMO.WaitInterval":   {int32(c.freshGMO.WaitInterval), gmo.WaitInterval},
+		"MQGMO.MatchOptions":   {int32(c.freshGMO.MatchOptions), gmo.MatchOptions},
+		"MQGMO.GroupStatus":    {int32(c.freshGMO.GroupStatus), gmo.GroupStatus},
+		"MQGMO.SegmentStatus":  {int32(c.freshGMO.SegmentStatus), gmo.SegmentStatus},
+		"MQGMO.Segmentation":   {int32(c.freshGMO.Segmentation), gmo.Segmentation},
+		"MQGMO.Reserved1":      {int32(c.freshGMO.Reserved1), gmo.Reserved1},
+		"MQGMO.ReturnedLength": {int32(c.freshGMO.ReturnedLength), gmo.ReturnedLength},
+	} {
+		if values[0] != values[1] {
+			t.Errorf("%s is %d, the library's %d", field, values[0], values[1])
+		}
+	}
+	for want, got := range map[string][]byte{
+		"MD  ": octets(c.freshMD.StrucId[:]), "PMO ": octets(c.freshPMO.StrucId[:]), "GMO ": octets(c.freshGMO.StrucId[:]),
+		fmt.Sprintf("%-8s", md.Format): octets(c.freshMD.Format[:]),
+	} {
+		if string(got) != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// mq-golang adds these to what a program asks for; without them a connection would not notice that the queue manager ends.
+func TestEveryCallFailsIfQuiescing(t *testing.T) {
+	c := newCall()
+	for _, transacted := range []bool{false, true} {
+		c.forPut(new(mqconn.Message), transacted)
+		if o := int32(c.pmo.Options); o&mqi.MQPMO_FAIL_IF_QUIESCING == 0 {
+			t.Errorf("a put with options %#x", o)
+		}
+	}
+	for _, wait := range []time.Duration{0, time.Second} {
+		c.forGet(mqi.MQGMO_SYNCPOINT, mqconn.GetOptions{Wait: wait})
+		if o := int32(c.gmo.Options); o&mqi.MQGMO_FAIL_IF_QUIESCING == 0 || (o&mqi.MQGMO_WAIT != 0) != (wait > 0) {
+			t.Errorf("a get with options %#x", o)
+		}
+	}
+}
+
+// A name that does not fit is cut and does not run into the next field, and the message that follows has none of it.
+func TestLongNamesAreCut(t *testing.T) {
+	_, d, endpoint := start(t, "", Options{})
 	c := dial(t, d, endpoint, false)
 	long := strings.Repeat("X", 48)
 	must(t, c.Put(somewhere, &mqconn.Message{ReplyTo: mqconn.Address{Queue: long + "Y", QueueManager: long}}))
 	must(t, c.Put(somewhere, &mqconn.Message{}))
 	for _, want := range []mqconn.Address{{Queue: long, QueueManager: long}, {}} {
-		object, err := opened(c, c.inputs, "A", somewhere, mqi.MQOO_INPUT_AS_Q_DEF)
-		must(t, err)
-		md, gmo := mqi.NewMQMD(), mqi.NewMQGMO()
-		_, err = object.Get(md, gmo, nil)
-		must(t, err)
-		if got := (mqconn.Address{Queue: md.ReplyToQ, QueueManager: md.ReplyToQMgr}); got != want {
-			t.Errorf("reply to %+v, want %+v", got, want)
+		var m mqconn.Message
+		must(t, c.Get("A", &m, mqconn.GetOptions{}))
+		if m.ReplyTo != want {
+			t.Errorf("reply to %+v, want %+v", m.ReplyTo, want)
 		}
-		def := mqi.NewMQMD()
-		if md.MsgType != def.MsgType || md.Report != 0 || md.Feedback != 0 || md.Encoding != def.Encoding || md.Expiry != def.Expiry ||
-			strings.TrimSpace(md.Format) != "" || md.MsgSeqNumber != 1 || md.OriginalLength != def.OriginalLength || md.MsgFlags != 0 {
-			t.Errorf("got %+v", md)
-		}
-	}
-	if n, err := qm.Depth("A"); err != nil || n != 0 {
-		t.Errorf("%d messages, %v", n, err)
 	}
 }
 
