@@ -15,6 +15,8 @@ type confirmation struct {
 var (
 	confirmArrival  = confirmation{0x0100, 0x0200, 0x0400, 259} // MQRO_COA, MQFB_COA
 	confirmDelivery = confirmation{0x0800, 0x1000, 0x2000, 260} // MQRO_COD, MQFB_COD
+
+	tellExpiration = confirmation{0x00200000, 0x00400000, 0x00800000, 258} // MQRO_EXPIRATION, MQFB_EXPIRATION
 )
 
 const (
@@ -60,6 +62,17 @@ func (s *session) report(m *message, c confirmation, syncpoint bool) {
 	report := &message{md: c.descriptor(s, m), body: b, persistent: m.persistent}
 	if r := s.deliver(t, report, syncpoint); r != mqrc.None {
 		b.release()
+	}
+}
+
+// reportExpired tells of the messages that somebody's look at q has taken away: q itself cannot, under its mutex.
+func (s *session) reportExpired(q *queue) {
+	q.mu.Lock()
+	expired := q.untold
+	q.untold = nil
+	q.mu.Unlock()
+	for _, m := range expired {
+		s.report(m, tellExpiration, false)
 	}
 }
 
