@@ -37,7 +37,7 @@ type queue struct {
 	depth   int // visible and putting: what CURDEPTH counts
 	arrived uint64
 	waiters []*waiter
-	untold  []*message // expired, with a report about it still to be put
+	untold  []*message // expired, and a report may have been asked for
 
 	inputs    int
 	outputs   int
@@ -145,7 +145,7 @@ func (q *queue) unlink(m *message) {
 func (q *queue) drop(m *message) {
 	q.unlink(m)
 	q.expire(m)
-	if getLong(m.md[:], mdReport)&tellExpiration.report != 0 {
+	if getLong(m.md[:], mdReport) != 0 {
 		q.untold = append(q.untold, m)
 	}
 }
