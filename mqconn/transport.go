@@ -28,8 +28,10 @@ type Message struct {
 	Priority      int           // 0 to 9
 	Expiry        time.Duration // zero: never; the unit on the wire is 100 ms
 	ReplyTo       Address
-	UserID        string // filled in by Get where Info.UserID
-	BackoutCount  int    // filled in by Get; -1: the transport cannot tell
+	Report        Report   // what ReplyTo is to be told; zero: nothing
+	Feedback      Feedback // filled in by Get: what a report tells; zero: it is none
+	UserID        string   // filled in by Get where Info.UserID
+	BackoutCount  int      // filled in by Get; -1: the transport cannot tell
 }
 
 // GetOptions select a message and bound the wait for it.
@@ -89,6 +91,8 @@ type Info struct {
 	BackoutCount       bool // Get fills in Message.BackoutCount
 	ExclusiveOpen      bool // Hold asks for exclusive input itself, whatever the queue's DEFSOPT
 	HeldBrowse         bool // a held queue can be browsed and got from by ID on the same connection
+
+	Reports Report // the options of Message.Report that Put takes and Get fills in
 }
 
 // DialOptions say what one connection is for.

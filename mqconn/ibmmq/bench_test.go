@@ -12,13 +12,13 @@ import (
 	"github.com/mqha/mqha/mqconn/mqtest/versus"
 )
 
-// The transport against mq-golang called directly: the same queue manager, handles, options and buffers.
+// The transport against mq-golang called directly: the same queue manager, in a process of its own, the same options and buffers.
 //
 //	go test -tags ibmmq -run '^$' -bench Versus -benchtime 30x ./mqconn/ibmmq
 func BenchmarkVersusLibrary(b *testing.B) {
 	for _, size := range []int{256 << 10, 1 << 20} {
 		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
-			_, d, endpoint := start(b, "", Options{})
+			d, endpoint := startApart(b)
 			ours, theirs := dial(b, d, endpoint, false), dial(b, d, endpoint, false)
 			versus.Report(b, size, overTransport(ours, size), overLibrary(b, theirs.manager, size))
 		})

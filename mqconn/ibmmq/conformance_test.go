@@ -16,6 +16,7 @@ import (
 
 func TestMain(m *testing.M) {
 	stress.Main()
+	beQueueManager()
 	goleak.VerifyTestMain(m)
 }
 

@@ -2,33 +2,16 @@
 
 package ibmmq
 
-import (
-	"time"
+// #include <cmqc.h>
+import "C"
 
-	mqi "github.com/ibm-messaging/mq-golang/v5/ibmmq"
+import (
+	"bytes"
+	"time"
+	"unsafe"
 
 	"github.com/mqha/mqha/mqconn"
 )
-
-// descriptors are used again for each call of a connection. A call leaves its answers in them, and
-// the identifiers of the last message would select the next one, so that each use begins with fresh
-// contents. The identifiers are slices, which the fresh contents share: each use sets those that
-// count, all 24 bytes of them.
-type descriptors struct {
-	md  *mqi.MQMD
-	pmo *mqi.MQPMO
-	gmo *mqi.MQGMO
-
-	freshMD  mqi.MQMD
-	freshPMO mqi.MQPMO
-	freshGMO mqi.MQGMO
-}
-
-func newDescriptors() descriptors {
-	d := descriptors{md: mqi.NewMQMD(), pmo: mqi.NewMQPMO(), gmo: mqi.NewMQGMO()}
-	d.freshMD, d.freshPMO, d.freshGMO = *d.md, *d.pmo, *d.gmo
-	return d
-}
 
 // expiryUnit is the unit of MQMD.Expiry.
 const expiryUnit = 100 * time.Millisecond
@@ -36,57 +19,79 @@ const expiryUnit = 100 * time.Millisecond
 // longestExpiry is the largest MQMD.Expiry, a little over three years.
 const longestExpiry = 999999999
 
-func (d *descriptors) forPut(m *mqconn.Message, transacted bool) (*mqi.MQMD, *mqi.MQPMO) {
-	*d.md = d.freshMD
-	md := d.md
-	md.Format = mqi.MQFMT_NONE
-	md.Persistence = mqi.MQPER_NOT_PERSISTENT
+func (c *call) forPut(m *mqconn.Message, transacted bool) {
+	c.md, c.pmo = c.freshMD, c.freshPMO
+	c.md.Persistence = C.MQPER_NOT_PERSISTENT
 	if m.Persistent {
-		md.Persistence = mqi.MQPER_PERSISTENT
+		c.md.Persistence = C.MQPER_PERSISTENT
 	}
-	md.Priority = int32(m.Priority)
+	c.md.Priority = C.MQLONG(m.Priority)
 	if m.Expiry > 0 {
-		md.Expiry = int32(min((m.Expiry+expiryUnit-1)/expiryUnit, longestExpiry))
+		c.md.Expiry = C.MQLONG(min((m.Expiry+expiryUnit-1)/expiryUnit, longestExpiry))
 	}
-	copy(md.CorrelId, m.CorrelationID[:])
-	md.ReplyToQ, md.ReplyToQMgr = m.ReplyTo.Queue, m.ReplyTo.QueueManager
+	setID(&c.md.CorrelId, m.CorrelationID)
+	setText(c.md.ReplyToQ[:], m.ReplyTo.Queue)
+	setText(c.md.ReplyToQMgr[:], m.ReplyTo.QueueManager)
+	c.md.Report = C.MQLONG(m.Report)
 
-	*d.pmo = d.freshPMO
-	d.pmo.Options = mqi.MQPMO_NEW_MSG_ID | mqi.MQPMO_FAIL_IF_QUIESCING | mqi.MQPMO_NO_SYNCPOINT
+	c.pmo.Options = C.MQPMO_NEW_MSG_ID | C.MQPMO_FAIL_IF_QUIESCING | C.MQPMO_NO_SYNCPOINT
 	if transacted {
-		d.pmo.Options = mqi.MQPMO_NEW_MSG_ID | mqi.MQPMO_FAIL_IF_QUIESCING | mqi.MQPMO_SYNCPOINT
+		c.pmo.Options = C.MQPMO_NEW_MSG_ID | C.MQPMO_FAIL_IF_QUIESCING | C.MQPMO_SYNCPOINT
 	}
-	return md, d.pmo
 }
 
 // forGet selects by the identifiers that are not zero: version 1 of MQGMO matches both, and the zero
-// identifiers (MQMI_NONE, MQCI_NONE) match any.
-func (d *descriptors) forGet(options int32, o mqconn.GetOptions) (*mqi.MQMD, *mqi.MQGMO) {
-	*d.md = d.freshMD
-	md := d.md
-	copy(md.MsgId, o.ID[:])
-	copy(md.CorrelId, o.CorrelationID[:])
-
-	*d.gmo = d.freshGMO
-	d.gmo.Options = options | mqi.MQGMO_FAIL_IF_QUIESCING | mqi.MQGMO_NO_PROPERTIES | mqi.MQGMO_NO_WAIT
+// identifiers (MQMI_NONE, MQCI_NONE) match any. Those of the last message would select the next one.
+func (c *call) forGet(options int32, o mqconn.GetOptions) {
+	c.md, c.gmo = c.freshMD, c.freshGMO
+	setID(&c.md.MsgId, o.ID)
+	setID(&c.md.CorrelId, o.CorrelationID)
+	c.gmo.Options = C.MQLONG(options) | C.MQGMO_FAIL_IF_QUIESCING | C.MQGMO_NO_PROPERTIES | C.MQGMO_NO_WAIT
 	if o.Wait > 0 {
-		d.gmo.Options |= mqi.MQGMO_WAIT
-		d.gmo.WaitInterval = int32((o.Wait + time.Millisecond - 1) / time.Millisecond)
+		c.gmo.Options |= C.MQGMO_WAIT
+		c.gmo.WaitInterval = C.MQLONG((o.Wait + time.Millisecond - 1) / time.Millisecond)
 	}
-	return md, d.gmo
 }
 
-// fill makes a Message of a descriptor.
-func fill(m *mqconn.Message, md *mqi.MQMD) {
-	copy(m.ID[:], md.MsgId)
-	copy(m.CorrelationID[:], md.CorrelId)
-	m.Persistent = md.Persistence == mqi.MQPER_PERSISTENT
-	m.Priority = int(md.Priority)
+// fill makes a Message of the descriptor.
+func (c *call) fill(m *mqconn.Message, known names) {
+	m.ID, m.CorrelationID = idOf(&c.md.MsgId), idOf(&c.md.CorrelId)
+	m.Persistent = c.md.Persistence == C.MQPER_PERSISTENT
+	m.Priority = int(c.md.Priority)
 	m.Expiry = 0
-	if md.Expiry > 0 {
-		m.Expiry = time.Duration(md.Expiry) * expiryUnit
+	if c.md.Expiry > 0 {
+		m.Expiry = time.Duration(c.md.Expiry) * expiryUnit
 	}
-	m.ReplyTo = mqconn.Address{QueueManager: md.ReplyToQMgr, Queue: md.ReplyToQ}
-	m.UserID = md.UserIdentifier
-	m.BackoutCount = int(md.BackoutCount)
+	m.ReplyTo = mqconn.Address{QueueManager: known.text(c.md.ReplyToQMgr[:]), Queue: known.text(c.md.ReplyToQ[:])}
+	m.Report, m.Feedback = mqconn.Report(c.md.Report), mqconn.Feedback(c.md.Feedback)
+	m.UserID = known.text(c.md.UserIdentifier[:])
+	m.BackoutCount = int(c.md.BackoutCount)
+}
+
+func setID(field *[24]C.MQBYTE, id mqconn.ID) { *(*mqconn.ID)(unsafe.Pointer(field)) = id }
+
+func idOf(field *[24]C.MQBYTE) mqconn.ID { return *(*mqconn.ID)(unsafe.Pointer(field)) }
+
+// names are the texts of descriptors that were seen before, so that the few users and reply queues of a connection cost an
+// allocation once and not with each message.
+type names map[string]string
+
+// mostNames bounds what strangers can make a connection keep.
+const mostNames = 256
+
+func (n names) text(field []C.MQCHAR) string {
+	b := octets(field)
+	if end := bytes.IndexByte(b, 0); end >= 0 {
+		b = b[:end]
+	}
+	b = bytes.TrimSpace(b)
+	if s, known := n[string(b)]; known {
+		return s
+	}
+	if len(n) >= mostNames {
+		clear(n)
+	}
+	s := string(b)
+	n[s] = s
+	return s
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/mqha/mqha/mqconn/mqrc"
 )
 
-// transport is mqconn.Transport on one MQHCONN.
+// transport is mqconn.Transport on one MQHCONN. What is done once for a connection or a queue is mq-golang's; MQPUT, MQGET,
+// MQCMIT and MQBACK, which are done for each message, go to the MQI by call.
 type transport struct {
 	manager    *mqi.MQQueueManager
 	info       mqconn.Info
@@ -20,7 +21,8 @@ type transport struct {
 	browses map[string]*mqi.MQObject
 	held    map[string]bool
 
-	descriptors
+	call  *call
+	names names
 }
 
 // maxOutputs bounds the destinations that are kept open: a queue manager gives a connection 256
@@ -34,13 +36,15 @@ func newTransport(manager *mqi.MQQueueManager, o Options, d mqconn.DialOptions) 
 			Library: Library, Version: Version(Library),
 			QueueManager: o.QueueManager, Channel: o.Channel, Endpoint: d.Endpoint, Bindings: o.Bindings, MaxMessage: o.MaxMessage,
 			RemoteQueueManager: true, UserID: true, BackoutCount: true, ExclusiveOpen: true, HeldBrowse: true,
+			Reports: ^mqconn.Report(0),
 		},
-		transacted:  d.Transacted,
-		outputs:     make(map[mqconn.Address]*mqi.MQObject),
-		inputs:      make(map[string]*mqi.MQObject),
-		browses:     make(map[string]*mqi.MQObject),
-		held:        make(map[string]bool),
-		descriptors: newDescriptors(),
+		transacted: d.Transacted,
+		outputs:    make(map[mqconn.Address]*mqi.MQObject),
+		inputs:     make(map[string]*mqi.MQObject),
+		browses:    make(map[string]*mqi.MQObject),
+		held:       make(map[string]bool),
+		call:       newCall(),
+		names:      make(names),
 	}
 	t.inquire()
 	return t
@@ -70,11 +74,11 @@ func (t *transport) inquire() {
 
 // failed says that a call was not done: a warning means that it was.
 func failed(err error) bool {
-	r, ok := err.(*mqi.MQReturn) // not errors.As, which would allocate for each message
+	r, ok := err.(*mqi.MQReturn)
 	return err != nil && !(ok && r.MQCC == mqi.MQCC_WARNING)
 }
 
-// fault completes f with what the MQI said. It is ErrNoMessage for 2033.
+// fault completes f with what mq-golang said.
 func fault(err error, f mqconn.Fault) error {
 	if err == nil {
 		return nil
@@ -84,15 +88,17 @@ func fault(err error, f mqconn.Fault) error {
 		f.CompletionCode, f.Reason, f.Err = mqi.MQCC_FAILED, mqrc.UnexpectedError, err
 		return &f
 	}
-	if r.MQRC == mqi.MQRC_NO_MSG_AVAILABLE {
-		return mqconn.ErrNoMessage
-	}
 	f.CompletionCode, f.Reason = r.MQCC, mqrc.Reason(r.MQRC)
 	return &f
 }
 
-func (t *transport) fault(err error, verb mqconn.Verb, queue string, syncpoint bool) error {
-	return fault(err, mqconn.Fault{Verb: verb, Queue: queue, Bindings: t.info.Bindings, Syncpoint: syncpoint})
+func (t *transport) fault(err error, verb mqconn.Verb, queue string) error {
+	return fault(err, mqconn.Fault{Verb: verb, Queue: queue, Bindings: t.info.Bindings})
+}
+
+// answer is how the last call of t.call ended.
+func (t *transport) answer(verb mqconn.Verb, queue string, syncpoint bool) error {
+	return t.call.fault(mqconn.Fault{Verb: verb, Queue: queue, Bindings: t.info.Bindings, Syncpoint: syncpoint})
 }
 
 // opened gives the open handle for key or opens one, and keeps it.
@@ -105,7 +111,7 @@ func opened[K comparable](t *transport, open map[K]*mqi.MQObject, key K, a mqcon
 	od.ObjectName, od.ObjectQMgrName = a.Queue, a.QueueManager
 	object, err := t.manager.Open(od, options|mqi.MQOO_FAIL_IF_QUIESCING)
 	if failed(err) {
-		return nil, t.fault(err, mqconn.VerbOpen, a.Queue, false)
+		return nil, t.fault(err, mqconn.VerbOpen, a.Queue)
 	}
 	open[key] = &object
 	return &object, nil
@@ -121,11 +127,12 @@ func (t *transport) Put(to mqconn.Address, m *mqconn.Message) error {
 	if err != nil {
 		return err
 	}
-	md, pmo := t.forPut(m, t.transacted)
-	if err := object.Put(md, pmo, m.Body); failed(err) {
-		return t.fault(err, mqconn.VerbPut, to.Queue, t.transacted)
+	t.call.forPut(m, t.transacted)
+	t.call.put(t.manager, object, m.Body)
+	if t.call.failed() {
+		return t.answer(mqconn.VerbPut, to.Queue, t.transacted)
 	}
-	copy(m.ID[:], md.MsgId)
+	m.ID = idOf(&t.call.md.MsgId)
 	return nil
 }
 
@@ -134,7 +141,7 @@ func (t *transport) closeOne() error {
 	for to, object := range t.outputs {
 		delete(t.outputs, to)
 		if err := object.Close(mqi.MQCO_NONE); failed(err) {
-			return t.fault(err, mqconn.VerbClose, to.Queue, false)
+			return t.fault(err, mqconn.VerbClose, to.Queue)
 		}
 		return nil
 	}
@@ -176,26 +183,20 @@ func (t *transport) receive(object *mqi.MQObject, queue string, m *mqconn.Messag
 		m.Body = make([]byte, 0, firstBody)
 	}
 	for {
-		md, gmo := t.forGet(options, o)
-		n, err := object.Get(md, gmo, m.Body[:cap(m.Body)])
-		if tooShort(err) && n > cap(m.Body) {
+		t.call.forGet(options, o)
+		n := t.call.get(t.manager, object, m.Body[:cap(m.Body)])
+		if t.call.tooShort() && n > cap(m.Body) {
 			m.Body = make([]byte, 0, n)
 			o.Wait = 0 // it is there, or was; the wait is used up
 			continue
 		}
-		if failed(err) || tooShort(err) {
-			return t.fault(err, mqconn.VerbGet, queue, t.transacted && options&mqi.MQGMO_NO_SYNCPOINT == 0)
+		if t.call.failed() || t.call.tooShort() {
+			return t.answer(mqconn.VerbGet, queue, t.transacted && options&mqi.MQGMO_NO_SYNCPOINT == 0)
 		}
 		m.Body = m.Body[:n]
-		fill(m, md)
+		t.call.fill(m, t.names)
 		return nil
 	}
-}
-
-// tooShort recognises 2080, a warning that leaves the message where it is.
-func tooShort(err error) bool {
-	r, ok := err.(*mqi.MQReturn)
-	return ok && r.MQRC == mqi.MQRC_TRUNCATED_MSG_FAILED
 }
 
 // Hold gives up its own shared handle first, if an earlier Get left one open: it would stand in the
@@ -204,7 +205,7 @@ func (t *transport) Hold(queue string) error {
 	if object := t.inputs[queue]; object != nil && !t.held[queue] {
 		delete(t.inputs, queue)
 		if err := object.Close(mqi.MQCO_NONE); failed(err) {
-			return t.fault(err, mqconn.VerbClose, queue, false)
+			return t.fault(err, mqconn.VerbClose, queue)
 		}
 	}
 	holding := make(map[string]*mqi.MQObject, 1) // not t.inputs: a queue held already is asked for again
@@ -217,11 +218,13 @@ func (t *transport) Hold(queue string) error {
 }
 
 func (t *transport) Commit() error {
-	return t.fault(t.manager.Cmit(), mqconn.VerbCommit, "", t.transacted)
+	t.call.commit(t.manager)
+	return t.answer(mqconn.VerbCommit, "", t.transacted)
 }
 
 func (t *transport) Backout() error {
-	return t.fault(t.manager.Back(), mqconn.VerbBackout, "", t.transacted)
+	t.call.backout(t.manager)
+	return t.answer(mqconn.VerbBackout, "", t.transacted)
 }
 
 func (t *transport) Info() mqconn.Info { return t.info }
@@ -231,5 +234,5 @@ func (t *transport) Close() error {
 	if t.transacted {
 		_ = t.manager.Back() // on a broken connection the queue manager has done so already
 	}
-	return t.fault(t.manager.Disc(), mqconn.VerbDisconnect, "", false)
+	return t.fault(t.manager.Disc(), mqconn.VerbDisconnect, "")
 }

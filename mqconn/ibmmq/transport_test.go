@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	mqi "github.com/ibm-messaging/mq-golang/v5/ibmmq"
 
@@ -143,27 +144,141 @@ func TestManyDestinationsDoNotUseUpTheHandles(t *testing.T) {
 	}
 }
 
-// The library makes copies for each call; nothing is to come on top.
-func TestPutAndGetAddNoAllocation(t *testing.T) {
+// Also not for what an agent's messages carry: a user, identifiers, a reply queue, an end, a wish for reports.
+func TestPutAndGetDoNotAllocate(t *testing.T) {
+	d, endpoint := startApart(t)
+	for _, transacted := range []bool{false, true} {
+		c := dial(t, d, endpoint, transacted)
+		sent := mqconn.Message{Body: make([]byte, 8<<10), Persistent: transacted, CorrelationID: mqconn.ID{1}, Expiry: time.Hour,
+			ReplyTo: mqconn.Address{QueueManager: "QM1", Queue: "B"}, Report: mqconn.ReportException}
+		memory := make([]byte, 0, 8<<10)
+		put := func() { must(t, c.Put(somewhere, &sent)) }
+		get := func() {
+			got := mqconn.Message{Body: memory}
+			must(t, c.Get("A", &got, mqconn.GetOptions{Wait: time.Second}))
+			if got.UserID != "mqha" || got.ReplyTo != sent.ReplyTo || len(got.Body) != 8<<10 {
+				t.Fatalf("got %+v", got)
+			}
+		}
+		const runs = 200
+		for range runs { // as many as are got below
+			put()
+			must(t, c.Commit())
+		}
+		counts := map[string]float64{
+			"put":     testing.AllocsPerRun(runs, put),
+			"commit":  testing.AllocsPerRun(runs, func() { must(t, c.Commit()) }),
+			"get":     testing.AllocsPerRun(runs, get),
+			"backout": testing.AllocsPerRun(runs, func() { must(t, c.Backout()) }),
+			"no message": testing.AllocsPerRun(runs, func() {
+				if err := c.Get("A", &mqconn.Message{Body: memory}, mqconn.GetOptions{ID: mqconn.ID{23: 1}}); err != mqconn.ErrNoMessage {
+					t.Fatal(err)
+				}
+			}),
+		}
+		for what, n := range counts {
+			if n != 0 {
+				t.Errorf("transacted %v: %v allocations for a %s, want none", transacted, n, what)
+			}
+		}
+	}
+}
+
+// Reply queues that never come again must not pile up in a connection that lives for months.
+func TestNamesThatWereSeenAreBounded(t *testing.T) {
 	_, d, endpoint := start(t, "", Options{})
 	c := dial(t, d, endpoint, false)
-	sent := mqconn.Message{Body: make([]byte, 8<<10), Persistent: false}
-	got := mqconn.Message{Body: make([]byte, 0, 8<<10)}
-	ours := testing.AllocsPerRun(200, func() {
-		must(t, c.Put(somewhere, &sent))
-		must(t, c.Get("A", &got, mqconn.GetOptions{}))
-	})
-	output, input := c.outputs[somewhere], c.inputs["A"]
-	theirs := testing.AllocsPerRun(200, func() {
-		md, pmo := c.forPut(&sent, false)
-		must(t, output.Put(md, pmo, sent.Body))
-		md, gmo := c.forGet(mqi.MQGMO_NO_SYNCPOINT, mqconn.GetOptions{})
-		_, err := input.Get(md, gmo, got.Body[:cap(got.Body)])
-		must(t, err)
-	})
-	t.Logf("%.0f allocations for a put and a get, all of them in the library", theirs)
-	if ours > theirs {
-		t.Errorf("%.0f allocations for a put and a get, %.0f of them in the library", ours, theirs)
+	for i := range 2 * mostNames {
+		reply := mqconn.Address{QueueManager: "QM1", Queue: fmt.Sprintf("REPLY.%d", i)}
+		must(t, c.Put(somewhere, &mqconn.Message{ReplyTo: reply}))
+		var m mqconn.Message
+		must(t, c.Get("A", &m, mqconn.GetOptions{}))
+		if m.ReplyTo != reply {
+			t.Fatalf("reply to %+v, want %+v", m.ReplyTo, reply)
+		}
+		if len(c.names) > mostNames {
+			t.Fatalf("%d names are kept", len(c.names))
+		}
+	}
+}
+
+// The connection's own descriptors begin as mq-golang's do, in every field that both have.
+func TestDescriptorsBeginAsThoseOfTheLibrary(t *testing.T) {
+	c := newCall()
+	md, pmo, gmo := mqi.NewMQMD(), mqi.NewMQPMO(), mqi.NewMQGMO()
+	for field, values := range map[string][2]int32{
+		"MQMD.Version":         {int32(c.freshMD.Version), md.Version},
+		"MQMD.Report":          {int32(c.freshMD.Report), md.Report},
+		"MQMD.MsgType":         {int32(c.freshMD.MsgType), md.MsgType},
+		"MQMD.Expiry":          {int32(c.freshMD.Expiry), md.Expiry},
+		"MQMD.Feedback":        {int32(c.freshMD.Feedback), md.Feedback},
+		"MQMD.Encoding":        {int32(c.freshMD.Encoding), md.Encoding},
+		"MQMD.CodedCharSetId":  {int32(c.freshMD.CodedCharSetId), md.CodedCharSetId},
+		"MQMD.Priority":        {int32(c.freshMD.Priority), md.Priority},
+		"MQMD.Persistence":     {int32(c.freshMD.Persistence), md.Persistence},
+		"MQMD.BackoutCount":    {int32(c.freshMD.BackoutCount), md.BackoutCount},
+		"MQMD.PutApplType":     {int32(c.freshMD.PutApplType), md.PutApplType},
+		"MQMD.MsgSeqNumber":    {int32(c.freshMD.MsgSeqNumber), md.MsgSeqNumber},
+		"MQMD.Offset":          {int32(c.freshMD.Offset), md.Offset},
+		"MQMD.MsgFlags":        {int32(c.freshMD.MsgFlags), md.MsgFlags},
+		"MQMD.OriginalLength":  {int32(c.freshMD.OriginalLength), md.OriginalLength},
+		"MQPMO.Version":        {int32(c.freshPMO.Version), pmo.Version},
+		"MQPMO.Timeout":        {int32(c.freshPMO.Timeout), pmo.Timeout},
+		"MQPMO.Action":         {int32(c.freshPMO.Action), pmo.Action},
+		"MQPMO.PubLevel":       {int32(c.freshPMO.PubLevel), pmo.PubLevel},
+		"MQGMO.Version":        {int32(c.freshGMO.Version), gmo.Version},
+		"MQGMO.WaitInterval":   {int32(c.freshGMO.WaitInterval), gmo.WaitInterval},
+		"MQGMO.MatchOptions":   {int32(c.freshGMO.MatchOptions), gmo.MatchOptions},
+		"MQGMO.GroupStatus":    {int32(c.freshGMO.GroupStatus), gmo.GroupStatus},
+		"MQGMO.SegmentStatus":  {int32(c.freshGMO.SegmentStatus), gmo.SegmentStatus},
+		"MQGMO.Segmentation":   {int32(c.freshGMO.Segmentation), gmo.Segmentation},
+		"MQGMO.Reserved1":      {int32(c.freshGMO.Reserved1), gmo.Reserved1},
+		"MQGMO.ReturnedLength": {int32(c.freshGMO.ReturnedLength), gmo.ReturnedLength},
+	} {
+		if values[0] != values[1] {
+			t.Errorf("%s is %d, the library's %d", field, values[0], values[1])
+		}
+	}
+	for want, got := range map[string][]byte{
+		"MD  ": octets(c.freshMD.StrucId[:]), "PMO ": octets(c.freshPMO.StrucId[:]), "GMO ": octets(c.freshGMO.StrucId[:]),
+		fmt.Sprintf("%-8s", md.Format): octets(c.freshMD.Format[:]),
+	} {
+		if string(got) != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// mq-golang adds these to what a program asks for; without them a connection would not notice that the queue manager ends.
+func TestEveryCallFailsIfQuiescing(t *testing.T) {
+	c := newCall()
+	for _, transacted := range []bool{false, true} {
+		c.forPut(new(mqconn.Message), transacted)
+		if o := int32(c.pmo.Options); o&mqi.MQPMO_FAIL_IF_QUIESCING == 0 {
+			t.Errorf("a put with options %#x", o)
+		}
+	}
+	for _, wait := range []time.Duration{0, time.Second} {
+		c.forGet(mqi.MQGMO_SYNCPOINT, mqconn.GetOptions{Wait: wait})
+		if o := int32(c.gmo.Options); o&mqi.MQGMO_FAIL_IF_QUIESCING == 0 || (o&mqi.MQGMO_WAIT != 0) != (wait > 0) {
+			t.Errorf("a get with options %#x", o)
+		}
+	}
+}
+
+// A name that does not fit is cut and does not run into the next field, and the message that follows has none of it.
+func TestLongNamesAreCut(t *testing.T) {
+	_, d, endpoint := start(t, "", Options{})
+	c := dial(t, d, endpoint, false)
+	long := strings.Repeat("X", 48)
+	must(t, c.Put(somewhere, &mqconn.Message{ReplyTo: mqconn.Address{Queue: long + "Y", QueueManager: long}}))
+	must(t, c.Put(somewhere, &mqconn.Message{}))
+	for _, want := range []mqconn.Address{{Queue: long, QueueManager: long}, {}} {
+		var m mqconn.Message
+		must(t, c.Get("A", &m, mqconn.GetOptions{}))
+		if m.ReplyTo != want {
+			t.Errorf("reply to %+v, want %+v", m.ReplyTo, want)
+		}
 	}
 }
 

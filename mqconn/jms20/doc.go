@@ -20,7 +20,8 @@
 // The library has no way to do these, and Info says so: name another queue manager in a put or in
 // ReplyTo (define a remote queue; a foreign name is refused with 2087), tell the user and the backout
 // count of a message (empty and -1), ask for exclusive input, and browse or get by identifier on a
-// queue that is held. On a transacted connection it cannot browse at all (2046). Getting by message and
+// queue that is held. Reports are of arrival and of delivery alone, in a put as in a get; other options are refused with 2061,
+// and the identifiers of a report are never passed on. On a transacted connection it cannot browse at all (2046). Getting by message and
 // correlation identifier at once is refused with 2247. ReplyTo of a received message has no queue manager.
 //
 // Hold therefore needs a queue that is exclusive by its definition, DEFSOPT(EXCL) NOSHARE. It opens the

@@ -170,6 +170,11 @@ func TestWhatTheLibraryWouldDropOrPrintAboutIsRefused(t *testing.T) {
 	wantReason(t, c.Put(somewhere, &mqconn.Message{Priority: -1}), mqrc.PriorityError)
 	wantReason(t, c.Put(somewhere, &mqconn.Message{Expiry: -1}), mqrc.ExpiryError)
 	wantReason(t, c.Put(somewhere, &mqconn.Message{Expiry: math.MaxInt32 * time.Millisecond}), mqrc.ExpiryError)
+	for _, report := range []mqconn.Report{mqconn.ReportException, mqconn.ReportExpiration, mqconn.ReportPassMessageID,
+		mqconn.ReportPassCorrelationID, mqconn.ReportArrival | mqconn.ReportException} {
+		m := mqconn.Message{ReplyTo: mqconn.Address{Queue: "B"}, Report: report}
+		wantReason(t, c.Put(somewhere, &m), mqrc.ReportOptionsError)
+	}
 	both := mqconn.GetOptions{ID: mqconn.ID{1}, CorrelationID: mqconn.ID{2}}
 	wantReason(t, c.Get("A", new(mqconn.Message), both), mqrc.MatchOptionsError)
 }

@@ -21,6 +21,20 @@ const expiryUnit = 100 * time.Millisecond
 // sendTries bounds how often a message is made anew when its handle was deleted under it.
 const sendTries = 4
 
+// The properties for MQMD.Report and MQMD.Feedback. Each of the first two has the options of one kind of report alone, those for
+// data included: what else is in the field cannot be read, so that it is not written either.
+const (
+	propertyArrival  = "JMS_IBM_Report_COA"
+	propertyDelivery = "JMS_IBM_Report_COD"
+	propertyFeedback = "JMS_IBM_Feedback"
+
+	reportsArrival  = mqconn.Report(mqi.MQRO_COA_WITH_FULL_DATA)
+	reportsDelivery = mqconn.Report(mqi.MQRO_COD_WITH_FULL_DATA)
+	reports         = reportsArrival | reportsDelivery
+)
+
+var errReport = errors.New("mq-golang-jms20 can ask for reports of arrival and of delivery, and not for others nor for their identifiers")
+
 var errRemote = errors.New("mq-golang-jms20 cannot name another queue manager: define a remote queue, and put to that")
 
 // Put makes the library's message right before it is sent. The library deletes the message's handle
@@ -47,6 +61,10 @@ func (t *transport) Put(to mqconn.Address, m *mqconn.Message) error {
 		if m.ReplyTo.Queue != "" {
 			_ = message.SetJMSReplyTo(t.context.CreateQueue(m.ReplyTo.Queue)) // always nil
 		}
+		if m.Report != 0 {
+			_ = message.SetIntProperty(propertyArrival, int(m.Report&reportsArrival)) // a field of MQMD, which cannot fail
+			_ = message.SetIntProperty(propertyDelivery, int(m.Report&reportsDelivery))
+		}
 		err := t.fault(t.producer.Send(queue, message), at)
 		t.unit = t.dialed.Transacted
 		if handleDeleted(err) {
@@ -72,6 +90,8 @@ func (t *transport) acceptable(to mqconn.Address, m *mqconn.Message) error {
 		return refuse(mqrc.UnknownRemoteQMgr, errRemote)
 	case m.ReplyTo.Queue != "" && foreign(m.ReplyTo):
 		return refuse(mqrc.UnknownRemoteQMgr, fmt.Errorf("reply to: %w", errRemote))
+	case m.Report&^reports != 0:
+		return refuse(mqrc.ReportOptionsError, errReport)
 	case m.Expiry < 0 || m.Expiry > math.MaxInt32*time.Millisecond-expiryUnit:
 		return refuse(mqrc.ExpiryError, errors.New("mq-golang-jms20 counts an expiry in 32-bit milliseconds, up to 24 days"))
 	case m.Priority < 0:
@@ -145,8 +165,17 @@ func fill(m *mqconn.Message, from jms20subset.Message, known mqconn.ID) error {
 	if reply := from.GetJMSReplyTo(); reply != nil {
 		m.ReplyTo.Queue = reply.GetDestinationName()
 	}
+	arrival, delivery := number(from, propertyArrival), number(from, propertyDelivery)
+	m.Report, m.Feedback = mqconn.Report(arrival|delivery), mqconn.Feedback(number(from, propertyFeedback))
 	m.UserID, m.BackoutCount = "", -1
 	return nil
+}
+
+// number asks for a field of MQMD, which takes no call. Where the field is zero the library says, as an error too, that it
+// cannot convert what is not there.
+func number(from jms20subset.Message, property string) int {
+	n, _ := from.GetIntProperty(property)
+	return n
 }
 
 func parseID(text string) (id mqconn.ID) {

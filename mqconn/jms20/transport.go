@@ -41,7 +41,7 @@ func newTransport(d *dialer, o mqconn.DialOptions) *transport {
 		info: mqconn.Info{
 			Library: Library, Version: ibmmq.Version(Library),
 			QueueManager: d.queueManagerName(), Channel: d.options.Channel, Endpoint: o.Endpoint,
-			Bindings: d.options.Bindings, MaxMessage: d.options.MaxMessage,
+			Bindings: d.options.Bindings, MaxMessage: d.options.MaxMessage, Reports: reports,
 		},
 	}
 }

@@ -102,6 +102,7 @@ func TestInfoIsTrue(t *testing.T) {
 			want := mqconn.Info{
 				Library: "github.com/mqha/mqha/mqconn/mqtest", QueueManager: "QM1", MaxMessage: 4 << 20,
 				RemoteQueueManager: true, UserID: true, BackoutCount: true, ExclusiveOpen: true, HeldBrowse: true,
+				Reports: ^mqconn.Report(0),
 			}
 			got := dial(false).Info()
 			got.Endpoint = ""

@@ -58,9 +58,10 @@
 //
 // # What it does not do
 //
-// Topics, model queues, triggering of programs, message groups, reports other than COA and COD, data conversion, clusters,
+// Topics, model queues, triggering of programs, message groups, data conversion, clusters,
 // server, requester and cluster channels, channel exits, and whatever else is asked for by an option: such a call
-// fails (2046, 2247). A report that cannot be put is dropped. Between queue managers the fields of version 2 of the MQMD
+// fails (2046, 2247). Of reports it makes those of arrival, delivery and expiration; one of an exception may be asked for, and never
+// comes. A report that cannot be put is dropped. Between queue managers the fields of version 2 of the MQMD
 // are lost, and properties travel beside the body rather than in an MQRFH2. TLS and authentication of channels between
 // queue managers, and all authorities, are accepted and listed by Ignored.
 //

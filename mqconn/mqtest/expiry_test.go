@@ -57,3 +57,44 @@ func TestWaitEndsAfterItsTime(t *testing.T) {
 		}
 	})
 }
+
+// Whoever meets the expired message makes the queue manager tell: a get, or a put that needs its room.
+func TestExpirationIsReported(t *testing.T) {
+	meet := map[string]func(mqconn.Transport) error{
+		"get": func(c mqconn.Transport) error { return c.Get("SMALL", new(mqconn.Message), mqconn.GetOptions{}) },
+		"wait": func(c mqconn.Transport) error {
+			return c.Get("SMALL", new(mqconn.Message), mqconn.GetOptions{Wait: time.Second})
+		},
+		"put": func(c mqconn.Transport) error { return c.Put(mqconn.Address{Queue: "SMALL"}, &mqconn.Message{}) },
+	}
+	for how, look := range meet {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				qm := mqtest.New(t, mqtest.Options{MQSC: definitions})
+				c := dial(t, qm.Dialer(), "", false)
+				told := mqconn.Message{Expiry: time.Second, ReplyTo: mqconn.Address{Queue: "B"}, Report: mqconn.ReportExpiration}
+				untold := mqconn.Message{Expiry: time.Second, ReplyTo: mqconn.Address{Queue: "B"}, Report: mqconn.ReportDelivery}
+				for _, m := range []*mqconn.Message{&told, &untold} {
+					if err := c.Put(mqconn.Address{Queue: "SMALL"}, m); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Second)
+				wantDepth(t, qm, "B", 0) // nobody has looked yet
+				looked := make(chan error, 1)
+				go func() { looked <- look(c) }()
+				synctest.Wait() // until it is done, or waits for the next message
+				wantDepth(t, qm, "B", 1)
+				if err := <-looked; err != nil && err != mqconn.ErrNoMessage {
+					t.Fatal(err)
+				}
+				var m mqconn.Message
+				err := c.Get("B", &m, mqconn.GetOptions{})
+				if err != nil || m.Feedback != mqconn.FeedbackExpiration || m.CorrelationID != told.ID {
+					t.Errorf("%v, %+v", err, m)
+				}
+				wantDepth(t, qm, "B", 0)
+			})
+		})
+	}
+}

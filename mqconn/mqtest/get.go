@@ -59,6 +59,7 @@ type retrieval struct {
 // run looks, waits and looks again.
 func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
 	q := g.handle.queue
+	defer g.reportExpired(q)
 	q.mu.Lock()
 	m, r := g.look()
 	if r != mqrc.NoMsgAvailable || g.options&gmoWait == 0 {
@@ -68,6 +69,7 @@ func (g *retrieval) run(o *gmo, beforeWait func()) (*message, mqrc.Reason) {
 	w := q.wait(g.selection)
 	w.memory = g.takesInto()
 	q.mu.Unlock()
+	g.reportExpired(q)
 	if beforeWait != nil {
 		beforeWait()
 	}

@@ -163,7 +163,7 @@ func (d *md) check() mqrc.Reason {
 	case expiry == 0 || expiry < expiryUnlimited:
 		return mqrc.ExpiryError
 	}
-	return mqrc.None
+	return d.checkReport()
 }
 
 // setContext says who put a message, and when.

@@ -37,6 +37,7 @@ type queue struct {
 	depth   int // visible and putting: what CURDEPTH counts
 	arrived uint64
 	waiters []*waiter
+	untold  []*message // expired, and a report may have been asked for
 
 	inputs    int
 	outputs   int
@@ -144,6 +145,9 @@ func (q *queue) unlink(m *message) {
 func (q *queue) drop(m *message) {
 	q.unlink(m)
 	q.expire(m)
+	if getLong(m.md[:], mdReport) != 0 {
+		q.untold = append(q.untold, m)
+	}
 }
 
 // hold makes a visible message a got one, which nobody else sees. The caller holds the mutex.

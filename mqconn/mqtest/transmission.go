@@ -140,6 +140,7 @@ func (s *session) deliver(t target, m *message, syncpoint bool) mqrc.Reason {
 		if r == mqrc.None {
 			s.report(m, confirmArrival, syncpoint)
 		}
+		s.reportExpired(t.queue) // what had to make room
 		return r
 	}
 	if s.qm.inhibited(t.route) {

@@ -35,6 +35,7 @@ func newTransport(v verbs, info mqconn.Info, transacted bool) *transport {
 	info.Library = "github.com/mqha/mqha/mqconn/mqtest"
 	info.RemoteQueueManager, info.UserID, info.BackoutCount = true, true, true
 	info.ExclusiveOpen, info.HeldBrowse = true, true
+	info.Reports = ^mqconn.Report(0)
 	return &transport{
 		verbs: v, info: info, transacted: transacted,
 		outputs: make(map[mqconn.Address]int32),
@@ -87,6 +88,7 @@ func (t *transport) Put(to mqconn.Address, m *mqconn.Message) error {
 	d.setID(mdCorrelID, m.CorrelationID)
 	putText(d[:], mdReplyToQ, queueNameLength, m.ReplyTo.Queue)
 	putText(d[:], mdReplyToQMgr, queueNameLength, m.ReplyTo.QueueManager)
+	putLong(d[:], mdReport, int32(m.Report))
 	options := int32(pmoNoSyncpoint)
 	if t.transacted {
 		options = pmoSyncpoint
@@ -160,6 +162,8 @@ func (t *transport) receive(object int32, queue string, m *mqconn.Message, d *md
 		QueueManager: getText(d[:], mdReplyToQMgr, queueNameLength),
 		Queue:        getText(d[:], mdReplyToQ, queueNameLength),
 	}
+	m.Report = mqconn.Report(getLong(d[:], mdReport))
+	m.Feedback = mqconn.Feedback(getLong(d[:], mdFeedback))
 	m.UserID = getText(d[:], mdUserID, userIDLength)
 	m.BackoutCount = int(getLong(d[:], mdBackoutCount))
 	return nil

@@ -46,6 +46,7 @@ type row struct {
 
 var rows = []row{
 	{"a message arrives as it was put", messageArrivesWhole, nil},
+	{"reports tell of arrival and delivery", reportsTell, nil},
 	{"an empty body arrives", emptyBodyArrives, nil},
 	{"the body's memory is used again", bodyIsReused, nil},
 	{"identifiers of any form arrive", identifiersArrive, nil},
