@@ -116,7 +116,11 @@ func TestNoDescriptorOfTheLockIsInherited(t *testing.T) {
 		t.Fatalf("%v, %v", entries, err)
 	}
 	for _, e := range entries {
-		if target, err := os.Readlink(filepath.Join(fds, e.Name())); err != nil || strings.HasPrefix(target, path) {
+		target, err := os.Readlink(filepath.Join(fds, e.Name()))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // the program has closed what it opened as it began; what is inherited stays open
+		}
+		if err != nil || strings.HasPrefix(target, path) {
 			t.Errorf("descriptor %s: %s, %v", e.Name(), target, err)
 		}
 	}
