@@ -70,7 +70,7 @@ func workAfter(t *testing.T, outage time.Duration, endpoints []string, refuse fu
 		},
 	}
 	var took time.Duration
-	_ = newConnector(t, Config{Dialer: m, Endpoints: endpoints}).Run(t.Context(), func(ctx context.Context, s *Session) error {
+	err := newConnector(t, Config{Dialer: m, Endpoints: endpoints}).Run(t.Context(), func(ctx context.Context, s *Session) error {
 		conn := open(t, ctx, s, true)
 		if s.Generation() == 1 {
 			time.Sleep(time.Hour)
@@ -86,6 +86,9 @@ func workAfter(t *testing.T, outage time.Duration, endpoints []string, refuse fu
 		took = time.Since(time.Unix(0, returns.Load()))
 		return nil
 	})
+	if err != nil || took <= 0 {
+		t.Errorf("work did not go on after an outage of %v: %v", outage, err)
+	}
 	return took
 }
 

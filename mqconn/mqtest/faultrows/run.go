@@ -132,6 +132,7 @@ func (p *play) oneCall() {
 		if err != nil {
 			return err
 		}
+		struck := !injected
 		if !injected {
 			injected = true
 			if err := work(ctx, conn, "B", p.persistent); err != nil { // the way there is good
@@ -144,9 +145,16 @@ func (p *play) oneCall() {
 		err = work(ctx, conn, "A", p.persistent)
 		var e *mqconn.Error
 		if !errors.As(err, &e) {
-			return errors.Join(err, errDone)
+			if err != nil || struck && p.class != 0 {
+				p.Errorf("the call answered %v, want class %v", err, p.class)
+			}
+			return errDone
 		}
-		if e.Class != p.class || e.EndsSession() != p.ends || (ctx.Err() != nil) != p.ends || p.fault.Break == mqtest.Intact && e.Reason != p.fault.Reason {
+		want := p.fault.Reason
+		if p.fault.Break != mqtest.Intact {
+			want = mqrc.ConnectionBroken
+		}
+		if e.Class != p.class || e.EndsSession() != p.ends || (ctx.Err() != nil) != p.ends || e.Reason != want {
 			p.Errorf("%v: class %v, session ended %v", e, e.Class, ctx.Err() != nil)
 		}
 		if p.ends {
@@ -256,7 +264,7 @@ func (p *play) checkEvents() {
 	defer p.mu.Unlock()
 	var kinds []mqconn.EventKind
 	for _, e := range p.events {
-		if e.Kind != mqconn.CallStuck && (e.Kind != mqconn.DialFailed || p.refused == 0 || kinds[len(kinds)-1] != mqconn.DialFailed) {
+		if e.Kind != mqconn.CallStuck && (e.Kind != mqconn.DialFailed || p.refused == 0 || len(kinds) == 0 || kinds[len(kinds)-1] != mqconn.DialFailed) {
 			kinds = append(kinds, e.Kind)
 		}
 	}

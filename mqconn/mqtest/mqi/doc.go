@@ -47,7 +47,8 @@
 // after the cursor, and putting with a handle to forward, reply or report. MQBEGIN is 2012, as in IBM's client. MQINQ
 // knows the attributes that package mqtest has, MQSET those that inhibit puts and gets. MQSTAT tells of asynchronous
 // puts only. Properties are given in handles only: a program that wants an MQRFH2 header gets none. Handles made with
-// MQCNO_HANDLE_SHARE_NONE may be used from any thread. What package mqtest lacks is lacking here, too. Linux is
+// MQCNO_HANDLE_SHARE_NONE may be used from any thread. What package mqtest lacks is lacking here, too. The
+// way to the queue manager is TCP, never a unix socket. Linux is
 // tested; macOS should work; Windows is refused.
 //
 // FIDELITY.md says row by row what is assumed about a real queue manager, and has the command that compares.
