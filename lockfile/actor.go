@@ -64,7 +64,9 @@ func (a *actor) do(q request) reply {
 		names = append(names, q.Text)
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, scratchPrefix) || !filepath.IsLocal(name) {
+		local := filepath.FromSlash(name)
+		// Clean: ".lockcheck-1.epochs/../agent.lck" begins well and is local, too.
+		if !strings.HasPrefix(name, scratchPrefix) || !filepath.IsLocal(local) || filepath.Clean(local) != local {
 			return reply{Error: fmt.Sprintf("%q is not a name of this check", name)}
 		}
 	}

@@ -142,7 +142,10 @@ func TestHelperKeepsToItsFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	for _, name := range []string{"other", "../.lockcheck-1", ".lockcheck-1/../../x", "/" + scratchPrefix, ""} {
+	if err := os.Mkdir(filepath.Join(dir, scratchPrefix+"1.epochs"), 0o755); err != nil { // as acquire makes it
+		t.Fatal(err)
+	}
+	for _, name := range []string{"other", "../.lockcheck-1", ".lockcheck-1/../../x", ".lockcheck-1.epochs/../x", "/" + scratchPrefix, ""} {
 		for _, do := range []string{"put", "acquire", "lock"} {
 			if r := a.do(request{Do: do, Name: name}); r.Error == "" {
 				t.Errorf("%s %q was done", do, name)
@@ -154,7 +157,7 @@ func TestHelperKeepsToItsFiles(t *testing.T) {
 			}
 		}
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 1 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -5,9 +5,54 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"testing"
 	"time"
 )
+
+// TestStandbyOutlastsAnEditorInTheLockFile: whoever waited for the lock gave up when somebody wrote over the record,
+// although the holder lived and mended it.
+func TestStandbyOutlastsAnEditorInTheLockFile(t *testing.T) {
+	path := lockPath(t)
+	o := quick()
+	o.Heartbeat = 20 * time.Second // only Verify beats
+	holder := mustTake(t, path, o)
+	if err := os.WriteFile(path, []byte("dear diary\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var held *HeldError
+	if _, err := TryAcquire(path, quick()); !errors.As(err, &held) || held.Owner != (Record{}) {
+		t.Fatalf("with another text in the file: %v", err)
+	}
+	waits, got := make(chan struct{}), make(chan error, 1)
+	var second *Lease
+	var once sync.Once
+	go func() {
+		w := quick()
+		w.OnEvent = func(e Event) {
+			if e.Kind == Waiting {
+				once.Do(func() { close(waits) }) // it may say whom it waits for when the record is mended
+			}
+		}
+		var err error
+		second, err = Acquire(context.Background(), path, w)
+		got <- err
+	}()
+	<-waits
+	for range 2 { // whichever line it writes first
+		if err := holder.Verify(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustRelease(t, holder)
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+	if second.Epoch() <= holder.Epoch() {
+		t.Errorf("epoch %d after %d", second.Epoch(), holder.Epoch())
+	}
+	mustRelease(t, second)
+}
 
 // TestDamageToTheFileIsReportedOnceAndMended: an editor that writes a new file in place of the old one ends
 // the lease instead, as TestReplacedLockFileEndsTheLease shows.

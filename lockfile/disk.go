@@ -38,6 +38,7 @@ type files struct {
 	f    *os.File
 
 	tooLong bool // somebody has written behind the record
+	busy    bool // another holds the lock
 }
 
 func (d *files) do(ctx context.Context, a lease.Action) outcome {
@@ -127,7 +128,7 @@ func (d *files) tryLock() outcome {
 	if err != nil {
 		return failed(fmt.Errorf("lock %s: %w", d.path, err))
 	}
-	if !got {
+	if d.busy = !got; d.busy {
 		return outcome{event: lease.Event{Result: lease.Busy}}
 	}
 	d.self.Since = time.Now().UTC().Round(0)
@@ -156,6 +157,11 @@ func (d *files) look() outcome {
 		return failed(err)
 	}
 	found, other, err := parseRecord(content)
+	if err != nil && d.busy {
+		// Somebody wrote over the record of a holder that lives, who mends it with its next heartbeat. To those who
+		// wait it is a holder that has not written yet.
+		return outcome{}
+	}
 	if err == nil && found.Epoch != 0 && found.Primitive != primitive {
 		err = fmt.Errorf("%w: its lock is %q, here it would be %q", ErrForeign, found.Primitive, primitive)
 	}
