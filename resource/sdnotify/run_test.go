@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -146,12 +147,13 @@ func TestWatchdogIsFedByHealthAlone(t *testing.T) {
 	d.expect("WATCHDOG=1", "WATCHDOG=1") // it lives, more was not promised
 	var state, good atomic.Int64         // 0 healthy, 1 ill, 2 hangs
 	hung := make(chan struct{})
+	hangs := sync.OnceFunc(func() { close(hung) }) // it may be asked again before the test sees the first time
 	n.Healthy(func(ctx context.Context) error {
 		switch state.Load() {
 		case 1:
 			return errors.New("ill")
 		case 2:
-			close(hung)
+			hangs()
 			<-ctx.Done()
 			return ctx.Err()
 		}
@@ -174,21 +176,6 @@ func TestWatchdogIsFedByHealthAlone(t *testing.T) {
 	}
 	d.expect("WATCHDOG=1", "WATCHDOG=1")
 	s.end(nil)
-}
-
-func TestWatchdogOfAnotherProcessIsNotFed(t *testing.T) {
-	d := newSystemd(t)
-	t.Setenv("WATCHDOG_USEC", "3000")
-	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()+1))
-	s, n := startService(t, sdnotify.Options{})
-	asked := false
-	n.Healthy(func(context.Context) error { asked = true; return nil })
-	n.Ready()
-	d.expect("READY=1\nSTATUS=ready")
-	s.end(nil)
-	if asked {
-		t.Error("the check was asked")
-	}
 }
 
 func TestProgramRunsWithoutSystemd(t *testing.T) {
