@@ -7,13 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // Path is a directory on a disk that moves between nodes, mounted by somebody else. It is online
 // while the directory is there, is the same one as when it came online, and on the device that was
 // promised: when a file system is unmounted, the empty directory under it takes its place and would
-// pass every other check.
+// pass every other check. A disk without room is an error in its Status, but no failure (Elsewhere): it
+// would be as full on the next node.
 //
 // The checks block in the operating system when the disk does not answer, and no context ends
 // that. A check that takes longer than Limit is a failure; the call in the operating system goes on,
@@ -205,5 +207,10 @@ func (p *Path) probe() error {
 		err = flush(f)
 	}
 	// Closed before it is removed: Windows removes no open file.
-	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+	err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		// The disk answers. It is as full on every other node, and a group that moved for it would move for ever.
+		return Elsewhere(err)
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,5 +176,20 @@ func TestPathIsNoFile(t *testing.T) {
 	p := &resource.Path{Dir: file, Poll: -1}
 	if err := p.Online(t.Context()); err == nil {
 		t.Error("a file passes for a directory")
+	}
+}
+
+// TestFullDiskIsNoReasonToMove: it answers, and is as full on the next node.
+func TestFullDiskIsNoReasonToMove(t *testing.T) {
+	for err, elsewhere := range map[error]bool{syscall.ENOSPC: true, syscall.EDQUOT: true, syscall.EIO: false} {
+		p := &resource.Path{Dir: t.TempDir()}
+		if err := p.Online(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.SetFlush(func(f *os.File) error { return &os.PathError{Op: "sync", Path: f.Name(), Err: err} })
+		got := p.IsAlive(t.Context())
+		if !errors.Is(got, err) || errors.Is(got, resource.ErrElsewhere) != elsewhere {
+			t.Errorf("%v: %v", err, got)
+		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 // come back with it. Before Run it says what Run brings online; at first everything is wanted.
 //
 // Without Options.StateDir a new process starts with everything wanted. With it the wish is durable
-// when SetWanted returns nil, and has no effect at all when it returns an error, which then matches
-// ErrWishes. It returns ErrUnknown for a name that is not in the group.
+// when SetWanted returns nil. When it returns an error, which then matches ErrWishes, it has no effect
+// now; if the disk did not answer at the very end, the next Run may find it all the same. It returns ErrUnknown for a name that is not in the group.
 func (g *Group) SetWanted(name string, online bool) error {
 	i, ok := g.index[name]
 	if !ok {
@@ -121,7 +121,7 @@ func replaceFile(file string, text []byte) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	if err := os.Rename(f.Name(), file); err != nil {
-		return err
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return syncDir(filepath.Dir(file))
 }
