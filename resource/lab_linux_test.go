@@ -53,6 +53,32 @@ func command(t *testing.T, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// A disk on which no further file can be made, because its inodes are used up, was taken for a broken one.
+func TestDiskFullOfFilesIsNoReasonToMove(t *testing.T) {
+	if !inside(t, nil) {
+		return
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "nr_inodes=8"); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(dir, 0)
+	p := &resource.Path{Dir: dir}
+	if err := p.Online(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, "x"); err == nil {
+			err = f.Close()
+		}
+	}
+	if got := p.IsAlive(t.Context()); !errors.Is(got, unix.ENOSPC) || !errors.Is(got, resource.ErrElsewhere) {
+		t.Errorf("%v", got)
+	}
+}
+
 // A real disk: mounted, frozen, thawed, unmounted, and another one in its place.
 func TestPathFollowsARealDisk(t *testing.T) {
 	if !inside(t, map[string]string{"mkfs.ext4": "e2fsprogs", "fsfreeze": "util-linux", "losetup": "util-linux"}) {

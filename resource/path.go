@@ -196,7 +196,7 @@ func (p *Path) stat() (os.FileInfo, error) {
 func (p *Path) probe() error {
 	f, err := os.CreateTemp(p.Dir, ".mqha-probe-*")
 	if err != nil {
-		return err
+		return fullIsElsewhere(err) // no inode is left, for example
 	}
 	flush := p.flush
 	if flush == nil {
@@ -207,9 +207,13 @@ func (p *Path) probe() error {
 		err = flush(f)
 	}
 	// Closed before it is removed: Windows removes no open file.
-	err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	return fullIsElsewhere(errors.Join(err, f.Close(), os.Remove(f.Name())))
+}
+
+// fullIsElsewhere: a disk without room answers. It is as full on every other node, and a group that moved for
+// it would move for ever.
+func fullIsElsewhere(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		// The disk answers. It is as full on every other node, and a group that moved for it would move for ever.
 		return Elsewhere(err)
 	}
 	return err
