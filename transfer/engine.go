@@ -49,7 +49,7 @@ type Engine struct {
 
 	calls   chan func()
 	frames  chan *inFrame
-	done    *mailbox[completion]
+	done    reports
 	writer  *lane[writeOp]
 	syncer  *lane[syncOp]
 	scribe  *lane[journalOp]
@@ -66,9 +66,6 @@ type Engine struct {
 	err error // why the engine stopped by itself
 	bad chan struct{}
 }
-
-// completion is what a lane reports to the loop. It is called there.
-type completion func(now time.Time)
 
 // Open reads the journal in the state directory dir, which must exist, and takes it over for the
 // epoch of f: parts and journals get this epoch's names. ctx bounds Open alone.
@@ -95,7 +92,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 	e := &Engine{
 		opt: o, fence: f, epoch: f.Epoch(),
 		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{}, noWay: map[string]string{},
-		calls: make(chan func()), frames: make(chan *inFrame), done: newMailbox[completion](),
+		calls: make(chan func()), frames: make(chan *inFrame, framesInHand), done: newReports(),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
 		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1),
 	}
@@ -294,7 +291,7 @@ func (e *Engine) loop() {
 			e.frameArrived(time.Now(), f)
 		case <-e.done.wake:
 			for _, c := range e.done.take() {
-				c(time.Now())
+				c.tell(time.Now())
 			}
 		case fn := <-e.calls:
 			fn()

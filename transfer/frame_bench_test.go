@@ -45,6 +45,7 @@ func BenchmarkFrameThroughPipe(b *testing.B) {
 	b.SetBytes(benchFrameBytes)
 	b.ReportAllocs()
 	for b.Loop() {
+		out.Body = out.Body[:HeaderBytes+benchFrameBytes] // what came in the place of the last one
 		if err := from.Send(b.Context(), &out); err != nil {
 			b.Fatal(err)
 		}

@@ -20,9 +20,14 @@ func (e *Engine) counted(in *incoming, complete completion) completion {
 		if complete != nil && !in.full {
 			complete(now)
 		}
-		if in.full && in.ops == 0 {
-			in.again = now.Add(5 * e.opt.RetryInterval)
-		}
+		e.waitForRoom(now, in)
+	}
+}
+
+// waitForRoom sets the time of the next try once nothing is under way any more.
+func (e *Engine) waitForRoom(now time.Time, in *incoming) {
+	if in.full && in.ops == 0 {
+		in.again = now.Add(5 * e.opt.RetryInterval)
 	}
 }
 

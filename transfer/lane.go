@@ -50,6 +50,9 @@ func (l *lane[T]) signal() {
 func (l *lane[T]) take() ([]T, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(l.queue) == 0 { // the last call took what this one was woken for
+		return nil, l.ended
+	}
 	ops := l.queue
 	l.queue, l.spare = l.spare, nil
 	return ops, l.ended

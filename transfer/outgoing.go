@@ -38,6 +38,11 @@ type outgoing struct {
 
 // outFrame is a message on its way to the link.
 type outFrame struct {
+	e      *Engine
+	of     *outgoing
+	nonce  uint64 // of the question that it was read for
+	failed bool   // to be sent
+
 	body []byte // HeaderBytes, then room for the payload
 	pos  stream.Pos
 	n    int // payload bytes
@@ -180,12 +185,7 @@ func (e *Engine) sendData(o *outgoing, nonce uint64) {
 	}
 	f.body = f.body[:HeaderBytes+f.n]
 	e.stamp(&h)
-	e.enqueue(sendOp{peer: o.rec.To, head: h, frame: f, complete: func(now time.Time, failed bool) {
-		if !failed { // a call that is stuck in the link may still read it
-			e.giveBuffer(f)
-		}
-		e.stepOut(now, o, send.Event{Kind: send.Sent, Failed: failed})
-	}})
+	e.enqueue(sendOp{peer: o.rec.To, head: h, frame: f})
 }
 
 // mark notes what is durable at the receiver, with the digest of the file up to there. It is not

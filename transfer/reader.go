@@ -63,16 +63,14 @@ func (r *reader) run(ops []readOp) {
 	for _, op := range ops {
 		if op.seek {
 			r.stand(op.pos)
-			r.e.done.put(func(now time.Time) {
+			r.e.done.call(func(now time.Time) {
 				r.e.stepOut(now, r.o, send.Event{Kind: send.Sought, Nonce: op.nonce})
 			})
 			continue
 		}
 		f := r.frame(op.pos)
-		r.e.done.put(func(now time.Time) {
-			r.o.just = f
-			r.e.stepOut(now, r.o, send.Event{Kind: send.ReadDone, Nonce: op.nonce, Length: f.n, Fin: f.fin, Failed: f.skip})
-		})
+		f.of, f.nonce = r.o, op.nonce
+		r.e.done.put((*readFrame)(f))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/receive"
@@ -15,12 +16,14 @@ const framesInHand = 16
 
 // run is one generation of the link.
 type run struct {
+	engine *Engine
 	link   Link
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	sender *lane[sendOp]
 	free   chan *inFrame
 	out    *Frame            // of the sender's lane
+	small  []byte            // the same: the body of a frame without data
 	noWay  map[string]string // of the sender's lane: why a peer cannot be reached; empty: it can
 }
 
@@ -31,6 +34,11 @@ type inFrame struct {
 	payload []byte
 	run     *run
 	settled chan struct{} // control frames: closed by the loop
+
+	// set by the write lane
+	of      *incoming
+	written receive.Event
+	problem error
 }
 
 // sendOp is one frame to be sent. complete is called in the loop.
@@ -39,7 +47,7 @@ type sendOp struct {
 	head     header
 	frame    *outFrame // data; nil: payload
 	payload  []byte
-	complete func(now time.Time, failed bool)
+	complete func(now time.Time, failed bool) // of a frame without data
 }
 
 // Run sends and receives over l until ctx ends, l fails or the engine stops, and returns the reason:
@@ -79,7 +87,7 @@ func (e *Engine) Run(ctx context.Context, l Link) error {
 }
 
 func (e *Engine) newRun(ctx context.Context, l Link) *run {
-	r := &run{link: l, free: make(chan *inFrame, framesInHand), noWay: map[string]string{}, out: new(Frame)}
+	r := &run{engine: e, link: l, free: make(chan *inFrame, framesInHand), noWay: map[string]string{}, out: new(Frame)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	for range framesInHand {
 		r.free <- &inFrame{run: r}
@@ -201,8 +209,16 @@ func (e *Engine) enqueue(op sendOp) {
 		e.run.sender.add(op)
 		return
 	}
-	if op.complete != nil {
-		e.done.put(func(now time.Time) { op.complete(now, true) })
+	e.left(&op, true)
+}
+
+// left reports that a frame has left, or could not.
+func (e *Engine) left(op *sendOp, failed bool) {
+	if op.frame != nil {
+		op.frame.failed = failed
+		e.done.put((*sentFrame)(op.frame))
+	} else if complete := op.complete; complete != nil {
+		e.done.call(func(now time.Time) { complete(now, failed) })
 	}
 }
 
@@ -211,10 +227,7 @@ func (e *Engine) runSends(r *run, ops []sendOp) {
 		op := &ops[i]
 		err := e.transmit(r, op)
 		e.noteWay(r, op.peer, err)
-		failed := err != nil
-		if complete := op.complete; complete != nil {
-			e.done.put(func(now time.Time) { complete(now, failed) })
-		}
+		e.left(op, err != nil)
 	}
 }
 
@@ -230,7 +243,7 @@ func (e *Engine) noteWay(r *run, peer string, err error) {
 		return
 	}
 	r.noWay[peer] = why
-	e.done.put(func(time.Time) {
+	e.done.call(func(time.Time) {
 		if e.run != r {
 			return
 		}
@@ -251,33 +264,46 @@ func (e *Engine) transmit(r *run, op *sendOp) error {
 		e.fail(err)
 		return err
 	}
-	var body []byte
-	if op.frame != nil {
-		body = op.frame.body
-		op.head.encodeProven(body, op.frame.crc)
-	} else {
-		body = append(make([]byte, HeaderBytes, HeaderBytes+len(op.payload)), op.payload...)
-		op.head.encode(body)
-	}
-	*r.out = Frame{Peer: op.peer, Persistent: op.head.Kind.control(), Body: body}
+	*r.out = Frame{Peer: op.peer, Persistent: op.head.Kind.control(), Body: r.bodyOf(op)}
 	err := r.link.Send(r.ctx, r.out)
 	if err != nil {
-		r.out = new(Frame) // a call that is stuck in the link may still read the other
+		r.out, r.small = new(Frame), nil // a call that is stuck in the link may still read the others
+		if !errors.Is(err, ErrPeer) {
+			r.cancel(err)
+		}
+		return err
 	}
-	if err != nil && !errors.Is(err, ErrPeer) {
-		r.cancel(err)
+	if op.frame != nil {
+		op.frame.body = r.out.Body
+	} else {
+		r.small = r.out.Body
 	}
-	return err
+	return nil
+}
+
+// bodyOf makes the message.
+func (r *run) bodyOf(op *sendOp) []byte {
+	if op.frame != nil {
+		op.head.encodeProven(op.frame.body, op.frame.crc)
+		return op.frame.body
+	}
+	body := append(slices.Grow(r.small[:0], HeaderBytes+len(op.payload))[:HeaderBytes], op.payload...)
+	op.head.encode(body)
+	return body
 }
 
 // takeBuffer gives a frame to read into.
 func (e *Engine) takeBuffer() *outFrame {
+	size := HeaderBytes + e.opt.FrameBytes
 	select {
 	case f := <-e.buffers:
-		f.body = f.body[:cap(f.body)]
+		if cap(f.body) < size { // a Link left it in the place of ours
+			f.body = make([]byte, size)
+		}
+		f.body = f.body[:size]
 		return f
 	default:
-		return &outFrame{body: make([]byte, HeaderBytes+e.opt.FrameBytes)}
+		return &outFrame{e: e, body: make([]byte, size)}
 	}
 }
 

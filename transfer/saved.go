@@ -25,29 +25,31 @@ const maxState = 128
 
 // add keeps the state of d at pos. One that cannot be kept makes the prefix be read again.
 func (s *savedPoints) add(pos stream.Pos, d digest) {
-	p := savedPoint{pos: pos}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.append(pos)
 	if b, err := d.appendState(p.state[:0]); err == nil && len(b) <= maxState {
 		p.n = len(b)
 	}
-	s.append(p)
 }
 
 // keep keeps a point of the journal.
 func (s *savedPoints) keep(pt point) {
 	if len(pt.State) > 0 && len(pt.State) <= maxState {
-		p := savedPoint{pos: pt.Pos}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		p := s.append(pt.Pos)
 		p.n = copy(p.state[:], pt.State)
-		s.append(p)
 	}
 }
 
-func (s *savedPoints) append(p savedPoint) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.points) > 0 && !s.points[len(s.points)-1].pos.Before(p.pos) {
+// append gives a point at pos to be filled in. It is called with mu held.
+func (s *savedPoints) append(pos stream.Pos) *savedPoint {
+	for len(s.points) > 0 && !s.points[len(s.points)-1].pos.Before(pos) {
 		s.points = s.points[:len(s.points)-1] // the stream was set back
 	}
-	s.points = append(s.points, p)
+	s.points = append(s.points, savedPoint{pos: pos})
+	return &s.points[len(s.points)-1]
 }
 
 // at gives the point at exactly pos, for the journal, and forgets what lies before it.

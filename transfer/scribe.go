@@ -71,11 +71,11 @@ func (e *Engine) runJournal(ops []journalOp) {
 	}
 	for _, op := range ops {
 		if op.complete != nil {
-			e.done.put(op.complete)
+			e.done.call(op.complete)
 		}
 	}
 	if e.journal.full() && !e.rotating {
 		e.rotating = true
-		e.done.put(func(time.Time) { e.rotateJournal() })
+		e.done.call(func(time.Time) { e.rotateJournal() })
 	}
 }

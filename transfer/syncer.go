@@ -56,7 +56,7 @@ func (e *Engine) runSyncs(ops []syncOp) {
 		}
 		g.Go(func() error {
 			if complete := e.runSync(&ops[i]); complete != nil {
-				e.done.put(complete)
+				e.done.call(complete)
 			}
 			return nil
 		})

@@ -40,7 +40,7 @@ func (l *lossyLink) Send(ctx context.Context, f *transfer.Frame) error {
 		return nil
 	case fault < 3:
 		l.faults[1]++
-		late = append(late, transfer.Frame{Peer: f.Peer, Body: f.Body})
+		late = append(late, transfer.Frame{Peer: f.Peer, Body: append([]byte(nil), f.Body...)})
 	case fault < 4:
 		l.faults[2]++
 		l.delayed = append(l.delayed, transfer.Frame{Peer: f.Peer, Body: append([]byte(nil), f.Body...)})

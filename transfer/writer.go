@@ -81,8 +81,11 @@ func (e *Engine) runWrites(ops []writeOp) {
 		if e.failure() != nil {
 			return // nothing is written any more; frames in hand go with the run
 		}
-		in := ops[i].in
-		e.done.put(e.counted(in, e.runWrite(&ops[i])))
+		if op := &ops[i]; op.act.Kind == receive.Write {
+			e.done.put(e.writeFrame(op))
+		} else {
+			e.done.call(e.counted(op.in, e.runWrite(op)))
+		}
 	}
 }
 
@@ -92,8 +95,6 @@ func (e *Engine) runWrite(op *writeOp) completion {
 	case receive.Create:
 		in.setPart(a.File, e.newPart(in, &op.made))
 		return nil
-	case receive.Write:
-		return e.writeFrame(op)
 	case receive.Abandon:
 		in.closePart(a.File)
 		e.tolerate(op.made.tree.remove(op.made.part))
@@ -153,7 +154,7 @@ func (e *Engine) tolerate(err error) {
 }
 
 // writeFrame writes and hashes one frame. The chunk's own checksum was proven when it arrived.
-func (e *Engine) writeFrame(op *writeOp) completion {
+func (e *Engine) writeFrame(op *writeOp) *writtenFrame {
 	in, f, pos := op.in, op.frame, op.act.Pos
 	p := in.part(pos.File)
 	err := p.problem
@@ -173,21 +174,23 @@ func (e *Engine) writeFrame(op *writeOp) completion {
 		in.points.add(pos.Advance(n), p.hash)
 	}
 	p.problem = err
-	e.release(f)
-	ev := receive.Event{Kind: receive.Written, File: pos.File, Pos: pos, Dir: op.made.dir, Length: n, Fin: fin, Failed: err != nil}
-	return func(now time.Time) {
-		if err != nil {
-			if e.fence.Err() != nil {
-				e.fail(err)
-				return
-			}
-			if e.fullDisk(in, err) || pos.File == 0 && e.ownTrouble(err) {
-				return
-			}
-			e.failFile(in, pos.File, plainError(err).Error())
+	f.of, f.problem = in, err
+	f.written = receive.Event{Kind: receive.Written, File: pos.File, Pos: pos, Dir: op.made.dir, Length: n, Fin: fin, Failed: err != nil}
+	return (*writtenFrame)(f)
+}
+
+func (e *Engine) frameWritten(now time.Time, in *incoming, ev receive.Event, err error) {
+	if err != nil {
+		if e.fence.Err() != nil {
+			e.fail(err)
+			return
 		}
-		e.stepIn(now, in, ev)
+		if e.fullDisk(in, err) || ev.File == 0 && e.ownTrouble(err) {
+			return
+		}
+		e.failFile(in, ev.File, plainError(err).Error())
 	}
+	e.stepIn(now, in, ev)
 }
 
 var errDigest = errors.New("the digest of what arrived is not the sender's")
