@@ -51,6 +51,7 @@ type Engine struct {
 	frames  chan *inFrame
 	done    reports
 	writer  *lane[writeOp]
+	hasher  *lane[*inFrame]
 	syncer  *lane[syncOp]
 	scribe  *lane[journalOp]
 	readers sync.WaitGroup // of ended transfers, on their way out
@@ -237,6 +238,7 @@ func (e *Engine) closeFiles() {
 func (e *Engine) start() {
 	e.events = events.Start(maxEvents, e.opt.OnEvent, missed)
 	e.writer = newLane(e.runWrites)
+	e.hasher = newLane(e.runHashes)
 	e.syncer = newLane(e.runSyncs)
 	e.scribe = newLane(e.runJournal)
 	e.buffers = make(chan *outFrame, maxSources*readAhead)
@@ -355,6 +357,7 @@ func (e *Engine) shutdown() {
 	}
 	e.readers.Wait()
 	e.writer.close()
+	e.hasher.close()
 	e.syncer.close()
 	e.scribe.close()
 	if errors.Is(e.failure(), ErrClosed) {

@@ -50,7 +50,7 @@ type writtenFrame inFrame
 func (w *writtenFrame) tell(now time.Time) {
 	f := (*inFrame)(w)
 	e, in, ev, err := f.run.engine, f.of, f.written, f.problem
-	f.of, f.problem = nil, nil
+	f.of, f.part, f.problem = nil, nil, nil
 	e.release(f)
 	in.ops--
 	if !in.full {

@@ -35,8 +35,9 @@ type inFrame struct {
 	run     *run
 	settled chan struct{} // control frames: closed by the loop
 
-	// set by the write lane
+	// set by the lanes
 	of      *incoming
+	part    *part
 	written receive.Event
 	problem error
 }

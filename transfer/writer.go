@@ -15,8 +15,8 @@ import (
 	"github.com/mqha/mqha/internal/vfs"
 )
 
-// part is a file that is being received. Its hash belongs to the write lane; the file is written
-// there while the sync lane syncs it.
+// part is a file that is being received. The file belongs to the write lane, and is written there
+// while the sync lane syncs it; its hash belongs to the hash lane.
 type part struct {
 	file    vfs.File
 	hash    digest
@@ -82,7 +82,8 @@ func (e *Engine) runWrites(ops []writeOp) {
 			return // nothing is written any more; frames in hand go with the run
 		}
 		if op := &ops[i]; op.act.Kind == receive.Write {
-			e.done.put(e.writeFrame(op))
+			e.writeFrame(op)
+			e.hasher.add(op.frame)
 		} else {
 			e.done.call(e.counted(op.in, e.runWrite(op)))
 		}
@@ -153,30 +154,40 @@ func (e *Engine) tolerate(err error) {
 	}
 }
 
-// writeFrame writes and hashes one frame. The chunk's own checksum was proven when it arrived.
-func (e *Engine) writeFrame(op *writeOp) *writtenFrame {
+// writeFrame writes one frame. Its own checksum was proven when it arrived.
+func (e *Engine) writeFrame(op *writeOp) {
 	in, f, pos := op.in, op.frame, op.act.Pos
 	p := in.part(pos.File)
-	err := p.problem
-	if err == nil {
-		if err = e.fence.Err(); err == nil {
-			_, err = p.file.WriteAt(f.payload, pos.Offset)
+	if p.problem == nil {
+		if p.problem = e.fence.Err(); p.problem == nil {
+			_, p.problem = p.file.WriteAt(f.payload, pos.Offset)
 		}
 	}
-	fin, n := f.head.Flags&flagFin != 0, len(f.payload)
-	if err == nil {
-		p.hash.frame(f.payload, f.head.CRC)
-		if fin && p.hash.sum() != f.head.Digest {
-			err = errDigest
+	f.of, f.part, f.problem = in, p, p.problem
+	f.written = receive.Event{Kind: receive.Written, File: pos.File, Pos: pos, Dir: op.made.dir, Length: len(f.payload), Fin: f.head.Flags&flagFin != 0}
+}
+
+// runHashes takes the frames that are written. The digest of the whole file, which may cost more than
+// all the rest, is computed while the next frames are written.
+func (e *Engine) runHashes(frames []*inFrame) {
+	for _, f := range frames {
+		if f.problem == nil {
+			f.problem = f.hash()
 		}
+		f.written.Failed = f.problem != nil
+		e.done.put((*writtenFrame)(f))
 	}
-	if err == nil && !fin {
-		in.points.add(pos.Advance(n), p.hash)
+}
+
+func (f *inFrame) hash() error {
+	h, ev := f.part.hash, &f.written
+	h.frame(f.payload, f.head.CRC)
+	if !ev.Fin {
+		f.of.points.add(ev.Pos.Advance(ev.Length), h)
+	} else if h.sum() != f.head.Digest {
+		return errDigest
 	}
-	p.problem = err
-	f.of, f.problem = in, err
-	f.written = receive.Event{Kind: receive.Written, File: pos.File, Pos: pos, Dir: op.made.dir, Length: n, Fin: fin, Failed: err != nil}
-	return (*writtenFrame)(f)
+	return nil
 }
 
 func (e *Engine) frameWritten(now time.Time, in *incoming, ev receive.Event, err error) {
