@@ -116,7 +116,11 @@ func (d *files) inquire() outcome {
 	if err != nil {
 		return failed(err)
 	}
-	d.opts, err = d.opts.on(local, lockLease)
+	var longest time.Duration
+	if !local {
+		longest = knowledgeOf(fileSystemName(d.f)).deadline
+	}
+	d.opts, err = d.opts.on(local, lockLease, longest)
 	if err != nil {
 		return failed(err)
 	}

@@ -53,13 +53,15 @@
 //
 //	file system             lock        free again after power-off of the holder, and what it needs
 //	ext4, xfs               ofd         with the next mount; a lost machine has to be fenced before its disk is mounted
+//	btrfs, zfs, bcachefs    ofd         likewise; they copy on write, so that each heartbeat takes new blocks, and a
+//	                                    full disk ends the lease (not measured)
 //	tmpfs, ramfs            ofd         everything is forgotten: EpochFloor
 //	Gluster 10              ofd         3.5 to 3.9 s with network.ping-timeout 2, server.tcp-user-timeout 3,
 //	                                    server.keepalive-time and -interval 1, -count 2, measured by the tests with
-//	                                    the tag lab. Needs performance.{quick-read,io-cache,stat-prefetch,open-behind,
+//	                                    the tag lab; Deadline is 3 s there by itself. Needs performance.{quick-read,io-cache,stat-prefetch,open-behind,
 //	                                    read-ahead,write-behind} off and a mount with attribute-timeout=0,
 //	                                    entry-timeout=0,direct-io-mode=enable: without them Check sees updates lost
-//	                                    under the lock. client.strict-locks on. Deadline below these seconds
+//	                                    under the lock. client.strict-locks on
 //	NFS 4.1                 ofd         12 s at a lock lease of 10 s (nfs-ganesha, seen once, not in the tests). Needs an
 //	                                    export with sync; Deadline follows the lease by itself
 //	JuiceFS 1.2             ofd         13 s at --heartbeat 3 (seen once, not in the tests)

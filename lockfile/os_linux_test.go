@@ -111,7 +111,7 @@ device /dev/vdb mounted on /mnt/mq/covered with fstype ext4
 		"/mnt/mq/two words/agent.lck": 20 * time.Second,
 		"/mnt/twice/agent.lck":        40 * time.Second, // the last one covers the other
 		"/mnt/mq/covered/agent.lck":   0,
-		"/agent.lck":              0,
+		"/agent.lck":                  0,
 	} {
 		if got := nfsLease(stats, path); got != want {
 			t.Errorf("%s: %v, want %v", path, got, want)
