@@ -23,7 +23,7 @@ func knowledgeOf(fileSystem string) knowledge {
 	case "nfs4":
 		return knowledge{because: []string{"an export with sync: with async the server answers fsync before its disk has the data"}}
 	case "fuse.glusterfs":
-		// 3.5 s was the soonest that another machine had the lock after the holder's was cut off, in the tests with the tag lab.
+		// 3.46 s was the soonest that another machine had the lock after the holder's was cut off, in the tests with the tag lab.
 		return knowledge{deadline: 3 * time.Second, because: []string{
 			"performance.quick-read, io-cache, stat-prefetch, open-behind, read-ahead and write-behind off, and a mount with " +
 				"attribute-timeout=0,entry-timeout=0,direct-io-mode=enable: with the defaults one machine goes on reading what was there before another one wrote",

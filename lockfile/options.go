@@ -28,7 +28,7 @@ type Options struct {
 	// the program's own sync of a large file may hold up a heartbeat that long. On network file systems
 	// it is 5 s, or half the server's lock lease where the mount tells it (NFS version 4 on Linux) and that
 	// is less: the lease should be given up before the server gives the lock to somebody else. On GlusterFS it is
-	// 3 s, because a server that is set to notice quickly frees the lock after 3.5 s; where it is set to take
+	// 3 s, because a server that is set to notice quickly frees the lock after about 3.5 s; where it is set to take
 	// longer, so may Deadline. File systems that are not known to be local count as network file systems.
 	//
 	// How long a takeover takes after the holder's process has died does not depend on it.
