@@ -53,8 +53,8 @@
 //
 //	file system             lock        free again after power-off of the holder, and what it needs
 //	ext4, xfs               ofd         with the next mount; a lost machine has to be fenced before its disk is mounted
-//	btrfs, zfs, bcachefs    ofd         likewise; they copy on write, so that each heartbeat takes new blocks, and a
-//	                                    full disk ends the lease (not measured)
+//	btrfs                   ofd         likewise; it copies on write, so that each heartbeat takes new blocks, and a full
+//	                                    disk ends the lease. zfs and bcachefs copy on write, too (not measured)
 //	tmpfs, ramfs            ofd         everything is forgotten: EpochFloor
 //	Gluster 10              ofd         3.5 to 3.9 s with network.ping-timeout 2, server.tcp-user-timeout 3,
 //	                                    server.keepalive-time and -interval 1, -count 2, measured by the tests with

@@ -269,6 +269,27 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestFullDiskThatCopiesOnWriteEndsTheLease: there each heartbeat needs new blocks.
+func TestFullDiskThatCopiesOnWriteEndsTheLease(t *testing.T) {
+	dir := mount(t, "-o", "loop", image(t, 128<<20, "mkfs.btrfs", "-q", "-m", "single"))
+	path := filepath.Join(dir, "agent.lck")
+	holder := startProcess(t, "holder", path)
+	first := holder.epoch()
+	remove := fill(t, dir)
+	expectLoss(t, holder, unix.ENOSPC.Error())
+	remove()
+	holder.say("release")
+	if got := holder.read("released"); got != "<nil>" {
+		t.Errorf("Release: %s", got)
+	}
+	l := mustTake(t, path, quick())
+	if l.Epoch() <= first {
+		t.Errorf("epoch %d after %d", l.Epoch(), first)
+	}
+	mustRelease(t, l) // before the disk is unmounted
+	holder.end()
+}
+
 // fill leaves not a block and not an inode.
 func fill(t *testing.T, dir string) (remove func()) {
 	t.Helper()
