@@ -32,6 +32,9 @@
 // cannot turn it back. The names, and the lock file itself, must not be removed while any instance
 // runs; a lock file that is removed nevertheless ends the lease.
 //
+// Whoever may open the lock file, if only for reading, can lock it, too, and so keep everybody from the lease, though
+// not take one. It is made with mode 0644; keep its directory to the users that run instances.
+//
 // While the lease is held, a heartbeat writes the record, syncs it and opens the path afresh to see
 // that its own file is still there, with its own record, and that no name has a higher epoch. When no
 // heartbeat has succeeded within Deadline, the lease is lost: Err says so by comparing clocks, without

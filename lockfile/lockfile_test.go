@@ -258,10 +258,15 @@ func TestRelationsBetweenOptionsAreChecked(t *testing.T) {
 		{Heartbeat: localDeadline},
 		{Instance: strings.Repeat("x", maxInstance+1)},
 		{Instance: "\xff"},
+		{Instance: strings.Repeat("<", maxInstance)}, // six bytes each in JSON: it failed when the lock was held and an epoch was used up
 	} {
 		if _, err := TryAcquire(path, o); err == nil || errors.Is(err, ErrHeld) {
 			t.Errorf("%+v: %v", o, err)
 		}
+	}
+	// What is wrong with the relation to a default shows only when the file system is known.
+	if _, err := os.Stat(namesDir(path)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("names: %v", err)
 	}
 	mustTake(t, path, quick())
 }
