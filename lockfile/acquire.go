@@ -50,6 +50,9 @@ func acquire(ctx context.Context, path string, o Options, wait bool) (*Lease, er
 	if err != nil {
 		return nil, wrap(err)
 	}
+	if err := self.fits(); err != nil {
+		return nil, wrap(err)
+	}
 	return take(ctx, path, &files{path: path, self: self, opts: o}, newClock(), wait, o.OnEvent)
 }
 

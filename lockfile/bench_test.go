@@ -141,7 +141,7 @@ func mustIdentity(t testing.TB) Record {
 	return self
 }
 
-// BenchmarkHeartbeat counts fsyncs, and fails if anything grows.
+// BenchmarkHeartbeat fails if a heartbeat has more than one fsync, or anything grows.
 func BenchmarkHeartbeat(b *testing.B) {
 	path := lockPath(b)
 	d := &countingDisk{files: files{path: path, self: mustIdentity(b), opts: Options{Heartbeat: time.Hour, Deadline: 2 * time.Hour}}}
@@ -158,6 +158,9 @@ func BenchmarkHeartbeat(b *testing.B) {
 		n++
 	}
 	b.ReportMetric(float64(d.syncs-before)/float64(n), "fsyncs/op")
+	if d.syncs-before != n {
+		b.Errorf("%d fsyncs of %d heartbeats", d.syncs-before, n)
+	}
 	if info, err := os.Stat(path); err != nil || info.Size() != recordSize {
 		b.Errorf("%v, %v", info, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ const patience = 30 * time.Second
 // calls CheckHelper. That process may run on another machine: then the command is one that carries its standard input
 // and output there (examples/lockcheck does), and is killed in its place.
 //
-// It works in a directory of its own, dir/.lockcheck-*, which it removes at the end, and takes a few seconds. A file
+// It works in a directory of its own, dir/.lockcheck-*, which it removes at the end, and takes a few seconds. What a
+// check left that was killed, the next one removes when it is a day old. A file
 // system that cannot carry a lock is not an error: the Report says so, and why. An error means that there is no
 // report: dir cannot be written to, the helper does not start, or ctx ended, perhaps because the file system hangs; then
 // a goroutine may be left in it.
@@ -84,6 +86,9 @@ func check(ctx context.Context, dir string, helper func() *exec.Cmd, patience ti
 		r.found(probe{what: "what was created can be removed"}, "", leftover, time.Since(began))
 		r.judge()
 	}()
+	if err := removeStale(dir, scratch); err != nil {
+		return nil, err
+	}
 	here, err := newActor(dir)
 	if err != nil {
 		return nil, err
@@ -112,6 +117,32 @@ func check(ctx context.Context, dir string, helper func() *exec.Cmd, patience ti
 		}
 	}
 	return c.report, nil
+}
+
+// staleAfter is far longer than any check takes, on any machine that shares the directory: one that goes on
+// must not lose its files, and a lock cannot say so here.
+const staleAfter = 24 * time.Hour
+
+// removeStale removes what checks left that were killed. How old that is, is told by scratch, which the same file
+// system has stamped now; the clock of this machine may be another. What cannot be removed belongs to somebody else.
+func removeStale(dir, scratch string) error {
+	now, err := os.Stat(scratch)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), scratchPrefix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && now.ModTime().Sub(info.ModTime()) > staleAfter {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+	return nil
 }
 
 // removeAll tries again: a listing that is behind does not show what is still there, and NFS keeps removed files

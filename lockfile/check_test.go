@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,41 @@ func TestCheckSeesWhatIsBroken(t *testing.T) {
 				t.Errorf("%s", r)
 			}
 		})
+	}
+}
+
+// TestCheckRemovesWhatAKilledOneLeft: it stayed for ever.
+func TestCheckRemovesWhatAKilledOneLeft(t *testing.T) {
+	dir := t.TempDir()
+	old := time.Now().Add(-staleAfter - time.Minute)
+	for name, left := range map[string]struct {
+		isDir bool
+		at    time.Time
+	}{
+		".lockcheck-killed":  {true, old},
+		".lockcheck-running": {true, time.Now().Add(-staleAfter / 2)},
+		".lockcheck-file":    {false, old},
+		"lockcheck-other":    {true, old},
+	} {
+		path := filepath.Join(dir, name)
+		err := os.WriteFile(path, nil, 0o600)
+		if left.isDir {
+			err = errors.Join(os.Remove(path), os.Mkdir(path, 0o700), os.WriteFile(filepath.Join(path, "agent.lck"), nil, 0o600))
+		}
+		if err := errors.Join(err, os.Chtimes(path, left.at, left.at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := check(t.Context(), dir, helperCommand(roleHelper), patience); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{".lockcheck-file", ".lockcheck-running", "lockcheck-other"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("left are %q, %v, want %q", left, err, want)
 	}
 }
 

@@ -112,11 +112,19 @@ func (d *files) inquire() outcome {
 	if !info.Mode().IsRegular() {
 		return failed(fmt.Errorf("%w: %s is not a regular file", ErrForeign, d.path))
 	}
+	if link, err := os.Lstat(d.path); err == nil && link.Mode()&os.ModeSymlink != 0 {
+		// Two machines with a link each would share the lock, and have epochs of their own beside their links.
+		return failed(fmt.Errorf("%w: %s is a symbolic link; give the path of the file itself", ErrForeign, d.path))
+	}
 	local, lockLease, err := fileSystem(d.f)
 	if err != nil {
 		return failed(err)
 	}
-	d.opts, err = d.opts.on(local, lockLease)
+	var longest time.Duration
+	if !local {
+		longest = knowledgeOf(fileSystemName(d.f)).deadline
+	}
+	d.opts, err = d.opts.on(local, lockLease, longest)
 	if err != nil {
 		return failed(err)
 	}

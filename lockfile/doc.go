@@ -32,6 +32,9 @@
 // cannot turn it back. The names, and the lock file itself, must not be removed while any instance
 // runs; a lock file that is removed nevertheless ends the lease.
 //
+// Whoever may open the lock file, if only for reading, can lock it, too, and so keep everybody from the lease, though
+// not take one. It is made with mode 0644; keep its directory to the users that run instances.
+//
 // While the lease is held, a heartbeat writes the record, syncs it and opens the path afresh to see
 // that its own file is still there, with its own record, and that no name has a higher epoch. When no
 // heartbeat has succeeded within Deadline, the lease is lost: Err says so by comparing clocks, without
@@ -53,13 +56,15 @@
 //
 //	file system             lock        free again after power-off of the holder, and what it needs
 //	ext4, xfs               ofd         with the next mount; a lost machine has to be fenced before its disk is mounted
+//	btrfs                   ofd         likewise; it copies on write, so that each heartbeat takes new blocks, and a full
+//	                                    disk ends the lease. zfs and bcachefs copy on write, too (not measured)
 //	tmpfs, ramfs            ofd         everything is forgotten: EpochFloor
 //	Gluster 10              ofd         3.5 to 3.9 s with network.ping-timeout 2, server.tcp-user-timeout 3,
 //	                                    server.keepalive-time and -interval 1, -count 2, measured by the tests with
-//	                                    the tag lab. Needs performance.{quick-read,io-cache,stat-prefetch,open-behind,
+//	                                    the tag lab; Deadline is 3 s there by itself. Needs performance.{quick-read,io-cache,stat-prefetch,open-behind,
 //	                                    read-ahead,write-behind} off and a mount with attribute-timeout=0,
 //	                                    entry-timeout=0,direct-io-mode=enable: without them Check sees updates lost
-//	                                    under the lock. client.strict-locks on. Deadline below these seconds
+//	                                    under the lock. client.strict-locks on
 //	NFS 4.1                 ofd         12 s at a lock lease of 10 s (nfs-ganesha, seen once, not in the tests). Needs an
 //	                                    export with sync; Deadline follows the lease by itself
 //	JuiceFS 1.2             ofd         13 s at --heartbeat 3 (seen once, not in the tests)

@@ -55,7 +55,7 @@ func (e *LostError) Unwrap() error { return e.Cause }
 // ErrReleased is what Lease.Err returns after Release, unless the lease was lost before.
 var ErrReleased = errors.New("lockfile: lease released")
 
-// ErrForeign means that the lock file is not ours to use: it has other content, or its record was
+// ErrForeign means that the lock file is not ours to use: it is a symbolic link, has other content, or its record was
 // written under another kind of lock (Record.Primitive) that does not exclude ours. When nobody uses
 // the file, remove it; the epochs live on beside it.
 var ErrForeign = errors.New("not a lock file for this program")

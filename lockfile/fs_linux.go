@@ -65,8 +65,8 @@ func nfsLease(mountstats []byte, path string) time.Duration {
 	for lines := bufio.NewScanner(bytes.NewReader(mountstats)); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		if len(fields) >= 5 && fields[0] == "device" && fields[2] == "mounted" {
-			at := fields[4]
-			here = len(at) > longest && within(path, at)
+			at := unescape(fields[4])
+			here = len(at) >= longest && within(path, at) // as mountType
 			if here {
 				longest, lease = len(at), 0
 			}
@@ -125,7 +125,8 @@ func mountType(mountinfo []byte, path string) (name string) {
 	return name
 }
 
-// unescape undoes what the kernel does to blanks, tabs, newlines and backslashes in mount points.
+// unescape undoes what the kernel does to blanks, tabs, newlines and backslashes in mount points, in mountinfo and
+// in mountstats alike: seq_path in its fs/seq_file.c.
 func unescape(s string) string {
 	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestRenamedDirectoryEndsTheLease(t *testing.T) {
@@ -38,6 +40,53 @@ func TestRenamedDirectoryEndsTheLease(t *testing.T) {
 	}
 	holder.say("release")
 	holder.read("released")
+	mustTake(t, path, quick())
+}
+
+// TestLinkToTheLockFileIsRefused: two instances by way of two links shared the lock, but not the names of the epochs.
+func TestLinkToTheLockFileIsRefused(t *testing.T) {
+	path, link := lockPath(t), lockPath(t)
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryAcquire(link, quick()); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), link) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Lstat(namesDir(link)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("names beside the link: %v", err)
+	}
+	linked := filepath.Join(t.TempDir(), "linked") // a directory may be one: the names lie behind it
+	if err := os.Symlink(filepath.Dir(path), linked); err != nil {
+		t.Fatal(err)
+	}
+	l := mustTake(t, filepath.Join(linked, "agent.lck"), quick())
+	if _, err := TryAcquire(path, quick()); !errors.Is(err, ErrHeld) {
+		t.Errorf("by the other path: %v", err)
+	}
+	mustRelease(t, l)
+	if next := mustTake(t, path, quick()); next.Epoch() <= l.Epoch() {
+		t.Errorf("epoch %d after %d", next.Epoch(), l.Epoch())
+	}
+}
+
+// TestWhoMayOnlyReadKeepsEverybodyOut, as the package comment warns.
+func TestWhoMayOnlyReadKeepsEverybodyOut(t *testing.T) {
+	path := lockPath(t)
+	mustRelease(t, mustTake(t, path, quick()))
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if err := setLock(reader, unix.F_RDLCK); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryAcquire(path, quick()); !errors.Is(err, ErrHeld) {
+		t.Errorf("%v", err)
+	}
+	if err := unlock(reader); err != nil {
+		t.Fatal(err)
+	}
 	mustTake(t, path, quick())
 }
 

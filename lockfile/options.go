@@ -27,8 +27,9 @@ type Options struct {
 	// the beginning of that heartbeat. It must be at least twice Heartbeat. The default is 10 s, because
 	// the program's own sync of a large file may hold up a heartbeat that long. On network file systems
 	// it is 5 s, or half the server's lock lease where the mount tells it (NFS version 4 on Linux) and that
-	// is less: the lease should be given up before the server gives the lock to somebody else. File
-	// systems that are not known to be local count as network file systems.
+	// is less: the lease should be given up before the server gives the lock to somebody else. On GlusterFS it is
+	// 3 s, because a server that is set to notice quickly frees the lock after about 3.5 s; where it is set to take
+	// longer, so may Deadline. File systems that are not known to be local count as network file systems.
 	//
 	// How long a takeover takes after the holder's process has died does not depend on it.
 	Deadline time.Duration
@@ -73,13 +74,16 @@ func (o Options) checkRelation() error {
 }
 
 // on fills in the defaults for a file system. lockLease is how long its server remembers the locks of
-// a client that is silent, 0 if unknown.
-func (o Options) on(local bool, lockLease time.Duration) (Options, error) {
+// a client that is silent, longest what is known of a deadline there; 0 if unknown.
+func (o Options) on(local bool, lockLease, longest time.Duration) (Options, error) {
 	poll, heartbeat, deadline := localPoll, localHeartbeat, localDeadline
 	if !local {
 		poll, heartbeat, deadline = networkPoll, networkHeartbeat, networkDeadline
 		if lockLease > 0 {
 			deadline = min(deadline, lockLease/2)
+		}
+		if longest > 0 {
+			deadline = min(deadline, longest)
 		}
 	}
 	if o.Poll == 0 {

@@ -94,13 +94,24 @@ device other:/export mounted on /mnt/mq/inner with fstype nfs4 statvers=1.1
 	nfsv4:	bm0=0xfdffbfff,acl=0x3,lease_time=10,lease_expired=0
 device old:/export mounted on /mnt/old with fstype nfs statvers=1.1
 	opts:	rw,vers=3
+device blank:/export mounted on /mnt/mq/two\040words with fstype nfs4 statvers=1.1
+	nfsv4:	bm0=0xfdffbfff,acl=0x3,lease_time=20,lease_expired=0
+device first:/export mounted on /mnt/twice with fstype nfs4 statvers=1.1
+	nfsv4:	bm0=0xfdffbfff,acl=0x3,lease_time=30,lease_expired=0
+device second:/export mounted on /mnt/twice with fstype nfs4 statvers=1.1
+	nfsv4:	bm0=0xfdffbfff,acl=0x3,lease_time=40,lease_expired=0
+device /dev/vdb mounted on /mnt/mq/covered with fstype ext4
 `)
 	for path, want := range map[string]time.Duration{
 		"/mnt/mq/agent.lck":       90 * time.Second,
 		"/mnt/mq/inner/agent.lck": 10 * time.Second,
 		"/mnt/mqx/agent.lck":      0,
 		"/mnt/old/agent.lck":      0,
-		"/agent.lck":              0,
+
+		"/mnt/mq/two words/agent.lck": 20 * time.Second,
+		"/mnt/twice/agent.lck":        40 * time.Second, // the last one covers the other
+		"/mnt/mq/covered/agent.lck":   0,
+		"/agent.lck":                  0,
 	} {
 		if got := nfsLease(stats, path); got != want {
 			t.Errorf("%s: %v, want %v", path, got, want)

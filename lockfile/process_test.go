@@ -18,10 +18,11 @@ const (
 	pathVariable = "MQHA_LOCKFILE_TEST_PATH"
 )
 
-// Times of a child's lease: short, so that a test can outlast the deadline.
+// Times of a child's lease: short, so that a test can outlast the deadline, and longer than a disk that is busy with
+// other tests takes for a heartbeat.
 const (
 	childHeartbeat = 50 * time.Millisecond
-	childDeadline  = 500 * time.Millisecond
+	childDeadline  = 3 * time.Second
 )
 
 // play is a process of its own: it takes the lock, says so, and answers each line of its input.

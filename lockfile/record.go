@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"time"
 )
 
@@ -56,6 +57,14 @@ func (r Record) line() ([]byte, error) {
 	copy(line, text)
 	copy(line[len(lineStart):], checksum(line))
 	return line, nil
+}
+
+// fits says before anything is touched whether the record has room, with the longest numbers: characters that JSON
+// escapes take up to six bytes.
+func (r Record) fits() error {
+	r.Epoch, r.Beat, r.Since = math.MaxUint64, math.MaxUint64, time.Date(2006, 1, 2, 3, 4, 5, 999999999, time.UTC)
+	_, err := r.line()
+	return err
 }
 
 func checksum(line []byte) string {

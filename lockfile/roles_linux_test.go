@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/mqha/mqha/internal/core/lease"
 )
 
 // playLinux plays the roles that need more of the operating system than others have.
@@ -29,11 +32,22 @@ const roleDirty = "dirty"
 
 func playDirty() int {
 	path := os.Getenv(pathVariable)
-	l, err := Acquire(context.Background(), path, Options{})
+	self, err := identity("dirty")
 	if err != nil {
 		fmt.Println("failed", err)
 		return 1
 	}
+	d := &files{path: path, self: self}
+	l, err := take(context.Background(), path, d, newClock(), true, nil)
+	if err != nil {
+		fmt.Println("failed", err)
+		return 1
+	}
+	lost := make(chan time.Time, 1)
+	go func() {
+		<-l.Done()
+		lost <- time.Now()
+	}()
 	y := layout{filepath.Dir(path), l.Epoch()}
 	part, partErr := os.Create(y.part())
 	journal, journalErr := os.OpenFile(y.journal(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -56,8 +70,9 @@ func playDirty() int {
 			_, journalErr := journal.WriteString(journalLine("late"))
 			fmt.Println("written", errno(err), errno(journalErr))
 		case "loss":
-			<-l.Done()
-			fmt.Println("loss", l.Err())
+			fmt.Println("loss", (<-lost).UnixNano(), l.Err())
+		case "beat": // as a heartbeat that was stopped before its write
+			fmt.Println("beaten", errno(d.write(lease.Action{Epoch: l.Epoch(), Beat: 1000})), errno(d.f.Sync()))
 		case "flush":
 			fmt.Println("flushed", errno(part.Sync()), errno(journal.Sync()), errno(part.Close()), errno(journal.Close()))
 		}

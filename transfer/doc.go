@@ -28,7 +28,8 @@
 //     epoch, so that such a call finds nothing or writes the same bytes; two cases remain: pages that
 //     a host which was cut off writes back late into a file already delivered, and a part that
 //     somebody else deletes between COMMIT and rename, which then counts as delivered. Such a call can
-//     also create an empty part when all is over, which stays.
+//     also create an empty part when all is over, which stays, and one that writes the same bytes into a
+//     file that was delivered meanwhile sets its modification time to that moment.
 //   - A rename is seen before its directory is synced. Somebody who takes the file in between and syncs
 //     nothing himself finds it again when the power fails in that moment.
 //   - The other agent is believed about its own files. It is not authenticated here; that is the

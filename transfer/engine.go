@@ -99,6 +99,9 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 	}
 	if err := e.openFiles(mount, dir); err != nil {
 		e.closeFiles()
+		if lost := f.Err(); lost != nil { // what is missing or strange is then the work of the instance that has taken over
+			err = fmt.Errorf("%w: %w", ErrFenced, lost)
+		}
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

@@ -149,7 +149,7 @@ func (t *tree) write(name string, content func(w io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	err = content(io.NewOffsetWriter(f, 0))
+	err = content(&fencedWriter{io.NewOffsetWriter(f, 0), t.fence})
 	if err == nil {
 		err = t.sync(f)
 	}
@@ -163,6 +163,19 @@ func (t *tree) write(name string, content func(w io.Writer) error) error {
 		err = t.syncDir(path.Dir(name))
 	}
 	return err
+}
+
+// fencedWriter asks the fence before each write.
+type fencedWriter struct {
+	to    io.Writer
+	fence Fence
+}
+
+func (w *fencedWriter) Write(p []byte) (int, error) {
+	if err := w.fence.Err(); err != nil {
+		return 0, err
+	}
+	return w.to.Write(p)
 }
 
 // syncDir makes the names in dir durable.

@@ -1,0 +1,289 @@
+package transfer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/mqha/mqha/internal/vfs"
+	"golang.org/x/sys/unix"
+)
+
+// lateVariable carries the task of a process that TestLateCallsOfAStoppedProcessDoNoHarm starts.
+const lateVariable = "MQHA_TRANSFER_TEST_LATE"
+
+// lateTask is what one process does: both agents of one transfer, over a Pipe, until it has ended.
+type lateTask struct {
+	Root  string // of the directories of both agents
+	Epoch uint64
+	After bool   // an instance of the epoch before has begun, and left parts and journals to take over
+	Call  string // the process stops itself when its fence has said yes to this function
+	At    int    // for the time of this number; 0: never
+}
+
+type lateReport struct {
+	Status Status
+	Err    string
+	Checks map[string]int // how often each function asked the fence
+	Late   []lateCall     // calls that ended after the process was stopped
+}
+
+// lateCall is a system call, or a few of them, of package vfs.
+type lateCall struct {
+	Op      string
+	Name    string
+	N       int
+	Err     string
+	Guarded bool // it is the one that the fence had said yes to
+
+	Goroutine string
+}
+
+func (c lateCall) String() string { return fmt.Sprintf("%s %s: %d, %s", c.Op, c.Name, c.N, c.Err) }
+
+// playLate is the main function of such a process.
+func playLate(text string) {
+	var k lateTask
+	if err := json.Unmarshal([]byte(text), &k); err != nil {
+		panic(err)
+	}
+	if k.After {
+		k.begin()
+	}
+	f := &selfStoppingFence{task: k, checks: map[string]int{}}
+	r := lateReport{Checks: f.checks}
+	var err error
+	if r.Status, err = k.run(f, nil); err != nil {
+		r.Err = err.Error()
+	}
+	r.Late = f.late
+	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+		panic(err)
+	}
+}
+
+// begin is the epoch before, whose lease ends in the middle of the transfer.
+func (k lateTask) begin() {
+	k.Epoch--
+	f := &hookFence{epoch: k.Epoch}
+	var once sync.Once
+	_, err := k.run(f, func(ev Event) {
+		if ev.Kind == EventProgress && ev.Durable > 256<<10 {
+			once.Do(func() { f.set(func(string) error { return errLateLease }) })
+		}
+	})
+	if !errors.Is(err, ErrFenced) {
+		panic(fmt.Sprint("the epoch before did not end in the middle: ", err))
+	}
+}
+
+var errLateLease = errors.New("lease lost")
+
+// run returns when the transfer has ended, or the lease.
+func (k lateTask) run(f Fence, onEvent func(Event)) (s Status, err error) {
+	mount := vfs.OpenRoot
+	if stopping, ok := f.(*selfStoppingFence); ok {
+		mount = stopping.mount
+	}
+	var engines [2]*Engine
+	for i, name := range []string{"A", "B"} {
+		var self atomic.Pointer[Engine]
+		rotations := 0
+		engines[i], err = openOn(context.Background(), mount, filepath.Join(k.Root, name), f, Options{
+			Name: name, ReadRoots: []string{filepath.Join(k.Root, "read")}, WriteRoot: filepath.Join(k.Root, name+".got"),
+			FrameBytes: 16 << 10, CreditBytes: 512 << 10, CheckpointBytes: 64 << 10, RetryInterval: 20 * time.Millisecond,
+			OnEvent: func(ev Event) {
+				if onEvent != nil {
+					onEvent(ev)
+				}
+				// As when it has grown to its 64 MiB.
+				if e := self.Load(); e != nil && ev.Kind == EventProgress && rotations < 3 {
+					rotations++
+					_ = e.call(context.Background(), e.rotateJournal) // the engine may have ended
+				}
+			},
+		})
+		if err != nil {
+			break
+		}
+		self.Store(engines[i])
+	}
+	if err == nil {
+		s, err = transferOnce(engines[0], engines[1], filepath.Join(k.Root, "read"))
+	}
+	for _, e := range engines {
+		if e != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}
+	return s, err
+}
+
+var lateID = ID{15: 1}
+
+func transferOnce(a, b *Engine, source string) (Status, error) {
+	la, lb := Pipe()
+	defer start(a, la)()
+	defer start(b, lb)()
+	ctx := context.Background()
+	if _, err := a.Submit(ctx, Request{ID: lateID, To: "B", Items: []Item{{Source: source, Destination: "."}}}); err != nil {
+		return Status{}, err
+	}
+	return a.Wait(ctx, lateID)
+}
+
+// selfStoppingFence stops its own process after it has said yes, and says no from then on: the deadline of a lease
+// passes while the process is stopped.
+type selfStoppingFence struct {
+	task    lateTask
+	mu      sync.Mutex
+	checks  map[string]int
+	late    []lateCall
+	stopped atomic.Bool
+	thread  atomic.Int64 // that makes the guarded call, until it has made it
+}
+
+func (f *selfStoppingFence) Epoch() uint64 { return f.task.Epoch }
+
+func (f *selfStoppingFence) Err() error {
+	if f.stopped.Load() {
+		return errLateLease
+	}
+	call := checkingFunction()
+	f.mu.Lock()
+	f.checks[call]++
+	strikes := call == f.task.Call && f.checks[call] == f.task.At
+	f.mu.Unlock()
+	if !strikes {
+		return nil
+	}
+	runtime.LockOSThread() // for ever: the process ends soon
+	f.thread.Store(int64(unix.Gettid()))
+	f.stopped.Store(true)
+	// To this very thread: it takes the signal on its way out of the system call, and so does nothing more.
+	return unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP)
+}
+
+// checkingFunction names who asks the fence. A rotation of the journal uses functions that others use, too.
+func checkingFunction() string {
+	pc := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
+	first, more := frames.Next()
+	name := first.Function[strings.LastIndexByte(first.Function, '/')+1:]
+	name = strings.TrimPrefix(name, "transfer.")
+	for more {
+		var fr runtime.Frame
+		if fr, more = frames.Next(); strings.HasSuffix(fr.Function, "(*journal).rotate") {
+			return "rotation: " + name
+		}
+	}
+	return name
+}
+
+// mount is a real directory. It notes the calls that end after the process was stopped.
+func (f *selfStoppingFence) mount(dir string) (vfs.Dir, error) {
+	d, err := vfs.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &lateDir{d, f}, nil
+}
+
+func (f *selfStoppingFence) note(op, name string, n int, err error) {
+	if !f.stopped.Load() {
+		return
+	}
+	stack := make([]byte, 64)
+	goroutine, _, _ := strings.Cut(string(stack[:runtime.Stack(stack, false)]), "[")
+	c := lateCall{Op: op, Name: name, N: n, Err: "done", Goroutine: goroutine}
+	var no syscall.Errno
+	switch {
+	case errors.As(err, &no):
+		c.Err = unix.ErrnoName(no)
+	case err != nil:
+		c.Err = err.Error()
+	}
+	c.Guarded = f.thread.CompareAndSwap(int64(unix.Gettid()), 0)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late = append(f.late, c)
+}
+
+type lateDir struct {
+	vfs.Dir
+	fence *selfStoppingFence
+}
+
+func (d *lateDir) opened(op, name string, file vfs.File, err error) (vfs.File, error) {
+	d.fence.note(op, name, 0, err)
+	if err != nil {
+		return nil, err
+	}
+	return &lateFile{file, name, d.fence}, nil
+}
+
+func (d *lateDir) Create(name string) (vfs.File, error) {
+	file, err := d.Dir.Create(name)
+	return d.opened("create", name, file, err)
+}
+
+func (d *lateDir) Reopen(name string) (vfs.File, error) {
+	file, err := d.Dir.Reopen(name)
+	return d.opened("open", name, file, err)
+}
+
+func (d *lateDir) done(op, name string, err error) error {
+	d.fence.note(op, name, 0, err)
+	return err
+}
+
+func (d *lateDir) Remove(name string) error { return d.done("unlink", name, d.Dir.Remove(name)) }
+
+func (d *lateDir) Rename(from, to string) error {
+	return d.done("rename", to, d.Dir.Rename(from, to))
+}
+
+func (d *lateDir) RenameNoReplace(from, to string) error {
+	return d.done("deliver", to, d.Dir.RenameNoReplace(from, to))
+}
+
+func (d *lateDir) Mkdir(name string) error { return d.done("mkdir", name, d.Dir.Mkdir(name)) }
+
+func (d *lateDir) SyncDir(name string) error { return d.done("sync", name, d.Dir.SyncDir(name)) }
+
+type lateFile struct {
+	vfs.File
+	name  string
+	fence *selfStoppingFence
+}
+
+func (l *lateFile) done(op string, err error) error {
+	l.fence.note(op, l.name, 0, err)
+	return err
+}
+
+func (l *lateFile) WriteAt(p []byte, at int64) (int, error) {
+	n, err := l.File.WriteAt(p, at)
+	l.fence.note("pwrite", l.name, n, err)
+	return n, err
+}
+
+func (l *lateFile) Sync() error     { return l.done("sync", l.File.Sync()) }
+func (l *lateFile) SyncData() error { return l.done("sync", l.File.SyncData()) }
+
+func (l *lateFile) Preallocate(size int64) error {
+	return l.done("preallocate", l.File.Preallocate(size))
+}
+
+func (l *lateFile) Chmod(mode fs.FileMode) error { return l.done("chmod", l.File.Chmod(mode)) }
+func (l *lateFile) SetTime(m time.Time) error    { return l.done("utimes", l.File.SetTime(m)) }
