@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
@@ -80,12 +81,13 @@ func (s *site) turnedAway() (refused, standbys int) {
 }
 
 // awaitBoth returns when both answers were given once more than they had been.
-func (s *site) awaitBoth(refused, standbys int) {
+func (s *site) awaitBoth(t *testing.T, refused, standbys int) {
+	t.Helper()
 	for {
 		if r, b := s.turnedAway(); r > refused && b > standbys {
 			return
 		}
-		<-s.turned
+		await(t, s.turned, "not every endpoint is dialled")
 	}
 }
 
@@ -151,10 +153,10 @@ func TestOnlyTheHolderWorksAfterEachRestartIT35878(t *testing.T) {
 	waits, before := 0, -1
 	for range restarts {
 		for range least {
-			<-e.worked
+			await(t, e.worked, "nobody works")
 		}
 		for back := before < 0; !back; waits++ {
-			back = <-e.held == before
+			back = await(t, e.held, "who was active before does not wait for the queue") == before
 		}
 		before = e.last()
 		s.kill()
@@ -230,6 +232,17 @@ func (e *election) campaign(ctx context.Context, conn *mqconn.Conn, instance int
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// await receives, or ends the test when nothing comes.
+func await[T any](t *testing.T, from <-chan T, otherwise string) (got T) {
+	t.Helper()
+	select {
+	case got = <-from:
+	case <-time.After(patience):
+		t.Fatal(otherwise)
+	}
+	return got
 }
 
 // readLives says who was active in each life of the queue manager, and demands that nobody else was.

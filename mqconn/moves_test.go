@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
@@ -25,16 +26,16 @@ func TestQueueManagerMovesFiftyTimesUnderLoad(t *testing.T) {
 	consumer := l.run(t, ctx, s, l.consume)
 	for n := range moves {
 		qm, active := s.now()
-		l.await(perMove * (n + 1))
+		l.await(t, perMove*(n+1))
 		// The answer of a commit or two is lost on the way, after or before it was made; then the host dies.
 		qm.Inject(mqtest.Fault{Verb: mqconn.VerbCommit, Break: mqtest.Break(1 + n%2), Skip: n % 3, Times: 1})
-		l.await(perMove*(n+1) + perMove/2)
+		l.await(t, perMove*(n+1)+perMove/2)
 		for _, times := range qm.Struck() {
 			struck += times
 		}
 		refused, standbys = s.turnedAway()
 		s.kill()
-		s.awaitBoth(refused, standbys)
+		s.awaitBoth(t, refused, standbys)
 		next := "a"
 		if active == "a" {
 			next = "b"
@@ -170,28 +171,36 @@ func (l *load) count(n uint64) {
 }
 
 // await returns when n messages have come.
-func (l *load) await(n int) {
-	for {
-		l.mu.Lock()
-		enough := l.total >= n
-		l.mu.Unlock()
-		if enough {
-			return
-		}
-		<-l.got
-	}
+func (l *load) await(t *testing.T, n int) {
+	t.Helper()
+	l.until(func() bool { return l.total >= n }, func() {
+		t.Fatalf("message %d has not come", n)
+	})
 }
 
-// awaitAll returns when every number that was given out has come.
+// awaitAll returns when every number that was given out has come, or no other comes.
 func (l *load) awaitAll() {
+	l.until(func() bool { return len(l.seen) == int(l.last) }, func() {})
+}
+
+// patience is how long something may take that comes in milliseconds when all is well.
+const patience = 30 * time.Second
+
+// until returns when all is as wanted, or calls gone when no message has come for too long.
+func (l *load) until(wanted func() bool, gone func()) {
 	for {
 		l.mu.Lock()
-		all := len(l.seen) == int(l.last)
+		is := wanted()
 		l.mu.Unlock()
-		if all {
+		if is {
 			return
 		}
-		<-l.got
+		select {
+		case <-l.got:
+		case <-time.After(patience):
+			gone()
+			return
+		}
 	}
 }
 
