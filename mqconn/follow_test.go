@@ -297,14 +297,14 @@ func TestEveryConsumerLivesAfterAReconnectIT28193(t *testing.T) {
 				return consume(ctx, s, consumers, got, begun)
 			})
 		}()
-		first := <-begun
+		first := await(t, begun, "no session began")
 		qm.Inject(mqtest.Fault{Verb: mqconn.VerbGet, Queue: fmt.Sprintf("Q%d", lost), Break: mqtest.BeforeWork})
-		if second := <-begun; second != first+1 {
+		if second := await(t, begun, "no session began after the loss"); second != first+1 {
 			t.Errorf("generation %d after %d", second, first)
 		}
 		sendToAll(t, qm, consumers)
 		for range consumers {
-			<-got
+			await(t, got, "a consumer is dead")
 		}
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
