@@ -12,6 +12,7 @@ import (
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/resource"
 	"github.com/mqha/mqha/transfer"
+	"github.com/mqha/mqha/transfer/mqlink"
 	"go.uber.org/zap"
 )
 
@@ -203,6 +204,9 @@ func (c *Config) check() error {
 	}
 	if c.StateDir == "" {
 		wrong("Config.StateDir is empty: name a directory on the disk that the instances share")
+	}
+	if longest := mqlink.MaxFrame - transfer.HeaderBytes; c.Transfer.FrameBytes > longest {
+		wrong("Config.Transfer.FrameBytes %d: at most %d goes through queues and channels of 4 MiB", c.Transfer.FrameBytes, longest)
 	}
 	if c.Transfer.Name != "" && c.Transfer.Name != c.Name {
 		wrong("Config.Transfer.Name is %q and Config.Name is %q: leave Transfer.Name empty", c.Transfer.Name, c.Name)

@@ -14,6 +14,7 @@ import (
 	"github.com/mqha/mqha/mqconn/mqrc"
 	"github.com/mqha/mqha/resource"
 	"github.com/mqha/mqha/transfer"
+	"github.com/mqha/mqha/transfer/mqlink"
 )
 
 // noDialer satisfies New, which does no I/O.
@@ -59,6 +60,19 @@ func TestNewRefusesTransferOptionsThatCannotWork(t *testing.T) {
 		Transfer: transfer.Options{ReadRoots: []string{"not/absolute"}, CreditFrames: 1}})
 	if ExitCode(err) != 78 || !strings.Contains(err.Error(), "not/absolute") || !strings.Contains(err.Error(), "CreditFrames") {
 		t.Errorf("got %v (exit %d)", err, ExitCode(err))
+	}
+}
+
+// A frame that fills a message of 4 MiB would have no room for the header of a transmission queue, and the agent would
+// find that out in its first transfer to another queue manager.
+func TestNewRefusesFramesThatFitNoTransmissionQueue(t *testing.T) {
+	const longest = mqlink.MaxFrame - transfer.HeaderBytes
+	for frame, good := range map[int]bool{longest: true, longest + 1: false, 4<<20 - transfer.HeaderBytes: false} {
+		_, err := New(Config{Name: "SRC", StateDir: "state", MQ: mqconn.Config{Dialer: noDialer{}, Endpoints: []string{"x"}},
+			Transfer: transfer.Options{ReadRoots: []string{"/"}, FrameBytes: frame}})
+		if good != (err == nil) || !good && (ExitCode(err) != 78 || !strings.Contains(err.Error(), "Transfer.FrameBytes")) {
+			t.Errorf("FrameBytes %d: %v (exit %d)", frame, err, ExitCode(err))
+		}
 	}
 }
 

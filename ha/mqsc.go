@@ -55,7 +55,7 @@ type Peer struct {
 // which is named as that queue manager, and with Peer.ConnectionName a sender channel there and the
 // receiver channel back. The sender is started by its transmission queue (TRIGGER), and tries every 5
 // seconds for as long as an outage lasts. Both queue managers need a listener. MAXMSGL of a transmission
-// queue counts the MQXQH of 428 bytes, which a frame of Transfer.FrameBytes must leave room for.
+// queue counts the MQXQH of 428 bytes, for which New keeps Transfer.FrameBytes small enough.
 //
 // The syntax follows the MQSC reference of IBM MQ. It is loaded into package mqtest by the tests of
 // this package, which move a file over such channels; it has not been run by a real queue manager.

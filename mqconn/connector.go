@@ -77,6 +77,9 @@ func New(c Config) (*Connector, error) {
 // Connector, when five rounds in a row over all endpoints were refused for reasons of authority or
 // configuration (classes Fatal, NextEndpoint, NotHere); and at once with an error that wraps
 // ErrNotBuilt. Only one Run may be active.
+//
+// Run never leaves fn behind: it waits for one that ignores its ctx, without connections meanwhile. When fn panics,
+// or ends its goroutine (runtime.Goexit), Run closes the connections of the Session and lets it.
 func (c *Connector) Run(ctx context.Context, fn func(ctx context.Context, s *Session) error) error {
 	if err := c.enter(); err != nil {
 		return err
@@ -102,7 +105,7 @@ func (c *Connector) Run(ctx context.Context, fn func(ctx context.Context, s *Ses
 			pause(ctx, a.Delay)
 			event = connect.Event{Kind: connect.Elapsed}
 		case connect.Begin:
-			result = fn(c.session.ctx, c.session)
+			result = c.call(fn)
 			event = connect.Event{Kind: connect.Returned, Unknown: c.session.unknown.Load() != nil}
 		case connect.Close:
 			c.session.close()
@@ -111,6 +114,28 @@ func (c *Connector) Run(ctx context.Context, fn func(ctx context.Context, s *Ses
 			return c.result(ctx, a.Result, result)
 		}
 	}
+}
+
+// call gives the connections back also when fn never returns to it. They would keep their queues from a successor
+// for as long as the process lives, if somebody recovers.
+func (c *Connector) call(fn func(ctx context.Context, s *Session) error) error {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		c.mu.Lock()
+		c.step(connect.Event{Kind: connect.Cancelled})
+		c.step(connect.Event{Kind: connect.Returned})
+		c.mu.Unlock()
+		c.session.close()
+		c.mu.Lock()
+		c.step(connect.Event{Kind: connect.Closed})
+		c.mu.Unlock()
+	}()
+	err := fn(c.session.ctx, c.session)
+	returned = true
+	return err
 }
 
 func (c *Connector) enter() error {
@@ -226,6 +251,9 @@ func (c *Connector) lost(s *Session, e *Error, stuck bool) {
 	defer c.mu.Unlock()
 	if stuck {
 		c.report(s.event(Event{Kind: CallStuck, Err: e}))
+	}
+	if s.run.Err() != nil {
+		c.step(connect.Event{Kind: connect.Cancelled}) // came first: what does not end in time is no loss
 	}
 	c.actions = c.core.Step(time.Now(), connect.Event{Kind: connect.Lost, Verdict: verdict(e), Generation: s.generation}, c.actions[:0])
 	if len(c.actions) == 0 {

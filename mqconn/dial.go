@@ -15,6 +15,9 @@ const grace = 2 * MaxSlice
 // firstRole is the role of the connection that Run dials before it calls fn.
 const firstRole = "main"
 
+// errNothingDialled is what becomes of a Dialer's nil with a nil error: an outage, said in each event.
+var errNothingDialled = errors.New("mqconn: the Dialer returned neither a connection nor an error")
+
 // callState counts a call that was given up, for as long as it stays in the MQ client.
 type callState struct {
 	stuck *atomic.Int64 // the Connector's count
@@ -77,6 +80,9 @@ func (c *Connector) dial(ctx context.Context, o DialOptions) dialled {
 		defer state.returned()
 		var d dialled
 		d.transport, d.err = c.cfg.Dialer.Dial(bounded, o)
+		if d.err == nil && d.transport == nil {
+			d.err = errNothingDialled
+		}
 		if d.err == nil {
 			d.info = d.transport.Info()
 		}

@@ -15,6 +15,7 @@
 //   - Every error has a [Class] that says what has become of the call and what the caller can do.
 //   - What may have been done is not done again by accident: see [Config.Repeatable].
 //   - A context ends every wait within about a second, also a wait inside the MQ client.
+//   - Delays and limits follow the monotonic clock: to set the clock of the machine changes none of them.
 //
 // # What it does not promise
 //

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
@@ -14,21 +14,24 @@ import (
 )
 
 // site is one queue manager that can be killed and started again with what it had on disk, behind one of several
-// endpoints. The others answer as a standby (2543) or not at all (2538), in turns.
+// endpoints. The one where it was killed last does not answer at all (2538), any other as a standby (2543).
 type site struct {
 	tb        testing.TB
 	options   mqtest.Options
 	endpoints []string
-	moves     atomic.Int64
+	turned    chan struct{} // capacity 1; somebody was turned away
 
-	mu     sync.Mutex
-	qm     *mqtest.QueueManager // nil: it is down
-	active string
+	mu       sync.Mutex
+	qm       *mqtest.QueueManager // nil: it is down
+	active   string
+	dead     string
+	refused  int // dials of the dead one
+	standbys int // dials of a standby
 }
 
 func newSite(tb testing.TB, mqsc string, endpoints ...string) *site {
 	tb.Helper()
-	s := &site{tb: tb, options: mqtest.Options{Dir: tb.TempDir(), MQSC: mqsc}, endpoints: endpoints}
+	s := &site{tb: tb, options: mqtest.Options{Dir: tb.TempDir(), MQSC: mqsc}, endpoints: endpoints, turned: make(chan struct{}, 1)}
 	s.start(endpoints[0])
 	tb.Cleanup(func() {
 		if qm, _ := s.now(); qm != nil {
@@ -46,51 +49,87 @@ func (s *site) now() (*mqtest.QueueManager, string) {
 	return s.qm, s.active
 }
 
-func (s *site) start(endpoint string) *mqtest.QueueManager {
+// start returns when the queue manager can be dialled at endpoint. Before that, recovered sees it as it came back.
+func (s *site) start(endpoint string, recovered ...func(*mqtest.QueueManager)) {
 	s.tb.Helper()
 	qm, err := mqtest.Start(s.options)
 	if err != nil {
 		s.tb.Fatal(err)
 	}
 	s.options.MQSC = "" // the definitions are on disk now
+	for _, see := range recovered {
+		see(qm)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.qm, s.active = qm, endpoint
-	return qm
 }
 
 func (s *site) kill() {
-	qm, _ := s.now()
 	s.mu.Lock()
-	s.qm = nil
+	qm := s.qm
+	s.qm, s.dead = nil, s.active
 	s.mu.Unlock()
 	qm.Kill()
 }
 
-func (s *site) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Transport, error) {
-	qm, active := s.now()
-	if qm == nil || o.Endpoint != active {
-		reason := mqrc.StandbyQMgr
-		if qm == nil || s.moves.Load()%2 == 0 {
-			reason = mqrc.HostNotAvailable
+// turnedAway counts the dials that were not let in.
+func (s *site) turnedAway() (refused, standbys int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused, s.standbys
+}
+
+// awaitBoth returns when both answers were given once more than they had been.
+func (s *site) awaitBoth(t *testing.T, refused, standbys int) {
+	t.Helper()
+	for {
+		if r, b := s.turnedAway(); r > refused && b > standbys {
+			return
 		}
-		return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: reason}
+		await(t, s.turned, "not every endpoint is dialled")
 	}
-	return qm.Dialer().Dial(ctx, o)
+}
+
+func (s *site) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Transport, error) {
+	s.mu.Lock()
+	qm := s.qm
+	if qm != nil && o.Endpoint == s.active {
+		s.mu.Unlock()
+		return qm.Dialer().Dial(ctx, o)
+	}
+	reason := mqrc.StandbyQMgr
+	if o.Endpoint == s.dead {
+		reason = mqrc.HostNotAvailable
+		s.refused++
+	} else {
+		s.standbys++
+	}
+	s.mu.Unlock()
+	select {
+	case s.turned <- struct{}{}:
+	default:
+	}
+	return nil, &mqconn.Fault{Verb: mqconn.VerbConnect, CompletionCode: 2, Reason: reason}
 }
 
 // IT35878: two agents of IBM MQ were active after their queue manager had restarted, because the lock was not taken
 // again after the reconnect. Here a connection that holds a queue holds it for its Session, and what an instance does
-// as the active one it can do in that Session only.
+// as the active one it can do in that Session only. The instance that was active before each restart comes back while
+// another is, and has to wait.
 func TestOnlyTheHolderWorksAfterEachRestartIT35878(t *testing.T) {
 	s := newSite(t, "DEFINE QLOCAL(LOCK)\nDEFINE QLOCAL(WORK)", "a")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	const instances, restarts, least = 3, 8, 10
-	worked := make(chan struct{}, 1000)
+	e := &election{T: t, worked: make(chan struct{}, 1000), held: make(chan int, 1000), holder: -1, changed: make(chan struct{})}
 	var ends sync.WaitGroup
 	for instance := range instances {
-		c, err := mqconn.New(mqconn.Config{Dialer: s, Endpoints: s.endpoints, Repeatable: true})
+		c, err := mqconn.New(mqconn.Config{Dialer: s, Endpoints: s.endpoints, Repeatable: true, OnEvent: func(event mqconn.Event) {
+			if event.Kind == mqconn.QueueHeld {
+				e.held <- instance
+			}
+		}})
 		must(t, err)
 		ends.Go(func() {
 			var earlier []*mqconn.Conn
@@ -105,52 +144,118 @@ func TestOnlyTheHolderWorksAfterEachRestartIT35878(t *testing.T) {
 					}
 				}
 				earlier = append(earlier, conn)
-				if err := conn.Hold(ctx, "LOCK"); err != nil {
-					return err
-				}
-				for {
-					m := mqconn.Message{Body: fmt.Appendf(nil, "%d", instance), Persistent: true}
-					if err := conn.Put(ctx, mqconn.Address{Queue: "WORK"}, &m); err != nil {
-						return err
-					}
-					if err := conn.Commit(ctx); err != nil {
-						return err
-					}
-					select {
-					case worked <- struct{}{}:
-					case <-ctx.Done():
-						return context.Cause(ctx)
-					}
-				}
+				return e.campaign(ctx, conn, instance)
 			})
 		})
 	}
-	// The depth after each start is where the work of the next life of the queue manager begins.
+	// What is there after each start ends the work of one life of the queue manager.
 	var lives []int
+	waits, before := 0, -1
 	for range restarts {
 		for range least {
-			<-worked
+			await(t, e.worked, "nobody works")
 		}
+		for back := before < 0; !back; waits++ {
+			back = await(t, e.held, "who was active before does not wait for the queue") == before
+		}
+		before = e.last()
 		s.kill()
-		for len(worked) > 0 {
-			<-worked
+		for len(e.worked) > 0 {
+			<-e.worked
 		}
-		qm := s.start("a")
-		depth, err := qm.Depth("WORK")
-		must(t, err)
-		lives = append(lives, depth)
+		s.start("a", func(qm *mqtest.QueueManager) {
+			depth, err := qm.Depth("WORK")
+			must(t, err)
+			lives = append(lives, depth)
+		})
 	}
 	cancel()
 	ends.Wait()
+	holders := readLives(t, s, lives, least)
+	for life := 1; life < len(holders); life++ {
+		if holders[life] == holders[life-1] {
+			t.Errorf("instance %s was active in lives %d and %d: nobody had to take over", holders[life], life-1, life)
+		}
+	}
+	t.Logf("%d restarts, %d messages, holders %q, %d waits for a held queue", restarts, lives[len(lives)-1], holders, waits)
+}
 
+// election are instances that compete for LOCK, and put into WORK while they hold it.
+type election struct {
+	*testing.T
+	worked chan struct{}
+	held   chan int // who found LOCK held
+
+	mu      sync.Mutex
+	holder  int           // the last one
+	changed chan struct{} // closed when another one holds it
+}
+
+// last is who held LOCK last.
+func (e *election) last() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.holder
+}
+
+// campaign lets the instance that was active last be late: it finds another one active.
+func (e *election) campaign(ctx context.Context, conn *mqconn.Conn, instance int) error {
+	e.mu.Lock()
+	last, changed := e.holder, e.changed
+	e.mu.Unlock()
+	if last == instance {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := conn.Hold(ctx, "LOCK"); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.holder = instance
+	close(e.changed)
+	e.changed = make(chan struct{})
+	e.mu.Unlock()
+	for {
+		m := mqconn.Message{Body: fmt.Appendf(nil, "%d", instance), Persistent: true}
+		if err := conn.Put(ctx, mqconn.Address{Queue: "WORK"}, &m); err != nil {
+			return err
+		}
+		if err := conn.Commit(ctx); err != nil {
+			return err
+		}
+		select {
+		case e.worked <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// await receives, or ends the test when nothing comes.
+func await[T any](t *testing.T, from <-chan T, otherwise string) (got T) {
+	t.Helper()
+	select {
+	case got = <-from:
+	case <-time.After(patience):
+		t.Fatal(otherwise)
+	}
+	return got
+}
+
+// readLives says who was active in each life of the queue manager, and demands that nobody else was.
+func readLives(t *testing.T, s *site, lives []int, least int) (holders []string) {
+	t.Helper()
 	c, err := mqconn.New(mqconn.Config{Dialer: s, Endpoints: s.endpoints})
 	must(t, err)
 	must(t, c.Run(t.Context(), func(ctx context.Context, session *mqconn.Session) error {
 		conn, err := session.Open(ctx, "read", true)
 		must(t, err)
-		position, holders := 0, map[string]bool{}
+		position := 0
 		for _, end := range lives {
-			var first string
+			first := ""
 			if end-position < least/2 { // a message may be counted in the life after its own
 				t.Errorf("only %d messages in one life of the queue manager", end-position)
 			}
@@ -164,11 +269,11 @@ func TestOnlyTheHolderWorksAfterEachRestartIT35878(t *testing.T) {
 					t.Fatalf("message %d is of instance %s while %s holds the lock", position, m.Body, first)
 				}
 			}
-			holders[first] = true
+			holders = append(holders, first)
 		}
-		t.Logf("%d restarts, %d messages, %d instances were active", restarts, position, len(holders))
 		return nil
 	}))
+	return holders
 }
 
 // IT28193: monitors and consumers of an agent of IBM MQ were silently dead after a reconnect, while the agent said that
@@ -192,14 +297,14 @@ func TestEveryConsumerLivesAfterAReconnectIT28193(t *testing.T) {
 				return consume(ctx, s, consumers, got, begun)
 			})
 		}()
-		first := <-begun
+		first := await(t, begun, "no session began")
 		qm.Inject(mqtest.Fault{Verb: mqconn.VerbGet, Queue: fmt.Sprintf("Q%d", lost), Break: mqtest.BeforeWork})
-		if second := <-begun; second != first+1 {
+		if second := await(t, begun, "no session began after the loss"); second != first+1 {
 			t.Errorf("generation %d after %d", second, first)
 		}
 		sendToAll(t, qm, consumers)
 		for range consumers {
-			<-got
+			await(t, got, "a consumer is dead")
 		}
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {

@@ -13,6 +13,7 @@ import (
 // each then gives its handles back, and every call says so.
 type Session struct {
 	c            *Connector
+	run          context.Context // of Run
 	ctx          context.Context
 	cancel       context.CancelCauseFunc
 	generation   uint64
@@ -33,6 +34,7 @@ type Session struct {
 func newSession(ctx context.Context, c *Connector, generation uint64, first *Conn) *Session {
 	s := &Session{
 		c:            c,
+		run:          ctx,
 		generation:   generation,
 		endpoint:     first.endpoint,
 		info:         first.info,

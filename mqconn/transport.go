@@ -102,7 +102,9 @@ type DialOptions struct {
 	Transacted bool
 }
 
-// Dialer makes connections. An error is a *Fault, or ErrNotBuilt, or the error of ctx.
+// Dialer makes connections. An error is a *Fault, or ErrNotBuilt, or the error of ctx. Dial may be slow to notice the
+// end of ctx, or deaf to it: it is given up then, and what it brings too late is closed. Nothing recovers from a panic
+// of a Dialer or Transport: it ends the process.
 type Dialer interface {
 	Dial(ctx context.Context, o DialOptions) (Transport, error)
 }

@@ -4,13 +4,16 @@ package adopt
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -35,6 +38,7 @@ type rig struct {
 	*testing.T
 	bin     string
 	address string
+	admin   string // the queue manager's port for operators
 	qmgr    *exec.Cmd
 }
 
@@ -57,7 +61,7 @@ func newRig(t *testing.T) *rig {
 // startQueueManager starts it at the address it had before.
 func (r *rig) startQueueManager() {
 	r.Helper()
-	r.qmgr = exec.Command(filepath.Join(r.bin, "qmgr"), "-listen", r.address, "-dir", filepath.Join(r.bin, "qm1"), "-mqsc", filepath.Join(r.bin, "orders.mqsc"))
+	r.qmgr = exec.Command(filepath.Join(r.bin, "qmgr"), "-listen", r.address, "-dir", filepath.Join(r.bin, "qm1"), "-mqsc", filepath.Join(r.bin, "orders.mqsc"), "-admin", "127.0.0.1:0")
 	if _, err := r.qmgr.StdinPipe(); err != nil { // it ends when this one closes
 		r.Fatal(err)
 	}
@@ -68,11 +72,65 @@ func (r *rig) startQueueManager() {
 	if err := r.qmgr.Start(); err != nil {
 		r.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
+	for lines, said := bufio.NewReader(out), map[string]*string{"admin": &r.admin, "listening": &r.address}; len(said) > 0; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			r.Fatal(err)
+		}
+		what, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if said[what] == nil {
+			r.Fatalf("the queue manager says %q", line)
+		}
+		*said[what] = value
+		delete(said, what)
+	}
+}
+
+// stall makes the queue manager not answer the commit after the next n.
+func (r *rig) stall(n int) {
+	r.Helper()
+	answer, err := http.Post(r.admin+"/faults", "application/json", strings.NewReader(fmt.Sprintf(`{"verb":"MQCMIT","skip":%d,"delay":"1h"}`, n)))
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.address = strings.TrimSpace(strings.TrimPrefix(line, "listening "))
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		r.Fatal(answer.Status)
+	}
+}
+
+// awaitStall returns when a commit is under way that is not answered.
+func (r *rig) awaitStall() {
+	r.Helper()
+	for begun := time.Now(); time.Since(begun) < time.Minute; runtime.Gosched() {
+		answer, err := http.Get(r.admin + "/faults")
+		if err != nil {
+			r.Fatal(err)
+		}
+		var faults struct{ Struck map[mqtest.FaultKind]int }
+		err = json.NewDecoder(answer.Body).Decode(&faults)
+		_ = answer.Body.Close() // it was read
+		if err != nil {
+			r.Fatal(err)
+		}
+		if faults.Struck[mqtest.FaultDelay] > 0 {
+			return
+		}
+	}
+	r.Fatal("no program commits")
+}
+
+// orderAndKill kills the queue manager while a program that ships ten orders is in the middle of a unit of work.
+func (r *rig) orderAndKill(from int) {
+	r.Helper()
+	r.stall(1 + 5) // ours, and five of the program
+	r.order(from, from+10)
+	r.awaitStall()
+	n, err := mqtest.TCP{}.Depth(r.Context(), r.address, "SHIPPING")
+	if err != nil || n < 5 || n >= 10 {
+		r.Errorf("%d orders are shipped when the queue manager is killed, want five and one under way: %v", n, err)
+	}
+	r.killQueueManager()
 }
 
 func (r *rig) killQueueManager() {
@@ -144,6 +202,11 @@ func (r *rig) order(from, to int) {
 func (r *rig) shipped(n int) (got []string) {
 	r.Helper()
 	c := r.dial()
+	defer func() {
+		if err := c.Close(); err != nil {
+			r.Error(err)
+		}
+	}()
 	for begun := time.Now(); len(got) < n && time.Since(begun) < time.Minute; {
 		var m mqconn.Message
 		err := c.Get("SHIPPING", &m, mqconn.GetOptions{Wait: mqconn.MaxSlice})
@@ -168,33 +231,31 @@ func (r *rig) wantShipped(from, to int) {
 	}
 }
 
-// The program as it was ends with its connection; with mqconn it goes on, and every order is shipped once.
+// The program as it was ends with its connection; with mqconn it goes on. The queue manager is killed in the middle of
+// its work, and every order is shipped once.
 func TestMessageCodeOutlivesItsConnections(t *testing.T) {
 	r := newRig(t)
 	r.order(0, 10)
 	before := r.start("before")
 	r.wantShipped(0, 10)
-	r.killQueueManager()
+	r.orderAndKill(10)
 	if err := before.Wait(); err == nil {
 		t.Error("the program without mqconn has not noticed")
 	}
 	r.startQueueManager()
 
-	r.order(10, 20)
 	after := r.start("after")
 	r.wantShipped(10, 20)
 	for round := 2; round < 5; round++ {
-		r.killQueueManager()
+		r.orderAndKill(10 * round)
 		r.startQueueManager()
-		r.order(10*round, 10*round+10)
 		r.wantShipped(10*round, 10*round+10)
 	}
 	if err := after.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error("the program with mqconn has ended: ", err)
 	}
-	var ended *exec.ExitError
-	if err := after.Wait(); !errors.As(err, &ended) || ended.ExitCode() != 1 {
-		t.Errorf("it ended with %v", err)
+	if err := after.Wait(); err != nil {
+		t.Errorf("stopped as asked, it ended with %v", err)
 	}
 	for _, queue := range []string{"ORDERS", "SHIPPING"} {
 		if n, err := (mqtest.TCP{}).Depth(t.Context(), r.address, queue); n != 0 || err != nil {

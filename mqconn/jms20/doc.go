@@ -33,7 +33,7 @@
 // # What it works round
 //
 // Version 1.13.1 of the library, read and run. Each row names the test of its remedy, or says why there
-// is none.
+// is none. A test that is not of this package stands behind the name of its own.
 //
 //	 1  A message's handle is deleted at the next garbage collection, while the message is in use: 2460.
 //	    A message is made right before it is sent, and made anew, up to 3 times, after 2460.
@@ -78,7 +78,8 @@
 //	    TestWhatTheLibraryWouldDropOrPrintAboutIsRefused
 //	15  Close backs out and disconnects without telling errors. A backout before it tells them.
 //	    conformance: "a cut breaks every connection"
-//	16  Close, like every call, may hang inside the MQ client. Package mqconn gives it up. Its tests.
+//	16  Close, like every call, may hang inside the MQ client. Package mqconn gives it up.
+//	    mqconn: TestCloseThatHangsIsGivenUp, TestCallUnderWayWhenItsContextEnds
 //	17  Objects are copies, which after Close go on using the number of a connection that may be
 //	    another's by then. They are dropped, and calls after Close answer 2018 by themselves. A finalizer
 //	    of a message may still use it; no test, because the test double never uses a number again.
@@ -131,5 +132,6 @@
 //	    gone after a garbage collection. The transport makes a message of its own for each put; what a Context
 //	    hands out has both limits, for received messages. TestPropertiesSurviveGarbageCollectionUntilTheSend
 //	39  Memory and threads of the MQ client are not Go's: a waiting get keeps an operating system thread, which is
-//	    not given back. The threads that calls given up keep are counted by mqconn.Status. Its tests.
+//	    not given back. The threads that calls given up keep are counted by mqconn.Status, and bounded.
+//	    mqconn: TestDialsThatHangForEverDoNotTakeAllThreads
 package jms20

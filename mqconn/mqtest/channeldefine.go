@@ -7,51 +7,78 @@ import (
 	"time"
 )
 
+// messageChannel is what the definitions of both ends have.
+type messageChannel struct {
+	maxLength     int  // MAXMSGL
+	batchSize     int  // BATCHSZ
+	heartbeat     int  // HBINT, seconds; zero: none
+	fast          bool // NPMSPEED(FAST)
+	wrap          int  // SEQWRAP
+	useDeadLetter bool // USEDLQ
+}
+
+// What SYSTEM.DEF.SENDER and SYSTEM.DEF.RECEIVER have in common as IBM MQ ships them.
+var defaultMessageChannel = messageChannel{
+	maxLength: 4 << 20, batchSize: 50, heartbeat: 300, fast: true, wrap: 999999999, useDeadLetter: true,
+}
+
+func (m *messageChannel) set(w word) (taken bool, err error) {
+	switch w.name {
+	case "MAXMSGL":
+		m.maxLength, err = w.number(0, 100<<20)
+	case "BATCHSZ":
+		m.batchSize, err = w.number(1, 9999)
+	case "HBINT":
+		m.heartbeat, err = w.number(0, 999999)
+	case "NPMSPEED":
+		m.fast, err = w.choice("FAST", "NORMAL")
+	case "SEQWRAP":
+		m.wrap, err = w.number(100, 999999999)
+	case "USEDLQ":
+		m.useDeadLetter, err = w.choice("YES", "NO")
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// String gives the attributes as MQSC reads them.
+func (m messageChannel) String() string {
+	return fmt.Sprintf("MAXMSGL(%d) BATCHSZ(%d) HBINT(%d) NPMSPEED(%s) SEQWRAP(%d) USEDLQ(%s)",
+		m.maxLength, m.batchSize, m.heartbeat, pick(m.fast, "FAST", "NORMAL"), m.wrap, pick(m.useDeadLetter, "YES", "NO"))
+}
+
 // senderChannel is the definition of a sender channel.
 type senderChannel struct {
+	messageChannel
 	connectionName string // CONNAME
 	transmission   string // XMITQ
-	maxLength      int    // MAXMSGL
-	batchSize      int    // BATCHSZ
 	batchInterval  int    // BATCHINT, milliseconds
 	disconnect     int    // DISCINT, seconds; zero: never
-	heartbeat      int    // HBINT, seconds; zero: none
 	shortRetries   int    // SHORTRTY
 	shortTimer     int    // SHORTTMR, seconds
 	longRetries    int    // LONGRTY
 	longTimer      int    // LONGTMR, seconds
-	fast           bool   // NPMSPEED(FAST)
-	wrap           int    // SEQWRAP
-	useDeadLetter  bool   // USEDLQ
 
 	wanted wish // by the last START or STOP CHANNEL
 }
 
 // Attributes of SYSTEM.DEF.SENDER as IBM MQ ships it.
 var defaultSender = senderChannel{
-	maxLength: 4 << 20, batchSize: 50, disconnect: 6000, heartbeat: 300, shortRetries: 10, shortTimer: 60,
-	longRetries: 999999999, longTimer: 1200, fast: true, wrap: 999999999, useDeadLetter: true,
+	messageChannel: defaultMessageChannel, disconnect: 6000, shortRetries: 10, shortTimer: 60, longRetries: 999999999, longTimer: 1200,
 }
 
 // receiverChannel is the definition of a receiver channel.
 type receiverChannel struct {
-	maxLength     int  // MAXMSGL
-	batchSize     int  // BATCHSZ
-	heartbeat     int  // HBINT, seconds
-	fast          bool // NPMSPEED(FAST)
-	wrap          int  // SEQWRAP
-	useDeadLetter bool // USEDLQ
-	retries       int  // MRRTY
-	retryTimer    int  // MRTMR, milliseconds
+	messageChannel
+	retries    int // MRRTY
+	retryTimer int // MRTMR, milliseconds
 
 	stopped bool // by STOP CHANNEL
 }
 
 // Attributes of SYSTEM.DEF.RECEIVER as IBM MQ ships it.
-var defaultReceiver = receiverChannel{
-	maxLength: 4 << 20, batchSize: 50, heartbeat: 300, fast: true, wrap: 999999999, useDeadLetter: true,
-	retries: 10, retryTimer: 1000,
-}
+var defaultReceiver = receiverChannel{messageChannel: defaultMessageChannel, retries: 10, retryTimer: 1000}
 
 func (o *objects) defineSender(c command, name string) error {
 	existing := o.senders[name]
@@ -76,16 +103,10 @@ func (s *senderChannel) set(w word) (taken bool, err error) {
 		s.connectionName = w.value
 	case "XMITQ":
 		s.transmission = w.value
-	case "MAXMSGL":
-		s.maxLength, err = w.number(0, 100<<20)
-	case "BATCHSZ":
-		s.batchSize, err = w.number(1, 9999)
 	case "BATCHINT":
 		s.batchInterval, err = w.number(0, 999999999)
 	case "DISCINT":
 		s.disconnect, err = w.number(0, 999999)
-	case "HBINT":
-		s.heartbeat, err = w.number(0, 999999)
 	case "SHORTRTY":
 		s.shortRetries, err = w.number(0, 999999999)
 	case "SHORTTMR":
@@ -94,14 +115,8 @@ func (s *senderChannel) set(w word) (taken bool, err error) {
 		s.longRetries, err = w.number(0, 999999999)
 	case "LONGTMR":
 		s.longTimer, err = w.number(0, 999999999)
-	case "NPMSPEED":
-		s.fast, err = w.choice("FAST", "NORMAL")
-	case "SEQWRAP":
-		s.wrap, err = w.number(100, 999999999)
-	case "USEDLQ":
-		s.useDeadLetter, err = w.choice("YES", "NO")
 	default:
-		return false, nil
+		return s.messageChannel.set(w)
 	}
 	return true, err
 }
@@ -122,42 +137,26 @@ func (o *objects) defineReceiver(c command, name string) error {
 
 func (r *receiverChannel) set(w word) (taken bool, err error) {
 	switch w.name {
-	case "MAXMSGL":
-		r.maxLength, err = w.number(0, 100<<20)
-	case "BATCHSZ":
-		r.batchSize, err = w.number(1, 9999)
-	case "HBINT":
-		r.heartbeat, err = w.number(0, 999999)
-	case "NPMSPEED":
-		r.fast, err = w.choice("FAST", "NORMAL")
-	case "SEQWRAP":
-		r.wrap, err = w.number(100, 999999999)
-	case "USEDLQ":
-		r.useDeadLetter, err = w.choice("YES", "NO")
 	case "MRRTY":
 		r.retries, err = w.number(0, 999999999)
 	case "MRTMR":
 		r.retryTimer, err = w.number(0, 999999999)
 	default:
-		return false, nil
+		return r.messageChannel.set(w)
 	}
 	return true, err
 }
 
 // String gives the attributes as MQSC reads them.
 func (s senderChannel) String() string {
-	return fmt.Sprintf("CHLTYPE(SDR) CONNAME('%s') XMITQ('%s') MAXMSGL(%d) BATCHSZ(%d) BATCHINT(%d) DISCINT(%d) HBINT(%d) "+
-		"SHORTRTY(%d) SHORTTMR(%d) LONGRTY(%d) LONGTMR(%d) NPMSPEED(%s) SEQWRAP(%d) USEDLQ(%s)",
-		s.connectionName, s.transmission, s.maxLength, s.batchSize, s.batchInterval, s.disconnect, s.heartbeat,
-		s.shortRetries, s.shortTimer, s.longRetries, s.longTimer, pick(s.fast, "FAST", "NORMAL"), s.wrap,
-		pick(s.useDeadLetter, "YES", "NO"))
+	return fmt.Sprintf("CHLTYPE(SDR) CONNAME('%s') XMITQ('%s') %s BATCHINT(%d) DISCINT(%d) SHORTRTY(%d) SHORTTMR(%d) LONGRTY(%d) LONGTMR(%d)",
+		s.connectionName, s.transmission, s.messageChannel, s.batchInterval, s.disconnect, s.shortRetries, s.shortTimer,
+		s.longRetries, s.longTimer)
 }
 
 // String gives the attributes as MQSC reads them.
 func (r receiverChannel) String() string {
-	return fmt.Sprintf("CHLTYPE(RCVR) MAXMSGL(%d) BATCHSZ(%d) HBINT(%d) NPMSPEED(%s) SEQWRAP(%d) USEDLQ(%s) MRRTY(%d) MRTMR(%d)",
-		r.maxLength, r.batchSize, r.heartbeat, pick(r.fast, "FAST", "NORMAL"), r.wrap,
-		pick(r.useDeadLetter, "YES", "NO"), r.retries, r.retryTimer)
+	return fmt.Sprintf("CHLTYPE(RCVR) %s MRRTY(%d) MRTMR(%d)", r.messageChannel, r.retries, r.retryTimer)
 }
 
 // addresses are those of a connection name list, such as host(1414),other(1415). Without a port it is 1414.

@@ -251,7 +251,7 @@ func (c *conversation) take(w *waiter) (*message, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if w != nil {
-		w.woken = false
+		w.sleep()
 	}
 	if q.attrs.getInhibited {
 		return nil, &reasonError{"transmission queue " + q.name, mqrc.GetInhibited}

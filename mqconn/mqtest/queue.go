@@ -237,6 +237,16 @@ func (q *queue) wait(s selection) *waiter {
 	return w
 }
 
+// sleep lets w be woken again. Who was woken and looks for another reason has not read the signal: whoever wakes it next
+// would wait, holding the mutex, for room for a second one. The caller holds the mutex.
+func (w *waiter) sleep() {
+	w.woken = false
+	select {
+	case <-w.signal:
+	default:
+	}
+}
+
 // leave takes w from the waiters. The caller holds the mutex.
 func (q *queue) leave(w *waiter) {
 	if i := slices.Index(q.waiters, w); i >= 0 {

@@ -18,11 +18,12 @@ const (
 	// file data is in it depends on the transport (mq-golang-jms20 gets everything in syncpoint).
 	commitMessages = 64
 	commitAfter    = 500 * time.Millisecond
-
-	// maxBody leaves room for what MQ adds to a message of 4 MiB, the default MAXMSGL of queues
-	// and channels.
-	maxBody = 4<<20 - 64<<10
 )
+
+// MaxFrame is the longest frame in bytes on any Link. It leaves room for what MQ adds to a message of 4 MiB, the
+// default MAXMSGL of queues and channels: on the way to a remote queue that is the MQXQH of 428 bytes, which
+// counts for the transmission queue and the sender channel, and which no client sees.
+const MaxFrame = 4<<20 - 64<<10
 
 // Link is a transfer.Link over one mqconn.Session.
 type Link struct {
@@ -52,7 +53,7 @@ func New(ctx context.Context, s *mqconn.Session, agent string) (*Link, error) {
 	if l.out, err = s.Open(ctx, "out", false); err != nil {
 		return nil, err
 	}
-	l.maxBody = maxBody
+	l.maxBody = MaxFrame
 	for _, c := range []*mqconn.Conn{l.in, l.out} {
 		if m := c.Info().MaxMessage; m > 0 {
 			l.maxBody = min(l.maxBody, m)
@@ -126,5 +127,5 @@ func (l *Link) Commit(ctx context.Context) error {
 	return err
 }
 
-// MaxBody is the longest frame in bytes.
+// MaxBody is the longest frame in bytes: MaxFrame, or less where the connections take less.
 func (l *Link) MaxBody() int { return l.maxBody }

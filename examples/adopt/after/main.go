@@ -36,7 +36,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	end(connector.Run(ctx, func(ctx context.Context, s *mqconn.Session) error {
+	err = connector.Run(ctx, func(ctx context.Context, s *mqconn.Session) error {
 		conn, err := s.Open(ctx, "orders", true)
 		if err != nil {
 			return err
@@ -46,7 +46,11 @@ func main() {
 			return err
 		}
 		return orders.Ship(c) // called again, with a new connection, whenever this one was lost
-	}))
+	})
+	if ctx.Err() == nil {
+		end(err)
+	}
+	fmt.Println("stopped as asked:", err) // what was under way is backed out, and comes again
 }
 
 func end(err error) {

@@ -102,7 +102,7 @@ func lateCall(r rig, _ mqtest.FaultRow) {
 	r.QueueManager.Inject(mqtest.Fault{Verb: mqconn.VerbGet, Delay: time.Hour})
 	got := make(chan error, 1)
 	go func() { got <- c.Get("A", new(mqconn.Message), mqconn.GetOptions{}) }()
-	r.await(func() bool { return r.QueueManager.Struck()[mqtest.FaultDelay] == 1 })
+	r.await("the delay has struck", func() bool { return r.QueueManager.Struck()[mqtest.FaultDelay] == 1 })
 	r.wantDepth("A", 1)
 	r.QueueManager.Cut()
 	r.wantReason(<-got, mqrc.ConnectionBroken)

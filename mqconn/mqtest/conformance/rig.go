@@ -186,13 +186,16 @@ func (r rig) waiting(n int, c mqconn.Transport, o mqconn.GetOptions) <-chan getR
 		}
 		result <- getResult{m, err}
 	}()
-	r.await(func() bool { return r.QueueManager == nil || r.QueueManager.Waiting("A") >= n })
+	r.await(fmt.Sprintf("%d gets wait on A", n), func() bool { return r.QueueManager == nil || r.QueueManager.Waiting("A") >= n })
 	return result
 }
 
 // await returns when something is so that others work on.
-func (r rig) await(so func() bool) {
-	for !so() {
-		runtime.Gosched() // what is awaited is work of others, not the clock
+func (r rig) await(what string, so func() bool) {
+	r.Helper()
+	for begun := time.Now(); !so(); runtime.Gosched() { // what is awaited is work of others, not the clock
+		if time.Since(begun) > patience {
+			r.Fatalf("after %v it is not so that %s", patience, what)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package faultrows
 
 import (
+	"time"
+
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
 	"github.com/mqha/mqha/mqconn/mqtest"
@@ -19,6 +21,8 @@ type row struct {
 	class mqconn.Class
 	// ends says that the session has ended and another one follows.
 	ends bool
+	// stuck says that the call does not return within the connector's limit.
+	stuck bool
 	// unknown says that the next session is told of an unknown outcome.
 	unknown bool
 
@@ -39,7 +43,8 @@ var rows = []row{
 		messages: 1, class: mqconn.OutcomeUnknown, ends: true, unknown: true},
 	{kind: mqtest.FaultCommitUnanswered, fault: mqtest.Fault{Verb: mqconn.VerbCommit, Break: mqtest.AfterWork}, persistent: true,
 		messages: 2, class: mqconn.OutcomeUnknown, ends: true, unknown: true},
-	{kind: mqtest.FaultDelay, fault: mqtest.Fault{Delay: 1}, persistent: true, messages: 1},
+	{kind: mqtest.FaultDelay, fault: mqtest.Fault{Delay: time.Hour}, persistent: true, messages: 1,
+		class: mqconn.BackedOut, ends: true, stuck: true},
 	{kind: mqtest.FaultLose, fault: mqtest.Fault{Lose: true}, messages: 0},
 	{kind: mqtest.FaultRepeat, fault: mqtest.Fault{Repeat: true}, messages: 2},
 

@@ -3,6 +3,7 @@ package faultrows
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"slices"
@@ -19,8 +20,16 @@ import (
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
-// definitions of each queue manager. HBINT(1) makes a client give a silent one up after two seconds.
-const definitions = "DEFINE CHANNEL(" + mqtest.DefaultChannel + ") CHLTYPE(SVRCONN) HBINT(1) REPLACE\nDEFINE QLOCAL(A) REPLACE\nDEFINE QLOCAL(B) REPLACE"
+// definitions of each queue manager. HBINT(1) makes a client give a silent one up after two seconds. Where the connector
+// is to do that, the client must take longer than CallLimit.
+func (r row) definitions() string {
+	interval := 1
+	if r.stuck {
+		interval = 30
+	}
+	return fmt.Sprintf("DEFINE CHANNEL(%s) CHLTYPE(SVRCONN) HBINT(%d) REPLACE\nDEFINE QLOCAL(A) REPLACE\nDEFINE QLOCAL(B) REPLACE",
+		mqtest.DefaultChannel, interval)
+}
 
 // Run makes each kind of fault happen once to a program whose connections d dials: to queue manager QM1, channel
 // mqtest.DefaultChannel, over TCP.
@@ -35,6 +44,7 @@ func Run(t *testing.T, d mqconn.Dialer) {
 			p := start(t, d, rows[i], kind)
 			if kind.Injected {
 				p.oneCall()
+				p.release()
 			} else {
 				p.outage()
 			}
@@ -67,7 +77,7 @@ type play struct {
 
 func start(t *testing.T, d mqconn.Dialer, r row, says mqtest.FaultRow) *play {
 	t.Helper()
-	p := &play{row: r, T: t, says: says, options: mqtest.Options{Dir: t.TempDir(), MQSC: definitions}, told: make(chan mqconn.Event, 1000)}
+	p := &play{row: r, T: t, says: says, options: mqtest.Options{Dir: t.TempDir(), MQSC: r.definitions()}, told: make(chan mqconn.Event, 1000)}
 	p.up("127.0.0.1:0")
 	t.Cleanup(func() {
 		if err := p.qm.Close(); err != nil {
@@ -111,14 +121,34 @@ func (p *play) onEvent(e mqconn.Event) {
 	p.told <- e
 }
 
+// patience is how long anything here may take that the connector's limits do not bound already.
+const patience = time.Minute
+
 // await gives the next event of a kind.
 func (p *play) await(kind mqconn.EventKind) mqconn.Event {
-	for e := range p.told {
-		if e.Kind == kind {
-			return e
+	p.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		select {
+		case e := <-p.told:
+			if e.Kind == kind {
+				return e
+			}
+		case <-late.C:
+			p.Fatalf("no event %q came", kind)
 		}
 	}
-	panic("never closed")
+}
+
+// until returns when something is so that others work on.
+func (p *play) until(what string, so func() bool) {
+	p.Helper()
+	for begun := time.Now(); !so(); runtime.Gosched() { // what is awaited is work of others, not the clock
+		if time.Since(begun) > patience {
+			p.Fatalf("it never came to pass that %s", what)
+		}
+	}
 }
 
 var errDone = errors.New("done")
@@ -154,7 +184,7 @@ func (p *play) oneCall() {
 		if p.fault.Break != mqtest.Intact {
 			want = mqrc.ConnectionBroken
 		}
-		if e.Class != p.class || e.EndsSession() != p.ends || (ctx.Err() != nil) != p.ends || e.Reason != want {
+		if e.Class != p.class || e.EndsSession() != p.ends || (ctx.Err() != nil) != p.ends || e.Reason != want || errors.Is(e, mqconn.ErrStuck) != p.stuck {
 			p.Errorf("%v: class %v, session ended %v", e, e.Class, ctx.Err() != nil)
 		}
 		if p.ends {
@@ -170,6 +200,28 @@ func (p *play) oneCall() {
 	}
 	if n := p.qm.Struck()[p.kind]; n != 1 {
 		p.Errorf("the fault has struck %d times", n)
+	}
+}
+
+// release lets a call that is stuck return. It was counted until then, and has done nothing.
+func (p *play) release() {
+	p.Helper()
+	want := 0
+	if p.stuck {
+		want = 1
+	}
+	if n := p.connector.Status().Stuck; n != want {
+		p.Errorf("%d calls are stuck, want %d", n, want)
+	}
+	if !p.stuck {
+		return
+	}
+	if err := p.qm.Strike(mqtest.FaultCut); err != nil {
+		p.Fatal(err)
+	}
+	p.until("the stuck call returns", func() bool { return p.connector.Status().Stuck == 0 })
+	if n, err := p.qm.Depth("A"); n != p.messages || err != nil {
+		p.Errorf("%d messages after the stuck call has returned, want %d (%v)", n, p.messages, err)
 	}
 }
 
@@ -217,10 +269,12 @@ func (p *play) outage() {
 			return err
 		})
 	}()
-	<-waits
-	for p.qm.Waiting("B") == 0 {
-		runtime.Gosched() // what is awaited is work of others, not the clock
+	select {
+	case <-waits:
+	case err := <-ended:
+		p.Fatalf("Run has ended before the fault: %v", err)
 	}
+	p.until("a get waits on B", func() bool { return p.qm.Waiting("B") > 0 })
 	if err := p.qm.Strike(p.kind); err != nil {
 		p.Fatal(err)
 	}
@@ -263,8 +317,11 @@ func (p *play) checkEvents() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var kinds []mqconn.EventKind
+	stuck := 0
 	for _, e := range p.events {
-		if e.Kind != mqconn.CallStuck && (e.Kind != mqconn.DialFailed || p.refused == 0 || len(kinds) == 0 || kinds[len(kinds)-1] != mqconn.DialFailed) {
+		if e.Kind == mqconn.CallStuck {
+			stuck++
+		} else if e.Kind != mqconn.DialFailed || p.refused == 0 || len(kinds) == 0 || kinds[len(kinds)-1] != mqconn.DialFailed {
 			kinds = append(kinds, e.Kind)
 		}
 	}
@@ -279,12 +336,16 @@ func (p *play) checkEvents() {
 	if !slices.Equal(kinds, want) {
 		p.Errorf("events %v, want %v", kinds, want)
 	}
+	// The client may give a silent queue manager up before the connector does.
+	if p.stuck != (stuck == 1) && !p.silent {
+		p.Errorf("%d calls were said to be stuck", stuck)
+	}
 	if s := p.connector.Status(); s.Connections != 0 {
 		p.Errorf("status at the end: %+v", s)
 	}
 }
 
-// checkLog demands one line for each state, with its code.
+// checkLog demands one line for each state, with its code, and the class in the line of the loss.
 func (p *play) checkLog() {
 	p.Helper()
 	want := map[mqconn.Code]int{mqconn.CodeConnected: 1}
@@ -294,11 +355,19 @@ func (p *play) checkLog() {
 	if p.refused != 0 {
 		want[p.code] = 1
 	}
-	for _, code := range []mqconn.Code{mqconn.CodeConnected, mqconn.CodeLost, mqconn.CodeClientFailed, mqconn.CodeRefused, mqconn.CodeGaveUp} {
+	if p.stuck {
+		want[mqconn.CodeStuck] = 1
+	}
+	for _, code := range []mqconn.Code{mqconn.CodeStuck, mqconn.CodeConnected, mqconn.CodeLost, mqconn.CodeClientFailed, mqconn.CodeRefused, mqconn.CodeGaveUp} {
 		lines := p.logs.FilterField(zap.String("code", string(code))).Len()
 		// Another reason is another line: what a host says while it comes back.
-		if lines != want[code] && !(code == p.code && lines > 1) {
+		if lines != want[code] && !(code == p.code && lines > 1) && !(code == mqconn.CodeStuck && p.silent) {
 			p.Errorf("%d lines %s, want %d", lines, code, want[code])
+		}
+	}
+	for _, line := range p.logs.FilterField(zap.String("code", string(mqconn.CodeLost))).All() {
+		if have := line.ContextMap()["class"]; have != p.class.String() {
+			p.Errorf("the line of the loss says %q, want %q", have, p.class)
 		}
 	}
 }
