@@ -51,9 +51,12 @@ func (m meeting) holder() (pid int, err error) {
 	return int(l.Pid), nil
 }
 
+// pollDaemon is the time between two looks whether a daemon runs.
+const pollDaemon = 20 * time.Millisecond
+
 // awaitEnd returns nil when no daemon runs any more.
 func (m meeting) awaitEnd(ctx context.Context) error {
-	poll := time.NewTicker(20 * time.Millisecond)
+	poll := time.NewTicker(pollDaemon)
 	defer poll.Stop()
 	for {
 		pid, err := m.holder()
