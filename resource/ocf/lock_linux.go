@@ -30,7 +30,7 @@ func (m meeting) hold() (*os.File, error) {
 
 // holder is the number of the process that holds the lock; 0: none does.
 func (m meeting) holder() (pid int, err error) {
-	f, err := os.OpenFile(m.lock(), os.O_RDWR, 0)
+	f, err := os.Open(m.lock()) // not for writing: its disk may have become read-only
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return 0, nil

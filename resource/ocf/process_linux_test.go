@@ -40,16 +40,21 @@ func newRig(t *testing.T) *rig {
 	r.env = []string{"OCF_ROOT=/usr/lib/ocf", "OCF_RESOURCE_INSTANCE=r", "HA_RSCTMP=" + dir, "OCF_RESKEY_state=" + r.state, "PATH=" + os.Getenv("PATH")}
 	r.m = meeting{filepath.Join(dir, "test-r")}
 	t.Cleanup(func() {
-		if err := r.m.kill(); err != nil {
-			t.Error(err)
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := errors.Join(r.m.awaitEnd(ctx), os.RemoveAll(dir)); err != nil {
+		r.endDaemon()
+		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
 	return r
+}
+
+func (r *rig) endDaemon() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := errors.Join(r.m.kill(), r.m.awaitEnd(ctx)); err != nil {
+		r.t.Error(err)
+	}
 }
 
 func copyFile(to, from string) error {
