@@ -9,15 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mqha/mqha/internal/need"
 	"golang.org/x/sys/unix"
 )
 
 // onDisk gives the daemon and the actions a small disk of their own to meet on.
 func (r *rig) onDisk(options string) (dir string) {
 	r.t.Helper()
-	if os.Geteuid() != 0 {
-		r.t.Skip("needs root: mounts")
-	}
+	need.Root(r.t, "mounts")
 	dir = filepath.Join(filepath.Dir(r.exe), "run")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		r.t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/need"
 	"github.com/mqha/mqha/lockfile"
 	"golang.org/x/sys/unix"
 )
@@ -339,13 +340,8 @@ func TestDaemonStopsOnSIGTERM(t *testing.T) {
 }
 
 func TestTheJudgeOfTheResourceAgentsPackageAgrees(t *testing.T) {
-	tester, err := exec.LookPath("ocf-tester")
-	if err != nil {
-		t.Skip("ocf-tester is not installed: package resource-agents")
-	}
-	if _, err := exec.LookPath("xmllint"); err != nil {
-		t.Skip("xmllint is not installed: package libxml2-utils; without it ocf-tester fails for its own reasons")
-	}
+	tester := need.Program(t, "ocf-tester", "resource-agents")
+	need.Program(t, "xmllint", "libxml2-utils") // without it ocf-tester fails for its own reasons
 	r := newRig(t)
 	cmd := exec.Command(tester, "-n", "r", "-o", "state="+r.state, r.exe)
 	cmd.Env = r.env

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/mqha/mqha/internal/need"
 	"github.com/mqha/mqha/resource"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
@@ -137,7 +138,7 @@ func settings(t *testing.T, s *mgr.Service) (displayName string, startType uint3
 func TestLifeUnderTheControlManager(t *testing.T) {
 	config := Config{Name: serviceName, DisplayName: "first", Args: []string{serviceArgument, "works"}}
 	if err := Install(config); errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		t.Skip("needs the rights of an administrator")
+		need.Missing(t, "needs the rights of an administrator")
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func TestLifeUnderTheControlManager(t *testing.T) {
 
 func TestErrorIsTheServiceSpecificExitCode(t *testing.T) {
 	if err := Install(Config{Name: serviceName, Args: []string{serviceArgument, "fails"}}); errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		t.Skip("needs the rights of an administrator")
+		need.Missing(t, "needs the rights of an administrator")
 	} else if err != nil {
 		t.Fatal(err)
 	}
