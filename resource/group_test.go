@@ -261,33 +261,6 @@ func TestOfflineThatFailsIsTerminated(t *testing.T) {
 	})
 }
 
-// The end of Run is asked for at each second of a life with slow calls and a restart.
-func TestRunEndsWheneverItIsAskedTo(t *testing.T) {
-	for at := range 40 {
-		synctest.Test(t, func(t *testing.T) {
-			c := newCluster(t)
-			for _, name := range []string{"disk", "app"} {
-				for _, what := range []string{"Online", "Offline", "LooksAlive", "IsAlive", "Terminate"} {
-					c.slow[name+" "+what] = 3 * time.Second
-				}
-			}
-			c.set("app LooksAlive", errors.New("ill"))
-			c.set("app IsAlive", errors.New("ill"))
-			c.start(resource.Policy{}, "disk", "app: disk")
-			time.Sleep(time.Duration(at) * time.Second)
-			c.stop()
-			if err := <-c.done; err != nil {
-				t.Errorf("at %d s: %v", at, err)
-			}
-			for _, s := range c.group.Snapshot() {
-				if s.State != resource.Offline && s.State != resource.Failed {
-					t.Errorf("at %d s: %+v", at, s)
-				}
-			}
-		})
-	}
-}
-
 func TestOnlyOneRunAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
