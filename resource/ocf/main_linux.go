@@ -58,6 +58,7 @@ func (a *action) start(m meeting) error {
 func (a *action) bring(ctx context.Context, m meeting) error {
 	poll := time.NewTicker(pollDaemon)
 	defer poll.Stop()
+	var last error // what was heard of the daemon
 	for launched := false; ; {
 		pid, err := m.holder()
 		switch {
@@ -72,26 +73,30 @@ func (a *action) bring(ctx context.Context, m meeting) error {
 			}
 			launched = err == nil // else another start was faster; its daemon does for both
 		}
-		last, err := m.follow(ctx, a.log)
-		if last.State == ready {
+		answer, err := m.follow(ctx, a.log)
+		switch {
+		case answer.State == ready:
 			return nil
+		case answer.State != "":
+			last = errors.New(answer.words())
+		case last == nil:
+			last = err
 		}
 		select { // it is about to end, or another start's daemon has its lock and does not listen yet
 		case <-poll.C:
 		case <-ctx.Done():
-			if err != nil && last.State == "" {
-				return err
-			}
-			return errors.New(last.words())
+		}
+		if ctx.Err() != nil {
+			return last
 		}
 	}
 }
 
 // abandon ends a daemon that is not ready in time: whoever starts it elsewhere must not meet it later.
 func (m meeting) abandon(limit time.Duration) (fate string, err error) {
-	all, cancel := context.WithTimeout(context.Background(), limit*3/4)
+	all, cancel := context.WithTimeout(context.Background(), limit*5/6)
 	defer cancel()
-	gentle, cancelGentle := context.WithTimeout(all, limit/2)
+	gentle, cancelGentle := context.WithTimeout(all, limit*2/3)
 	defer cancelGentle()
 	_, _ = m.ask(request{Ask: "stop"}, limit/4)
 	if m.awaitEnd(gentle) == nil {

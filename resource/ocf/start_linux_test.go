@@ -130,6 +130,17 @@ func TestProgramThatIsNeverReadyNorStopsIsKilledInTime(t *testing.T) {
 	r.act(NotRunning, "monitor")
 }
 
+func TestProgramThatIsNeverReadyIsToldToStopFirst(t *testing.T) {
+	r := newRig(t)
+	r.act(Success, "start")
+	if fate, err := r.m.abandon(time.Minute); fate != "told to stop" || err != nil {
+		t.Errorf("%s, %v", fate, err)
+	}
+	if _, err := os.Stat(r.m.farewell()); err != nil {
+		t.Errorf("it did not say good-bye: %v", err)
+	}
+}
+
 func TestStopDuringAStartEndsBoth(t *testing.T) {
 	r := newRig(t)
 	other, err := lockfile.TryAcquire(filepath.Join(r.state, "lock"), lockfile.Options{})
