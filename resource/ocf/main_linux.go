@@ -153,6 +153,11 @@ func (m meeting) launch(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := r.SetReadDeadline(deadline); err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
 	cmd := exec.Command(exe, daemonAction)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = "/", out, out, []*os.File{w}
 	// A session of its own: the cluster manager kills the process group of an action that takes too long.
@@ -161,11 +166,6 @@ func (m meeting) launch(ctx context.Context) error {
 	w.Close()
 	if err != nil {
 		return err
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := r.SetReadDeadline(deadline); err != nil {
-			return err
-		}
 	}
 	_, err = r.Read(make([]byte, 1))
 	switch {
