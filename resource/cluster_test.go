@@ -17,6 +17,7 @@ type cluster struct {
 	t     *testing.T
 	mu    sync.Mutex
 	diary []string
+	story []step                   // the same, and how the calls ended
 	fail  map[string]error         // "app IsAlive": what the call returns
 	slow  map[string]time.Duration // how long the call takes, unless its context ends
 	hang  map[string]chan struct{} // the call ends with the channel only
@@ -68,8 +69,24 @@ func (c *cluster) set(call string, err error) {
 	c.fail[call] = err
 }
 
-func (c *cluster) call(ctx context.Context, entry string) error {
+// step is the begin or the end of a call.
+type step struct {
+	member, op string
+	ended      bool
+	err        error
+}
+
+func (c *cluster) tell(entry string, ended bool, err error) {
+	member, op, _ := strings.Cut(entry, " ")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.story = append(c.story, step{member, op, ended, err})
+}
+
+func (c *cluster) call(ctx context.Context, entry string) (err error) {
 	c.note(entry)
+	c.tell(entry, false, nil)
+	defer func() { c.tell(entry, true, err) }()
 	c.mu.Lock()
 	err, slow, hang := c.fail[entry], c.slow[entry], c.hang[entry]
 	c.mu.Unlock()

@@ -54,9 +54,10 @@
 //     its answer, if one comes, is ignored. A call that does not return then delays its own resource
 //     and those that wait for it, nobody else; after Terminate had its time as well, the resource is
 //     given up, and the group has to move.
-//   - The context of a check also ends when the resource is to be stopped, and that of Online when it is
-//     no longer wanted. An Online that returns nil after that is followed by Offline, one that
-//     returns an error by Terminate.
+//   - The context of a check also ends when the resource is stopped, and that of Online when it is
+//     no longer wanted. What a check says of a resource that is to be stopped is ignored. An Online
+//     that returns nil after that is followed by Offline, one that returns an error by Terminate; one that
+//     returns nil after its limit is followed by one more Terminate, as the first may have come too early.
 //   - A panic is a crash of the process: the other node takes over.
 //
 // # What it does not do

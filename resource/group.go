@@ -3,6 +3,7 @@ package resource
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 
@@ -31,6 +32,7 @@ type Group struct {
 	specs   []Spec // policies with defaults
 	index   map[string]int
 	members []group.Member
+	disk    wishDisk
 
 	mu      sync.Mutex
 	status  []Status
@@ -45,7 +47,7 @@ type Group struct {
 // spells out. It starts nothing.
 func NewGroup(o Options, specs ...Spec) (*Group, error) {
 	g := &Group{o: o, index: map[string]int{}, calls: make([]int, len(specs)), wish: make(chan struct{}, 1),
-		saving: make(chan struct{}, 1)}
+		saving: make(chan struct{}, 1), disk: wishDisk{sync: (*os.File).Sync, rename: os.Rename, syncDir: syncDir}}
 	for i, s := range specs {
 		if s.Name == "" {
 			return nil, fmt.Errorf("resource: member %d has no name", i+1)

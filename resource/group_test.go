@@ -94,6 +94,42 @@ func TestFailedDiskIsRestartedAndOnlyTheDiskCounts(t *testing.T) {
 	})
 }
 
+// The application notices first: the disk is not polled at all, and asked because of the application.
+func TestFailureIsTracedToTheDiskThatNobodyHasAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		g, run := runGroup(t, resource.Options{},
+			resource.Spec{Name: "disk", Resource: c.resource("disk"), Policy: resource.Policy{LooksAlivePoll: -1, IsAlivePoll: -1}},
+			resource.Spec{Name: "app", Resource: c.resource("app"), After: [][]string{{"disk"}}})
+		c.expect("disk Online", "app Online")
+		gone := errors.New("gone")
+		for _, name := range []string{"disk", "app"} {
+			c.set(name+" LooksAlive", gone)
+			c.set(name+" IsAlive", gone)
+		}
+		c.mu.Lock()
+		c.slow["disk Online"] = time.Second
+		c.mu.Unlock()
+		time.Sleep(5*time.Second + 500*time.Millisecond)
+		if s := g.Snapshot(); s[0].Failures != 1 || s[1].Failures != 0 {
+			t.Errorf("%+v", s)
+		}
+		c.set("app LooksAlive", nil)
+		c.set("app IsAlive", nil)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for i, s := range g.Snapshot() {
+			if s.State != resource.Online || s.Failures != 1-i || s.Err != nil {
+				t.Errorf("%+v", s)
+			}
+		}
+		c.expect("app Terminate", "disk Terminate", "disk Online", "app Online")
+		if err := run.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestGroupMovesAfterTheThreshold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
@@ -259,33 +295,6 @@ func TestOfflineThatFailsIsTerminated(t *testing.T) {
 		}
 		c.expect("app Offline", "app Terminate", "disk Offline")
 	})
-}
-
-// The end of Run is asked for at each second of a life with slow calls and a restart.
-func TestRunEndsWheneverItIsAskedTo(t *testing.T) {
-	for at := range 40 {
-		synctest.Test(t, func(t *testing.T) {
-			c := newCluster(t)
-			for _, name := range []string{"disk", "app"} {
-				for _, what := range []string{"Online", "Offline", "LooksAlive", "IsAlive", "Terminate"} {
-					c.slow[name+" "+what] = 3 * time.Second
-				}
-			}
-			c.set("app LooksAlive", errors.New("ill"))
-			c.set("app IsAlive", errors.New("ill"))
-			c.start(resource.Policy{}, "disk", "app: disk")
-			time.Sleep(time.Duration(at) * time.Second)
-			c.stop()
-			if err := <-c.done; err != nil {
-				t.Errorf("at %d s: %v", at, err)
-			}
-			for _, s := range c.group.Snapshot() {
-				if s.State != resource.Offline && s.State != resource.Failed {
-					t.Errorf("at %d s: %+v", at, s)
-				}
-			}
-		})
-	}
 }
 
 func TestOnlyOneRunAtATime(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/need"
 	"github.com/mqha/mqha/resource"
 	"golang.org/x/sys/unix"
 )
@@ -27,13 +28,9 @@ func inside(t *testing.T, programs map[string]string) bool {
 	if os.Getenv(insideVariable) != "" {
 		return true
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: namespaces, mounts and a loop device")
-	}
+	need.Root(t, "namespaces, mounts and a loop device")
 	for program, pkg := range programs {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed: package %s", program, pkg)
-		}
+		need.Program(t, program, pkg)
 	}
 	cmd := exec.Command("unshare", "--mount", "--net", "--kill-child", "--fork", os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), insideVariable+"=1")

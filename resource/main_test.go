@@ -67,6 +67,13 @@ func play(role string) {
 			os.Exit(1)
 		}
 		forever()
+	case "panicking":
+		g, err := resource.NewGroup(resource.Options{}, resource.Spec{Name: "app",
+			Resource: resource.Funcs{OnOnline: func(context.Context) error { panic("as asked") }}})
+		if err == nil {
+			err = g.Run(context.Background(), nil)
+		}
+		fmt.Println("survived", err)
 	default:
 		fmt.Println("unknown role", role)
 		os.Exit(2)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -213,7 +212,7 @@ func (p *Path) probe() error {
 // fullIsElsewhere: a disk without room answers. It is as full on every other node, and a group that moved for
 // it would move for ever.
 func fullIsElsewhere(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if isFull(err) {
 		return Elsewhere(err)
 	}
 	return err

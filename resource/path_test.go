@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,7 +180,7 @@ func TestPathIsNoFile(t *testing.T) {
 
 // TestFullDiskIsNoReasonToMove: it answers, and is as full on the next node.
 func TestFullDiskIsNoReasonToMove(t *testing.T) {
-	for err, elsewhere := range map[error]bool{syscall.ENOSPC: true, syscall.EDQUOT: true, syscall.EIO: false} {
+	for err, elsewhere := range diskErrors() {
 		p := &resource.Path{Dir: t.TempDir()}
 		if err := p.Online(t.Context()); err != nil {
 			t.Fatal(err)

@@ -15,8 +15,9 @@ import (
 // come back with it. Before Run it says what Run brings online; at first everything is wanted.
 //
 // Without Options.StateDir a new process starts with everything wanted. With it the wish is durable
-// when SetWanted returns nil. When it returns an error, which then matches ErrWishes, it has no effect
-// now; if the disk did not answer at the very end, the next Run may find it all the same. It returns ErrUnknown for a name that is not in the group.
+// when SetWanted returns nil. When it returns an error, which then matches ErrWishes, it has no effect,
+// neither now nor in a new process; only when the disk refused at the very end and a power failure follows may the
+// next Run find it all the same. It returns ErrUnknown for a name that is not in the group.
 func (g *Group) SetWanted(name string, online bool) error {
 	i, ok := g.index[name]
 	if !ok {
@@ -25,7 +26,7 @@ func (g *Group) SetWanted(name string, online bool) error {
 	g.saving <- struct{}{} // one after the other, or one wish overwrites another
 	defer func() { <-g.saving }()
 	if g.o.StateDir != "" {
-		if err := saveWish(g.wishFile(), name, online); err != nil {
+		if err := g.disk.saveWish(g.wishFile(), name, online); err != nil {
 			return fmt.Errorf("%w: %w", ErrWishes, err)
 		}
 	}
@@ -90,7 +91,14 @@ func readWishes(file string) (wishes, error) {
 	return w, nil
 }
 
-func saveWish(file, name string, online bool) error {
+// wishDisk is how the file is made durable.
+type wishDisk struct {
+	sync    func(*os.File) error
+	rename  func(from, to string) error
+	syncDir func(dir string) error
+}
+
+func (d wishDisk) saveWish(file, name string, online bool) error {
 	w, err := readWishes(file)
 	if err != nil {
 		return err
@@ -103,25 +111,45 @@ func saveWish(file, name string, online bool) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(file, append(text, '\n'))
+	return d.replace(file, append(text, '\n'))
 }
 
-// replaceFile leaves the old or the new content whatever happens, and the new one is durable when it
-// returns nil.
-func replaceFile(file string, text []byte) error {
+// replace leaves the old or the new content whatever happens, and the new one is durable when it
+// returns nil. After an error it is the old one, unless the power fails, too.
+func (d wishDisk) replace(file string, text []byte) error {
+	old, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	existed := err == nil
+	if err := d.write(file, text); err != nil {
+		return err
+	}
+	err = d.syncDir(filepath.Dir(file))
+	switch {
+	case err == nil:
+		return nil
+	case existed:
+		return errors.Join(err, d.write(file, old))
+	}
+	return errors.Join(err, os.Remove(file))
+}
+
+func (d wishDisk) write(file string, text []byte) error {
 	f, err := os.OpenFile(file+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
 	if err == nil {
-		err = f.Sync()
+		err = d.sync(f)
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = d.rename(f.Name(), file)
+	}
+	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := os.Rename(f.Name(), file); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(file))
+	return nil
 }

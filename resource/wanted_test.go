@@ -119,3 +119,41 @@ func TestWishesOfTwoOperatorsAreBothKept(t *testing.T) {
 		t.Errorf("online: %q", got)
 	}
 }
+
+// When the file cannot be made durable the wish has no effect, here, in the next Run and in a new process.
+func TestWishThatCannotBeSavedIsNotFoundLater(t *testing.T) {
+	for _, step := range []string{"sync", "rename", "syncDir"} {
+		for _, earlier := range []bool{false, true} {
+			dir, broken := t.TempDir(), errors.New("input/output error")
+			g, want := node(t, dir, "disk", "app", "web"), []string{"disk", "app", "web"}
+			if earlier {
+				if err := g.SetWanted("web", false); err != nil {
+					t.Fatal(err)
+				}
+				want = want[:2]
+			}
+			g.FailWishes(step, broken)
+			if err := g.SetWanted("app", false); !errors.Is(err, resource.ErrWishes) || !errors.Is(err, broken) {
+				t.Errorf("%s: %v", step, err)
+			}
+			if !g.Snapshot()[1].Wanted {
+				t.Errorf("%s: it is not wanted any more", step)
+			}
+			for name, g := range map[string]*resource.Group{"a new process": node(t, dir, "disk", "app", "web"), "the next Run": g} {
+				if got := life(t, g); !slices.Equal(got, want) {
+					t.Errorf("%s, %s: online %q, want %q", step, name, got, want)
+				}
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, "*.new")); left != nil {
+				t.Errorf("%s: left behind: %q", step, left)
+			}
+			g.FailWishes("", nil)
+			if err := g.SetWanted("app", false); err != nil {
+				t.Fatal(err)
+			}
+			if got := life(t, node(t, dir, "disk", "app", "web")); slices.Contains(got, "app") {
+				t.Errorf("%s: when the disk is well again: online %q", step, got)
+			}
+		}
+	}
+}

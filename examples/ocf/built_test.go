@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mqha/mqha/internal/need"
 )
 
 // No queue manager listens at the endpoint: the agent starts, holds its lock, and goes on dialling.
@@ -34,9 +36,7 @@ func TestAgentLivesThroughItsActionsWithoutAQueueManager(t *testing.T) {
 
 func TestTheJudgeOfTheResourceAgentsPackageAgrees(t *testing.T) {
 	for program, pkg := range map[string]string{"ocf-tester": "resource-agents", "xmllint": "libxml2-utils"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed: package %s", program, pkg)
-		}
+		need.Program(t, program, pkg)
 	}
 	exe, state := install(t)
 	cmd := exec.Command("ocf-tester", "-n", "src", "-o", "name=SRC", "-o", "qm=QM1", "-o", "endpoint=localhost(1)", "-o", "state="+state,

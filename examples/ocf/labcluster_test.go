@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/ha"
+	"github.com/mqha/mqha/internal/need"
 	"github.com/mqha/mqha/transfer"
 )
 
@@ -47,14 +48,10 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: namespaces, mounts and a loop device")
-	}
+	need.Root(t, "namespaces, mounts and a loop device")
 	for program, pkg := range map[string]string{"pacemakerd": "pacemaker", "corosync": "corosync", "crm_resource": "pacemaker-cli-utils",
 		"ip": "iproute2", "arping": "iputils-arping", "ping": "iputils-ping", "xmllint": "libxml2-utils", "mkfs.ext4": "e2fsprogs", "ocf-tester": "resource-agents"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed: package %s", program, pkg)
-		}
+		need.Program(t, program, pkg)
 	}
 	dir, err := os.MkdirTemp("", "mqlab")
 	if err != nil {

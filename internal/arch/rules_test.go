@@ -51,6 +51,7 @@ var rooms = []room{
 	{path: "internal/bench", may: []string{"internal/bench/", "transfer"}},
 	{path: "internal/bench/ref"}, // nothing of what it is compared with
 	{path: "internal/arch"},
+	{path: "internal/need"},
 	{path: "internal/cmqc"},
 	{path: "internal/cmqc/", may: []string{"internal/cmqc"}},
 	{path: "examples/failover/outside"},

@@ -29,52 +29,74 @@ type daemon struct {
 }
 
 // serve is the life of the daemon. announce tells whoever started it that it can be asked.
-func (a *action) serve(m meeting, p resource.Program, announce func()) error {
+func (a *action) serve(m meeting, p resource.Program, announce func() error) error {
 	lock, err := m.hold()
 	if err != nil {
 		return err
 	}
 	defer runtime.KeepAlive(lock) // released by the end of the process and not a moment earlier
-	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	listener, err := net.Listen("unix", m.socket()) // the directory lets nobody else in
+	out, err := m.openOut()
 	if err != nil {
 		return err
 	}
-	if err := os.Chmod(m.socket(), 0o600); err != nil {
-		return errors.Join(err, listener.Close())
+	listener, err := m.listen()
+	if err != nil {
+		return errors.Join(err, out.Close())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
 	d := &daemon{stop: stop, now: reply{State: starting}, changed: make(chan struct{})}
-	var conversations sync.WaitGroup
-	conversations.Go(func() {
+	var helpers sync.WaitGroup
+	over := make(chan struct{})
+	helpers.Go(func() { m.watchOut(out, over) })
+	helpers.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			conversations.Go(func() { d.converse(conn) })
+			helpers.Go(func() { d.converse(conn) })
 		}
 	})
-	announce()
-	err = p.Run(ctx, d)
+	if err = announce(); err != nil {
+		err = fmt.Errorf("nobody waits for this start any more: %w", err)
+	} else {
+		err = p.Run(ctx, d)
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 	}
-	d.change(func(r *reply) {
-		*r = reply{State: ended, Code: codeOf(err, a.Code, Generic)}
-		if err != nil {
-			r.Error = err.Error()
-		}
-	})
 	// Who asks from now on finds it in the file: an answer would race with the end.
-	now, _ := d.state()
-	farewell, encodeErr := json.Marshal(now)
+	farewell, encodeErr := json.Marshal(d.end(err, codeOf(err, a.Code, Generic)))
 	err = errors.Join(err, encodeErr, os.WriteFile(m.farewell(), farewell, 0o600), listener.Close())
-	conversations.Wait()
-	return err
+	close(over)
+	helpers.Wait()
+	return errors.Join(err, out.Close())
+}
+
+// listen opens the socket; the directory lets nobody else in.
+func (m meeting) listen() (net.Listener, error) {
+	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", m.socket())
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(m.socket(), 0o600); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
+
+// end is the last change.
+func (d *daemon) end(err error, code Code) reply {
+	last := reply{State: ended, Code: code}
+	if err != nil {
+		last.Error = err.Error()
+	}
+	d.change(func(r *reply) { *r = last })
+	return last
 }
 
 func (d *daemon) change(do func(*reply)) {

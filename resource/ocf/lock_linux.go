@@ -30,7 +30,7 @@ func (m meeting) hold() (*os.File, error) {
 
 // holder is the number of the process that holds the lock; 0: none does.
 func (m meeting) holder() (pid int, err error) {
-	f, err := os.OpenFile(m.lock(), os.O_RDWR, 0)
+	f, err := os.Open(m.lock()) // not for writing: its disk may have become read-only
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return 0, nil
@@ -51,9 +51,12 @@ func (m meeting) holder() (pid int, err error) {
 	return int(l.Pid), nil
 }
 
+// pollDaemon is the time between two looks whether a daemon runs.
+const pollDaemon = 20 * time.Millisecond
+
 // awaitEnd returns nil when no daemon runs any more.
 func (m meeting) awaitEnd(ctx context.Context) error {
-	poll := time.NewTicker(20 * time.Millisecond)
+	poll := time.NewTicker(pollDaemon)
 	defer poll.Stop()
 	for {
 		pid, err := m.holder()

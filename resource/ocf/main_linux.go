@@ -12,11 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/mqha/mqha/resource"
+	"golang.org/x/sys/unix"
 )
 
 func (a *action) perform(m meeting, p resource.Program) error {
@@ -34,46 +34,75 @@ func (a *action) perform(m meeting, p resource.Program) error {
 // announcePipe is the descriptor on which a new daemon tells start that it can be asked.
 const announcePipe = 3
 
-func announce() {
+// announce fails when start is gone. Whoever killed it may have called stop before this daemon had its
+// lock, and believes that nothing runs here.
+func announce() error {
 	f := os.NewFile(announcePipe, "announce")
-	_, _ = f.Write([]byte{'.'}) // start may be gone; stop finds us all the same
-	_ = f.Close()
+	_, err := f.Write([]byte{'.'})
+	return errors.Join(err, f.Close())
 }
 
 func (a *action) start(m meeting) error {
 	timeout := a.timeout(a.Start)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout-margin(timeout))
 	defer cancel()
+	err := a.bring(ctx, m)
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	fate, endErr := m.abandon(margin(timeout))
+	return errors.Join(fmt.Errorf("not ready within %v (%w): %s", timeout, err, fate), endErr)
+}
+
+// bring returns nil when a daemon is ready.
+func (a *action) bring(ctx context.Context, m meeting) error {
+	poll := time.NewTicker(pollDaemon)
+	defer poll.Stop()
+	var last error // what was heard of the daemon
 	for launched := false; ; {
 		pid, err := m.holder()
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if pid == 0 { // else it runs already, perhaps since a start that was killed
-			err := m.launch()
-			if pid, again := m.holder(); err != nil && again == nil && pid != 0 {
-				continue // another start was faster; its daemon does for both
-			}
-			if err != nil {
+		case pid == 0 && launched:
+			return m.end()
+		case pid == 0: // else it runs already, perhaps since a start that was killed
+			err := m.launch(ctx)
+			if pid, again := m.holder(); err != nil && (again != nil || pid == 0) {
 				return err
 			}
-			launched = true
+			launched = err == nil // else another start was faster; its daemon does for both
 		}
-		last, err := m.follow(ctx, a.log)
+		answer, err := m.follow(ctx, a.log)
 		switch {
-		case last.State == ready:
+		case answer.State == ready:
 			return nil
-		case ctx.Err() != nil:
-			_, _ = m.ask(request{Ask: "stop"}, time.Second) // whoever starts it elsewhere must not meet it later
-			return fmt.Errorf("not ready within %v (%s): told to stop", timeout, last.words())
+		case answer.State != "":
+			last = errors.New(answer.words())
+		case last == nil:
+			last = err
 		}
-		if late := m.awaitEnd(ctx); late != nil { // it has ended or is about to
-			return errors.Join(err, late)
+		select { // it is about to end, or another start's daemon has its lock and does not listen yet
+		case <-poll.C:
+		case <-ctx.Done():
 		}
-		if launched {
-			return m.end()
+		if ctx.Err() != nil {
+			return last
 		}
 	}
+}
+
+// abandon ends a daemon that is not ready in time: whoever starts it elsewhere must not meet it later.
+func (m meeting) abandon(limit time.Duration) (fate string, err error) {
+	all, cancel := context.WithTimeout(context.Background(), limit*5/6)
+	defer cancel()
+	gentle, cancelGentle := context.WithTimeout(all, limit*2/3)
+	defer cancelGentle()
+	_, _ = m.ask(request{Ask: "stop"}, limit/4)
+	if m.awaitEnd(gentle) == nil {
+		return "told to stop", nil
+	}
+	return "killed", errors.Join(m.kill(), m.awaitEnd(all))
 }
 
 // end tells how the daemon that was started last has ended.
@@ -99,7 +128,7 @@ func (r reply) words() string {
 }
 
 // launch starts the daemon and waits until it can be asked.
-func (m meeting) launch() error {
+func (m meeting) launch(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(m.dir), 0o755); err != nil {
 		return err
 	}
@@ -110,11 +139,12 @@ func (m meeting) launch() error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(m.out(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	out, err := m.openOut()
 	if err != nil {
 		return err
 	}
 	defer out.Close()
+	m.shift(out)
 	if err := os.Remove(m.farewell()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -123,6 +153,11 @@ func (m meeting) launch() error {
 		return err
 	}
 	defer r.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := r.SetReadDeadline(deadline); err != nil {
+			return errors.Join(err, w.Close())
+		}
+	}
 	cmd := exec.Command(exe, daemonAction)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = "/", out, out, []*os.File{w}
 	// A session of its own: the cluster manager kills the process group of an action that takes too long.
@@ -132,20 +167,18 @@ func (m meeting) launch() error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.Read(make([]byte, 1)); err != nil {
+	_, err = r.Read(make([]byte, 1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		<-ctx.Done() // the pipe may notice an instant before
+		// Not by the lock, which it may not have taken. Its number is its own until it is waited for.
+		err = errors.Join(errors.New("the daemon was silent and was killed"), unix.Kill(-cmd.Process.Pid, unix.SIGKILL))
+		_ = cmd.Wait() // says that it was killed
+		return err
+	case err != nil:
 		return errors.Join(errors.New("the daemon ended at once"), m.end(), cmd.Process.Release())
 	}
 	return cmd.Process.Release()
-}
-
-// lastWords is the end of what the daemon wrote.
-func (m meeting) lastWords() string {
-	text, err := os.ReadFile(m.out())
-	if err != nil || len(text) == 0 {
-		return ""
-	}
-	const enough = 2 << 10
-	return ": " + strings.TrimSpace(string(text[max(0, len(text)-enough):]))
 }
 
 // follow returns the daemon's state when it is ready or has ended.

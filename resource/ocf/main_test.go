@@ -6,8 +6,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,12 +59,27 @@ func testProgram(v Values) (resource.Program, error) {
 	if !filepath.IsAbs(dir) {
 		return resource.Program{}, errors.New("state must be absolute")
 	}
+	if len(os.Args) == 2 && os.Args[1] == daemonAction {
+		if err := beforeTheLock(dir); err != nil {
+			return resource.Program{}, err
+		}
+	}
 	return resource.Program{Name: "test service", Run: func(ctx context.Context, n resource.Notifier) error {
 		switch {
 		case has("wrong"):
 			return errConfig
 		case has("panic"):
 			panic("as asked")
+		case has("deaf in the start"):
+			time.Sleep(time.Hour)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "ran"), nil, 0o600); err != nil {
+			return err
+		}
+		if has("talks") {
+			if err := talk(); err != nil {
+				return err
+			}
 		}
 		n.Healthy(func(ctx context.Context) error {
 			if has("deaf") {
@@ -86,8 +104,51 @@ func testProgram(v Values) (resource.Program, error) {
 		if has("stubborn") {
 			time.Sleep(time.Hour)
 		}
+		if has("talks") {
+			if err := talk(); err != nil {
+				return err
+			}
+		}
 		return lease.Release(context.Background())
 	}}, nil
+}
+
+// beforeTheLock is what a daemon does before it has its lock. A file "early" is a named pipe, which lets it go
+// on when somebody has opened it for writing and closed it.
+func beforeTheLock(dir string) error {
+	if err := os.WriteFile(filepath.Join(dir, "pid"), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "dies early")); err == nil {
+		self, err := os.FindProcess(os.Getpid())
+		if err != nil {
+			return err
+		}
+		if err := self.Kill(); err != nil {
+			return err
+		}
+	}
+	_, err := os.ReadFile(filepath.Join(dir, "early"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// talk writes 3 MiB as a library would, past package os, and as much through a process of its own.
+func talk() error {
+	const text = "0123456789abcde\n"
+	child := exec.Command("cat")
+	child.Stdin, child.Stdout = strings.NewReader(strings.Repeat(text, 3<<20/len(text))), os.Stdout
+	if err := child.Run(); err != nil {
+		return err
+	}
+	for range 3 << 20 / (4 << 10) {
+		if _, err := syscall.Write(2, []byte(strings.Repeat(text, 4<<10/len(text)))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func TestMetadataIsWellFormedAndEscaped(t *testing.T) {

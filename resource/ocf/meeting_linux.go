@@ -10,6 +10,7 @@ func (m meeting) lock() string     { return filepath.Join(m.dir, "lock") }
 func (m meeting) socket() string   { return filepath.Join(m.dir, "socket") }
 func (m meeting) farewell() string { return filepath.Join(m.dir, "end") }
 func (m meeting) out() string      { return filepath.Join(m.dir, "out") }
+func (m meeting) older() string    { return filepath.Join(m.dir, "out.1") }
 
 // timeout is how long the action may take: OCF_RESKEY_CRM_meta_timeout is in milliseconds, and when it
 // is over Pacemaker kills the action.

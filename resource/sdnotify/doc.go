@@ -8,6 +8,9 @@
 //	WATCHDOG=1             three times within WatchdogSec, each time after its Healthy check returned nil;
 //	                       never while it fails or hangs: systemd then kills and restarts the service
 //
+// A systemd that does not listen holds nothing up: what it does not take within 5 s is dropped, but for
+// READY=1 and STOPPING=1, which are sent again. The end of the service waits for it 5 s at most.
+//
 // Without systemd, when NOTIFY_SOCKET is not set, the Program simply runs.
 //
 // Processes that the Program starts inherit NOTIFY_SOCKET; the unit's NotifyAccess=main has systemd

@@ -2,8 +2,11 @@ package sdnotify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +18,7 @@ import (
 type host struct {
 	options Options
 	address string        // empty: nobody listens
+	limit   time.Duration // of a send, and of all that are left when the Program has ended
 	told    chan struct{} // capacity 1: the queue is not empty
 	over    chan struct{} // closed when the Program has ended
 
@@ -23,6 +27,10 @@ type host struct {
 	ready    bool
 	stopping bool
 	healthy  func(context.Context) error
+}
+
+func newHost(o Options, address string, limit time.Duration) *host {
+	return &host{options: o, address: address, limit: limit, told: make(chan struct{}, 1), over: make(chan struct{})}
 }
 
 // maxQueue bounds what waits for systemd. The oldest STATUS goes first.
@@ -37,7 +45,7 @@ func (h *host) tell(message string) {
 	defer h.mu.Unlock()
 	if len(h.queue) >= maxQueue {
 		for i, old := range h.queue {
-			if strings.HasPrefix(old, "STATUS=") || strings.HasPrefix(old, "WATCHDOG=") {
+			if !counts(old) {
 				h.queue = append(h.queue[:i], h.queue[i+1:]...)
 				break
 			}
@@ -48,6 +56,11 @@ func (h *host) tell(message string) {
 	case h.told <- struct{}{}:
 	default:
 	}
+}
+
+// counts: systemd acts on it, and it is said once.
+func counts(message string) bool {
+	return strings.HasPrefix(message, "READY=") || strings.HasPrefix(message, "STOPPING=")
 }
 
 // Ready says READY=1, once.
@@ -101,26 +114,33 @@ func (h *host) announceStop(ctx context.Context) {
 	h.tell("STOPPING=1\nSTATUS=stopping")
 }
 
-// deliver sends what is told until all was said and the queue is empty.
-func (h *host) deliver(said <-chan struct{}) {
-	for last := false; ; {
-		for {
-			message, ok := h.next()
-			if !ok {
-				break
+// deliver sends what is told until all was said. A systemd that is being debugged, or executes itself anew,
+// may not read for a while: what counts is then sent again, and the rest is not.
+func (h *host) deliver(said context.Context) {
+	for said.Err() == nil {
+		message, ok := h.next()
+		if !ok {
+			select {
+			case <-h.told:
+			case <-said.Done():
 			}
-			if err := send(h.address, message); err != nil && h.options.OnError != nil {
-				h.options.OnError(err)
-			}
+			continue
 		}
-		if last {
-			return
+		err := h.send(said, message, h.limit)
+		if errors.Is(err, os.ErrDeadlineExceeded) && counts(message) {
+			h.putBack(message)
 		}
-		select {
-		case <-h.told:
-		case <-said:
-			last = true
-		}
+		h.report(err)
+	}
+	last := h.rest()
+	for _, message := range last {
+		h.report(h.send(context.Background(), message, h.limit/time.Duration(len(last))))
+	}
+}
+
+func (h *host) report(err error) {
+	if err != nil && h.options.OnError != nil {
+		h.options.OnError(err)
 	}
 }
 
@@ -135,22 +155,45 @@ func (h *host) next() (string, bool) {
 	return message, true
 }
 
+func (h *host) putBack(message string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.queue = slices.Insert(h.queue, 0, message)
+}
+
+// rest is what is still worth saying at the end: what counts, and the last word.
+func (h *host) rest() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []string
+	for i, message := range h.queue {
+		if counts(message) || i == len(h.queue)-1 {
+			out = append(out, message)
+		}
+	}
+	h.queue = nil
+	return out
+}
+
 // sendLimit: systemd reads at once, unless it is being restarted or debugged.
 const sendLimit = 5 * time.Second
 
 // send makes a new socket each time: messages are rare, and systemd's own socket may be a new one. A
-// leading @ stands for the zero byte of an abstract address, which package net knows.
-func send(address, message string) error {
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: address, Net: "unixgram"})
+// leading @ stands for the zero byte of an abstract address, which package net knows. When ctx ends it
+// waits no longer.
+func (h *host) send(ctx context.Context, message string, limit time.Duration) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: h.address, Net: "unixgram"})
 	if err != nil {
 		return fmt.Errorf("sdnotify: %w", err)
 	}
 	defer conn.Close()
-	if err := conn.SetWriteDeadline(time.Now().Add(sendLimit)); err != nil {
+	if err := conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return fmt.Errorf("sdnotify: %w", err)
 	}
+	defer context.AfterFunc(ctx, func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) })()
 	if _, err := conn.Write([]byte(message)); err != nil {
-		return fmt.Errorf("sdnotify: %w", err)
+		first, _, _ := strings.Cut(message, "\n")
+		return fmt.Errorf("sdnotify: %s: %w", first, err)
 	}
 	return nil
 }

@@ -22,18 +22,23 @@ type Options struct {
 }
 
 // Run runs p until it ends, and returns its error. When ctx ends it tells systemd that the service stops;
-// signal.NotifyContext makes such a context of SIGTERM.
+// signal.NotifyContext makes such a context of SIGTERM. A systemd that does not listen holds it up for 5 s
+// after p has ended, no longer.
 func Run(ctx context.Context, p resource.Program, o Options) error {
-	h := &host{options: o, address: os.Getenv("NOTIFY_SOCKET"), told: make(chan struct{}, 1), over: make(chan struct{})}
+	return newHost(o, os.Getenv("NOTIFY_SOCKET"), sendLimit).run(ctx, p)
+}
+
+func (h *host) run(ctx context.Context, p resource.Program) error {
 	if h.address == "" {
 		return p.Run(ctx, h)
 	}
-	said, sent := make(chan struct{}), make(chan struct{})
+	said, allSaid := context.WithCancel(context.Background())
+	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
 		h.deliver(said)
 	}()
-	if o.ReadyAtStart {
+	if h.options.ReadyAtStart {
 		h.tell("READY=1")
 	}
 	var helpers sync.WaitGroup
@@ -42,12 +47,12 @@ func Run(ctx context.Context, p resource.Program, o Options) error {
 		helpers.Go(func() { h.watchdog(interval) })
 	}
 	err := p.Run(ctx, h)
+	close(h.over)
+	helpers.Wait()
 	if err != nil {
 		h.tell("STATUS=ended: " + oneLine(err.Error()))
 	}
-	close(h.over)
-	helpers.Wait()
-	close(said)
+	allSaid()
 	<-sent
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/need"
 	"github.com/mqha/mqha/resource"
 	"github.com/mqha/mqha/resource/sdnotify"
 	"go.uber.org/goleak"
@@ -198,10 +199,7 @@ func TestSystemdThatIsGoneIsReportedAndNoTrouble(t *testing.T) {
 }
 
 func TestUnitFileIsUnderstoodBySystemd(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("systemd-analyze is not installed: package systemd")
-	}
+	analyze := need.Program(t, "systemd-analyze", "systemd")
 	unit, err := os.ReadFile("mqha-agent.service")
 	if err != nil {
 		t.Fatal(err)

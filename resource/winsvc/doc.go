@@ -46,8 +46,15 @@
 //	Get-ClusterResource "Payments agent" | Set-ClusterParameter -Multiple @{
 //	    CommandLine = "C:\mqha\agent.exe -name PAYMENTS -state S:\payments"; CurrentDirectory = "C:\mqha" }
 //
-// The command lines are from Microsoft's documentation; no Windows cluster was at hand to run them. The
-// service itself was installed, started, stopped and removed under Wine's control manager.
+// # What was tried
+//
+// The command lines are from Microsoft's documentation; no Windows cluster was at hand to run them. Under Wine's
+// control manager the service was installed with an account, started, stopped and removed; the control manager
+// saw the checkpoints and wait hints of a slow start and a slow stop, that PRESHUTDOWN is accepted, the time that
+// Install sets for it, and the service-specific exit code; and on a second Wine, with a registry and a control manager
+// of its own, the same service waited in START_PENDING for the lock that the first one held, and took over. Wine does
+// not judge PRESHUTDOWN itself, recovery actions, Config.OnNode, IsService, and what arrives in the event log:
+// of that log only the registration of the source was seen.
 //
 // On other systems Run, Install and Remove return errors.ErrUnsupported.
 package winsvc

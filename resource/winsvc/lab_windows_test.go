@@ -8,30 +8,27 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 	"unsafe"
 
+	"github.com/mqha/mqha/internal/need"
+	"github.com/mqha/mqha/lockfile"
 	"github.com/mqha/mqha/resource"
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
-// Run it as an administrator, or on Linux under Wine:
-//
-//	GOOS=windows go test -tags lab -exec wine ./resource/winsvc
+// Run it as an administrator, with go test -tags lab ./resource/winsvc; TestAllOfThisUnderWine runs it on Linux.
 //
 // The test binary is the service when its command line says so. (Wine does not tell a service that it is
-// one, so IsService is not judged here.)
+// one, so IsService is not judged there.)
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == serviceArgument {
-		code := 0
-		if os.Args[2] == "fails" {
-			code = 75
-		}
-		err := Run(serviceName, steps(code), Options{WaitHint: 2 * time.Second, ExitCode: func(error) int { return code }})
-		if err != nil {
+	if len(os.Args) >= 3 && os.Args[1] == serviceArgument {
+		if err := serve(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -40,15 +37,29 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// serve is the service: works, fails, or holds the lock in a directory.
+func serve(args []string) error {
+	o := Options{WaitHint: 2 * time.Second}
+	switch args[0] {
+	case "fails":
+		o.ExitCode = func(error) int { return 75 }
+		return Run(serviceName, steps(errors.New("as asked")), o)
+	case "holds":
+		return Run(serviceName, holder(args[1]), o)
+	}
+	return Run(serviceName, steps(nil), o)
+}
+
 const (
 	serviceName     = "mqha-winsvc-test"
 	serviceArgument = "mqha-service"
 	stepCount       = 5
 	step            = 300 * time.Millisecond
+	localService    = `NT AUTHORITY\LocalService`
 )
 
-// steps takes its time to start and to stop, and says so. It ends by itself with an error when code is not 0.
-func steps(code int) resource.Program {
+// steps takes its time to start and to stop, and says so. It ends by itself when it is to fail.
+func steps(failure error) resource.Program {
 	slowly := func(n resource.Notifier, what string) {
 		for k := range stepCount {
 			n.Progress(fmt.Sprint(what, k), step)
@@ -58,14 +69,30 @@ func steps(code int) resource.Program {
 	return resource.Program{Name: serviceName, Run: func(ctx context.Context, n resource.Notifier) error {
 		slowly(n, "start ")
 		n.Ready()
-		if code != 0 {
-			return errors.New("as asked")
+		if failure != nil {
+			return failure
 		}
 		<-ctx.Done()
 		slowly(n, "stop ")
 		return nil
 	}}
 }
+
+// holder is ready when it has the lock in a directory that the nodes share.
+func holder(dir string) resource.Program {
+	return resource.Program{Name: serviceName, Run: func(ctx context.Context, n resource.Notifier) error {
+		n.Healthy(func(context.Context) error { return nil })
+		lease, err := lockfile.Acquire(ctx, lockIn(dir), lockfile.Options{Poll: 50 * time.Millisecond})
+		if err != nil {
+			return err
+		}
+		n.Ready()
+		<-ctx.Done()
+		return lease.Release(context.Background())
+	}}
+}
+
+func lockIn(dir string) string { return filepath.Join(dir, "agent.lck") }
 
 func open(t *testing.T) *mgr.Service {
 	t.Helper()
@@ -85,16 +112,22 @@ func open(t *testing.T) *mgr.Service {
 	return s
 }
 
+// query asks for what mgr.Service.Query leaves out as well.
+func query(t *testing.T, s *mgr.Service) (now windows.SERVICE_STATUS_PROCESS) {
+	t.Helper()
+	var n uint32
+	if err := windows.QueryServiceStatusEx(s.Handle, windows.SC_STATUS_PROCESS_INFO, (*byte)(unsafe.Pointer(&now)), uint32(unsafe.Sizeof(now)), &n); err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
 // until queries the service until it is in the state, and returns the highest checkpoint of the pending
 // state and its wait hint.
 func until(t *testing.T, s *mgr.Service, pending, state svc.State) (checkPoint, waitHint uint32, last windows.SERVICE_STATUS_PROCESS) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		var now windows.SERVICE_STATUS_PROCESS // mgr.Service.Query leaves out what is looked for here
-		var n uint32
-		if err := windows.QueryServiceStatusEx(s.Handle, windows.SC_STATUS_PROCESS_INFO, (*byte)(unsafe.Pointer(&now)), uint32(unsafe.Sizeof(now)), &n); err != nil {
-			t.Fatal(err)
-		}
+		now := query(t, s)
 		switch svc.State(now.CurrentState) {
 		case state:
 			return checkPoint, waitHint, now
@@ -124,20 +157,45 @@ func ask(verb string) <-chan error {
 }
 
 // settings asks for what Wine knows: mgr.Service.Config asks for more.
-func settings(t *testing.T, s *mgr.Service) (displayName string, startType uint32) {
+func settings(t *testing.T, s *mgr.Service) (displayName, account string, startType uint32) {
 	t.Helper()
 	buf := make([]byte, 8<<10)
 	c, n := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&buf[0])), uint32(len(buf))
 	if err := windows.QueryServiceConfig(s.Handle, c, n, &n); err != nil {
 		t.Fatal(err)
 	}
-	return windows.UTF16PtrToString(c.DisplayName), c.StartType
+	return windows.UTF16PtrToString(c.DisplayName), windows.UTF16PtrToString(c.ServiceStartName), c.StartType
 }
 
-func TestLifeUnderTheControlManager(t *testing.T) {
-	config := Config{Name: serviceName, DisplayName: "first", Args: []string{serviceArgument, "works"}}
-	if err := Install(config); errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		t.Skip("needs the rights of an administrator")
+// preShutdownLimit is what the control manager has noted, in milliseconds.
+func preShutdownLimit(t *testing.T, s *mgr.Service) (ms uint32) {
+	t.Helper()
+	n := uint32(unsafe.Sizeof(ms))
+	if err := windows.QueryServiceConfig2(s.Handle, windows.SERVICE_CONFIG_PRESHUTDOWN_INFO, (*byte)(unsafe.Pointer(&ms)), n, &n); err != nil {
+		t.Fatal(err)
+	}
+	return ms
+}
+
+// sourceRegistered: Event Viewer knows how to show what the service writes.
+func sourceRegistered(t *testing.T) bool {
+	t.Helper()
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Services\EventLog\Application\`+serviceName, registry.QUERY_VALUE)
+	if errors.Is(err, registry.ErrNotExist) {
+		return false
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer key.Close()
+	_, _, err = key.GetStringValue("EventMessageFile")
+	return err == nil
+}
+
+// install returns when the service is registered; the test removes it.
+func install(t *testing.T, c Config) {
+	t.Helper()
+	if err := Install(c); errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		need.Missing(t, "needs the rights of an administrator")
 	} else if err != nil {
 		t.Fatal(err)
 	}
@@ -146,20 +204,33 @@ func TestLifeUnderTheControlManager(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	config.DisplayName, config.Description = "second", "installed twice, as on the second node"
+}
+
+func TestLifeUnderTheControlManager(t *testing.T) {
+	config := Config{Name: serviceName, DisplayName: "first", Args: []string{serviceArgument, "works"}, Account: localService}
+	install(t, config)
+	config.DisplayName, config.Description, config.Account = "second", "installed again", ""
+	config.PreShutdown = 100 * time.Second
 	if err := Install(config); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t)
-	if name, startType := settings(t, s); name != "second" || startType != mgr.StartManual {
-		t.Errorf("display name %q, start type %d", name, startType)
+	if name, account, startType := settings(t, s); name != "second" || account != localService || startType != mgr.StartManual {
+		t.Errorf("display name %q, account %q, start type %d", name, account, startType)
+	}
+	if ms := preShutdownLimit(t, s); ms != 100_000 {
+		t.Errorf("the system waits for it for %d ms when it shuts down", ms)
+	}
+	if !sourceRegistered(t) {
+		t.Error("its source in the event log is not registered")
 	}
 	started := ask("start")
 	check, hint, now := until(t, s, svc.StartPending, svc.Running)
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	if check < 3 || hint < 450 || now.ControlsAccepted&windows.SERVICE_ACCEPT_STOP == 0 {
+	const controls = windows.SERVICE_ACCEPT_STOP | windows.SERVICE_ACCEPT_PRESHUTDOWN
+	if check < 3 || hint < 450 || now.ControlsAccepted&controls != controls {
 		t.Fatalf("start: checkpoint %d, wait hint %d ms, accepts %d", check, hint, now.ControlsAccepted)
 	}
 	stopped := ask("stop")
@@ -183,19 +254,13 @@ func TestLifeUnderTheControlManager(t *testing.T) {
 	if err := Remove(t.Context(), serviceName); err != nil {
 		t.Errorf("twice: %v", err)
 	}
+	if sourceRegistered(t) {
+		t.Error("its source in the event log is left behind")
+	}
 }
 
 func TestErrorIsTheServiceSpecificExitCode(t *testing.T) {
-	if err := Install(Config{Name: serviceName, Args: []string{serviceArgument, "fails"}}); errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		t.Skip("needs the rights of an administrator")
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := Remove(context.Background(), serviceName); err != nil {
-			t.Error(err)
-		}
-	})
+	install(t, Config{Name: serviceName, Args: []string{serviceArgument, "fails"}})
 	s := open(t)
 	if err := s.Start(); err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ type member struct {
 	calls  [callCount]bool // that have not returned
 
 	leaving bool // starting or up, and to be stopped
+	late    bool // Online came through when Terminate had been called already
 	killed  bool // Terminate was called since it was last asked to go online
 	failed  bool // since it was last asked to go online
 	asked   bool // by a dependent that failed: IsAlive before anything else
@@ -121,6 +122,8 @@ func (c *Core) returned(m *member, ev Event) {
 			return
 		}
 		c.call(m, Offline)
+	case op == Online && err == nil && (m.phase == ending || m.phase == hung):
+		m.late = true
 	case op == Offline && m.phase == stopping:
 		if err != nil {
 			c.terminate(m, err)
@@ -231,8 +234,14 @@ func (c *Core) postpone(m *member, err error) {
 	c.show(m, Broken)
 }
 
-// ended ends the phases that wait for every call to return.
+// ended ends the phases that wait for every call to return. A start that came through beside Terminate or after
+// it may have left something online that Terminate did not see.
 func (c *Core) ended(m *member) {
+	if m.late && !m.calls[Terminate] {
+		m.late, m.phase = false, ending
+		c.call(m, Terminate)
+		return
+	}
 	if (m.phase != ending && m.phase != hung) || m.busy() {
 		return
 	}

@@ -55,3 +55,31 @@ func TestStartThatFailsLateCountsOnce(t *testing.T) {
 		}
 	}
 }
+
+// A start that was given up comes through while the others are still on their way down.
+func TestStartThatComesThroughWhenItWasGivenUpIsTerminated(t *testing.T) {
+	c := New([]Member{{Policy: patient}, {Policy: patient}})
+	now := time.Unix(0, 0)
+	c.Step(now, Event{Kind: Begin}, nil)
+	c.Step(now, Event{Kind: Returned, Member: 1, Op: Online, Watched: true}, nil)
+	for _, want := range [][]Op{{Cancel, Terminate}, {Offline}} { // its limit, and that of Terminate
+		now = now.Add(patient.Pending)
+		got := ops(c.Step(now, Event{Kind: Wake}, nil))
+		got = slices.DeleteFunc(got, func(op Op) bool { return op == IsAlive })
+		for _, op := range want {
+			if !slices.Contains(got, op) {
+				t.Fatalf("got %v, want %v", got, want)
+			}
+		}
+		c.Step(now, Event{Kind: Returned, Member: 1, Op: IsAlive}, nil)
+		c.Step(now, Event{Kind: Returned, Member: 0, Op: Terminate}, nil)
+	}
+	if got := ops(c.Step(now, Event{Kind: Returned, Member: 0, Op: Online}, nil)); !slices.Equal(got, []Op{Terminate}) {
+		t.Fatalf("got %v", got)
+	}
+	c.Step(now, Event{Kind: Returned, Member: 1, Op: Offline}, nil)
+	last := c.Step(now, Event{Kind: Returned, Member: 0, Op: Terminate}, nil)
+	if end := last[len(last)-1]; end.Op != Finish || !end.Failed || end.Hung != nil {
+		t.Errorf("%+v", last)
+	}
+}

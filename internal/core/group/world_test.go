@@ -241,6 +241,8 @@ func (w *world) returns(c call, ev Event) {
 		w.online[i], w.watched[i] = true, ev.Watched
 	case c.op == Offline && err == nil && !w.running(i, Terminate):
 		w.touched[i] = false
+	case c.op == Online && err == nil && w.leaving[i] && !w.running(i, Offline):
+		w.touched[i] = true // came through after all
 	case c.op == Terminate:
 		w.touched[i] = false
 	}

@@ -1,0 +1,117 @@
+//go:build unix
+
+package sdnotify
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mqha/mqha/resource"
+)
+
+// hung is the socket of a systemd that does not read, with no room left in it.
+func hung(t *testing.T) *net.UnixConn {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sd") // short: the path of a socket has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}
+	conn, err := net.ListenUnixgram("unixgram", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(conn.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	filler, err := net.DialUnix("unixgram", nil, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer filler.Close()
+	for err == nil {
+		if err = filler.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err == nil {
+			_, err = filler.Write([]byte("filler"))
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func address(conn *net.UnixConn) string { return conn.LocalAddr().String() }
+
+// The end of a service used to wait for each of 64 messages that a hung systemd did not take.
+func TestHungSystemdHoldsUpTheEndForOneLimit(t *testing.T) {
+	conn := hung(t)
+	var ended atomic.Bool
+	var late []string // after the end of the program
+	h := newHost(Options{OnError: func(err error) {
+		if ended.Load() {
+			late = append(late, err.Error())
+		}
+	}}, address(conn), 100*time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
+	err := h.run(ctx, resource.Program{Run: func(ctx context.Context, n resource.Notifier) error {
+		for range 2 * maxQueue {
+			n.Progress("works", 0)
+		}
+		n.Ready()
+		stop()
+		ended.Store(true)
+		return errors.New("at last")
+	}})
+	if err == nil || err.Error() != "at last" {
+		t.Errorf("Run: %v", err)
+	}
+	if len(late) > 1+3 { // the one under way, and READY, STOPPING and the last STATUS
+		t.Errorf("%d sends after the end: %q", len(late), late)
+	}
+	text := strings.Join(late, "\n")
+	for _, want := range []string{"READY=1", "STOPPING=1", "STATUS=ended"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s was not tried: %q", want, late)
+		}
+	}
+}
+
+// A READY=1 that a hung systemd did not take in 5 s was lost, and the service was killed for it when its start had
+// taken too long.
+func TestReadyIsSaidAgainUntilSystemdListens(t *testing.T) {
+	conn := hung(t)
+	tries, twice := 0, make(chan struct{})
+	enough := sync.OnceFunc(func() { close(twice) })
+	h := newHost(Options{OnError: func(error) {
+		if tries++; tries == 2 {
+			enough()
+		}
+	}}, address(conn), 10*time.Millisecond)
+	err := h.run(t.Context(), resource.Program{Run: func(ctx context.Context, n resource.Notifier) error {
+		n.Ready()
+		<-twice
+		buf := make([]byte, 4096)
+		if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			return err
+		}
+		for {
+			size, err := conn.Read(buf)
+			if err != nil || strings.HasPrefix(string(buf[:size]), "READY=1") {
+				return err
+			}
+		}
+	}})
+	if err != nil {
+		t.Error(err)
+	}
+}
