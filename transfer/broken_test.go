@@ -5,8 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // A list that could not be read was told to the receiver as trouble with the files: it refused the transfer,
@@ -56,6 +60,104 @@ func TestListThatCannotBeReadStopsTheSenderAndNotTheTransfer(t *testing.T) {
 			<-next
 			if err := errors.Join(ea.Close(), eb.Close()); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// sickDir is a directory whose disk answers with errors.
+type sickDir struct {
+	vfs.Dir
+	create, sync func() error
+}
+
+func (d *sickDir) Create(name string) (vfs.File, error) {
+	if err := d.create(); err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	return d.Dir.Create(name)
+}
+
+func (d *sickDir) SyncDir(name string) error {
+	if err := d.sync(); err != nil {
+		return &os.PathError{Op: "sync", Path: name, Err: err}
+	}
+	return d.Dir.SyncDir(name)
+}
+
+// Where the disk was pulled each file failed, one after the other, and the transfer was reported as completed without
+// them: nothing was left for the next instance to deliver.
+func TestBrokenDiskStopsTheReceiverAndABadBlockFailsOneFile(t *testing.T) {
+	well := func() error { return nil }
+	sick := func(err error) func() error { return func() error { return err } }
+	once := func(err error) func() error {
+		var first sync.Once
+		return func() (got error) {
+			first.Do(func() { got = err })
+			return got
+		}
+	}
+	for name, c := range map[string]struct {
+		create, sync func() error
+		stops        bool
+	}{
+		"pulled":      {sick(syscall.EIO), sick(syscall.EIO), true},
+		"read-only":   {sick(syscall.EROFS), well, true},
+		"daemon gone": {sick(syscall.ENOTCONN), sick(syscall.ENOTCONN), true},
+		"bad block":   {once(syscall.EIO), well, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := newSeat(t, "A"), newSeat(t, "B")
+			for _, f := range []string{"x", "y", "z"} {
+				if err := os.WriteFile(filepath.Join(a.read, f), []byte(f), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ea := a.open(t, &hookFence{epoch: 1}, nil)
+			mount := func(dir string) (vfs.Dir, error) {
+				d, err := vfs.OpenRoot(dir)
+				if dir == b.got && err == nil {
+					d = &sickDir{d, c.create, c.sync}
+				}
+				return d, err
+			}
+			eb, err := openOn(t.Context(), mount, b.state, &hookFence{epoch: 1}, Options{Name: "B", WriteRoot: b.got})
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, err := ea.Submit(t.Context(), Request{To: "B", Items: []Item{{Source: a.read, Destination: "."}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			la, lb := Pipe()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var running sync.WaitGroup
+			running.Go(func() { ea.Run(ctx, la) })
+			failed := 0
+			if !c.stops {
+				failed = 1
+				running.Go(func() { eb.Run(ctx, lb) })
+			} else {
+				if err := eb.Run(ctx, lb); !errors.Is(err, ErrDurability) {
+					t.Errorf("Run: %v", err)
+				}
+				if err := eb.Close(); !errors.Is(err, ErrDurability) {
+					t.Errorf("Close: %v", err)
+				}
+				eb = b.open(t, &hookFence{epoch: 2}, nil)
+				running.Go(func() { eb.Run(ctx, lb) })
+			}
+			if s, err := ea.Wait(ctx, id); err != nil || s.State != Completed || s.Failed != failed {
+				t.Errorf("%+v, %v", s, err)
+			}
+			cancel()
+			running.Wait()
+			if err := errors.Join(ea.Close(), eb.Close()); err != nil {
+				t.Error(err)
+			}
+			if files, err := os.ReadDir(b.got); err != nil || len(files) != 3-failed {
+				t.Errorf("delivered %v, %v", files, err)
 			}
 		})
 	}

@@ -100,6 +100,9 @@ func (e *Engine) runWrite(op *writeOp) completion {
 		return nil
 	case receive.MakeDir:
 		err := op.made.tree.mkdir(op.made.final)
+		if e.brokenDisk(err) {
+			return nil
+		}
 		dir := op.made.final
 		return func(now time.Time) { e.dirMade(now, in, a.Dir, dir, err) }
 	case receive.TakeOver:
@@ -139,7 +142,7 @@ func (e *Engine) newPart(in *incoming, made *layoutOf) *part {
 func (e *Engine) takenOver(now time.Time, in *incoming, file uint32, err error) {
 	gone := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !gone {
-		e.fail(fmt.Errorf("transfer: cannot take a part of %s over: %w", in.rec.ID, err))
+		e.fail(fmt.Errorf("%w: cannot take a part of %s over: %w", ErrDurability, in.rec.ID, err))
 		return
 	}
 	e.stepIn(now, in, receive.Event{Kind: receive.TakenOver, File: file, Failed: gone})
@@ -174,6 +177,9 @@ func (e *Engine) writeFrame(op *writeOp) completion {
 	}
 	p.problem = err
 	e.release(f)
+	if pos.File > 0 && e.brokenDisk(err) {
+		return nil
+	}
 	ev := receive.Event{Kind: receive.Written, File: pos.File, Pos: pos, Dir: op.made.dir, Length: n, Fin: fin, Failed: err != nil}
 	return func(now time.Time) {
 		if err != nil {
@@ -256,7 +262,7 @@ func (e *Engine) findParts(in *incoming) completion {
 	slices.SortStableFunc(all, func(a, b listed) int { return cmp.Compare(b.name.epoch, a.name.epoch) })
 	return func(now time.Time) {
 		if err != nil {
-			e.fail(fmt.Errorf("transfer: cannot list the parts of %s: %w", in.rec.ID, err))
+			e.fail(fmt.Errorf("%w: cannot list the parts of %s: %w", ErrDurability, in.rec.ID, err))
 			return
 		}
 		parts := make([]receive.Part, len(all))
@@ -293,6 +299,9 @@ func (e *Engine) reopen(op *writeOp) completion {
 	if err != nil {
 		if p.file != nil {
 			p.file.Close()
+		}
+		if e.brokenDisk(err) {
+			return nil
 		}
 		e.tolerate(err)
 	} else {
