@@ -6,10 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,6 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/transfer"
-	"golang.org/x/sys/unix"
 )
 
 // Real disks in trouble. Needs root, and e2fsprogs, xfsprogs and fuse3 of Debian.
@@ -41,19 +41,27 @@ type ordeal struct {
 	request  transfer.Request
 	events   *watcher
 	sent     atomic.Int64 // file data
-	la, lb   transfer.Link
+	la       *meteredLink
+	lb       transfer.Link
 	consumer *durableConsumer // nil: nobody takes files away
+
+	engines map[string]*transfer.Engine
+	want    map[string]fileFacts
+	retry   time.Duration // Options.RetryInterval
+
+	whenStalled func() // mends a full disk; nil: nobody does
 }
 
 func newOrdeal(t *testing.T, a, b *agent) *ordeal {
 	t.Helper()
-	o := &ordeal{t: t, a: a, b: b, events: newWatcher()}
+	o := &ordeal{t: t, a: a, b: b, events: newWatcher(), engines: map[string]*transfer.Engine{}}
 	o.request = transfer.Request{ID: transfer.NewID(), To: b.name, Items: []transfer.Item{{Source: a.read, Destination: "."}}}
 	for name, size := range labSizes {
 		writeFile(t, a.read, name, size, 0o640)
 	}
+	o.want = facts(t, a.read)
 	la, lb := transfer.Pipe()
-	o.la, o.lb = &meteredLink{la, &o.sent}, lb
+	o.la, o.lb = &meteredLink{Link: la, sent: &o.sent}, lb
 	return o
 }
 
@@ -70,10 +78,15 @@ func seatOn(t *testing.T, name, state, read, got string) *agent {
 
 type meteredLink struct {
 	transfer.Link
-	sent *atomic.Int64
+	sent   *atomic.Int64
+	frames int64         // used by the sender's lane
+	strike func(n int64) // before frame n; nil: nothing
 }
 
 func (l *meteredLink) Send(ctx context.Context, f *transfer.Frame) error {
+	if l.frames++; l.strike != nil {
+		l.strike(l.frames)
+	}
 	if !f.Persistent {
 		l.sent.Add(int64(len(f.Body) - transfer.HeaderBytes))
 	}
@@ -100,9 +113,52 @@ func (f *strikingFence) Err() error {
 func (o *ordeal) open(a *agent, f transfer.Fence) (*transfer.Engine, error) {
 	return transfer.Open(o.t.Context(), a.state, f, transfer.Options{
 		Name: a.name, ReadRoots: []string{o.a.read}, WriteRoot: a.got,
-		FrameBytes: labFrame, CreditBytes: labCredit, CheckpointBytes: labCheckpoint,
+		FrameBytes: labFrame, CreditBytes: labCredit, CheckpointBytes: labCheckpoint, RetryInterval: o.retry,
 		OnEvent: o.events.on,
 	})
+}
+
+// live lets the victim live once: it opens its engine, and the other one where that is not open, runs both, and closes
+// the victim's. ended is why that stopped by itself, or could not be opened.
+func (o *ordeal) live(victim string, fences map[string]*strikingFence) (s transfer.Status, ended, closed error) {
+	o.t.Helper()
+	for name, a := range map[string]*agent{"A": o.a, "B": o.b} {
+		if o.engines[name] != nil {
+			continue
+		}
+		e, err := o.open(a, fences[name])
+		if err != nil {
+			ended = fmt.Errorf("agent %s: %w", name, err)
+			continue
+		}
+		o.engines[name] = e
+	}
+	if ended == nil {
+		s, ended = o.run(o.engines["A"], o.engines["B"])
+	}
+	if e := o.engines[victim]; e != nil {
+		closed = e.Close()
+		delete(o.engines, victim)
+	}
+	return s, ended, closed
+}
+
+// liveOn lets the victim's next instance come to the end.
+func (o *ordeal) liveOn(victim string) transfer.Status {
+	o.t.Helper()
+	s, ended, closed := o.live(victim, map[string]*strikingFence{victim: {epoch: 2}})
+	if err := errors.Join(ended, closed); err != nil {
+		o.t.Errorf("the next instance: %v", err)
+	}
+	o.closeOthers()
+	return s
+}
+
+func (o *ordeal) closeOthers() {
+	o.t.Helper()
+	for _, e := range o.engines {
+		closeEngines(o.t, e)
+	}
 }
 
 // run runs both engines until the transfer has ended (nil) or one engine stops by itself: its error.
@@ -122,6 +178,9 @@ func (o *ordeal) run(ea, eb *transfer.Engine) (transfer.Status, error) {
 		}
 		ended <- err
 	})
+	if o.whenStalled != nil {
+		running.Go(func() { o.events.then(ctx, isStalled, o.whenStalled) })
+	}
 	var err error
 	select {
 	case err = <-ended:
@@ -155,9 +214,8 @@ func (o *ordeal) check(s transfer.Status) (ok bool) {
 			}
 		}
 	}
-	want := facts(o.t, o.a.read)
 	for name, f := range got {
-		if w, sent := want[name]; !sent || w != f {
+		if w, sent := o.want[name]; !sent || w != f {
 			bad("%s: %+v, want %+v", name, f, w)
 		}
 	}
@@ -169,10 +227,22 @@ func (o *ordeal) check(s transfer.Status) (ok bool) {
 			bad("%s was delivered %d times", name, times[name])
 		}
 	}
-	if again := o.again(); again > labBound {
-		bad("%d bytes were sent twice, at most %d are in flight or not durable", again, labBound)
-	}
 	return ok
+}
+
+// then calls fn once when such an event comes.
+func (w *watcher) then(ctx context.Context, ok func(transfer.Event) bool, fn func()) {
+	for {
+		if _, found := w.find(ok); found {
+			fn()
+			return
+		}
+		select {
+		case <-w.more:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // again is how many bytes were sent twice. The list of the files is sent, too, and not counted.
@@ -185,131 +255,18 @@ func (o *ordeal) again() int64 {
 	return max(0, again)
 }
 
-// durableConsumer takes each file away at once, and makes that durable: a name that is not is there again
-// after a loss of power, which no sender can help.
-type durableConsumer struct {
-	from, to string
-	taken    int
-	quit     chan struct{}
-	ended    chan error
-}
-
-func (c *durableConsumer) start() {
-	c.quit, c.ended = make(chan struct{}), make(chan error, 1)
-	go func() {
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for {
-			if err := c.look(); err != nil {
-				c.ended <- err
-				return
-			}
-			select {
-			case <-tick.C:
-			case <-c.quit:
-				c.ended <- c.look()
-				return
-			}
-		}
-	}()
-}
-
-// stop gives the error that it ended with: that of a disk without power.
-func (c *durableConsumer) stop() error {
-	close(c.quit)
-	return <-c.ended
-}
-
-func (c *durableConsumer) look() error {
-	return filepath.WalkDir(c.from, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
-			return err
-		}
-		name, err := filepath.Rel(c.from, path)
-		if err != nil {
-			return err
-		}
-		c.taken++
-		to := filepath.Join(c.to, fmt.Sprintf("%d.%s", c.taken, strings.ReplaceAll(name, "/", "+")))
-		if err := os.Rename(path, to); err != nil {
-			return err
-		}
-		return errors.Join(syncNames(c.to), syncNames(filepath.Dir(path)))
-	})
-}
-
-func syncNames(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// labDisk is a file system of its own in a file.
-type labDisk struct {
-	t        *testing.T
-	image    string
-	dir      string
-	options  string
-	attached bool
-}
-
-// newDisk makes a disk of that kind and mounts it.
-func newDisk(t *testing.T, size int64, options string, mkfs ...string) *labDisk {
+// labRandom is chance that can be repeated.
+func labRandom(t *testing.T) *rand.Rand {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount")
-	}
-	if _, err := exec.LookPath(mkfs[0]); err != nil {
-		t.Skipf("%s is not installed", mkfs[0])
-	}
-	d := &labDisk{t: t, image: filepath.Join(t.TempDir(), "image"), dir: t.TempDir(), options: options}
-	if err := os.WriteFile(d.image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(d.image, size); err != nil { // sparse
-		t.Fatal(err)
-	}
-	mustRun(t, mkfs[0], append(mkfs[1:], d.image)...)
-	d.mount()
-	t.Cleanup(func() {
-		if d.attached {
-			d.unmount()
+	seed := rand.Uint64()
+	if text := os.Getenv("MQHA_CRASH_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
 		}
-	})
-	return d
-}
-
-func (d *labDisk) mount() {
-	d.t.Helper()
-	mustRun(d.t, "mount", "-o", d.options, d.image, d.dir)
-	d.attached = true
-}
-
-func (d *labDisk) unmount() {
-	d.t.Helper()
-	d.attached = false
-	mustRun(d.t, "umount", d.dir)
-}
-
-// pull ends all I/O without a last flush of the log: FS_IOC_SHUTDOWN with FS_SHUTDOWN_FLAGS_NOLOGFLUSH, in
-// linux/fs.h. After the next mount only what was synced is there.
-func (d *labDisk) pull() {
-	const shutdown, noLogFlush = 0x8004587d, 2
-	f, err := os.Open(d.dir)
-	if err != nil {
-		d.t.Error(err)
-		return
 	}
-	defer f.Close()
-	if err := unix.IoctlSetPointerInt(int(f.Fd()), shutdown, noLogFlush); err != nil {
-		d.t.Errorf("FS_IOC_SHUTDOWN: %v", err)
-	}
+	t.Logf("seed %d (again with MQHA_CRASH_SEED=%d)", seed, seed)
+	return rand.New(rand.NewPCG(seed, 0))
 }
 
 func mustRun(t *testing.T, name string, args ...string) {

@@ -5,10 +5,8 @@ package transfer_test
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 
@@ -23,15 +21,7 @@ const powerFailures = 25
 // there; the next instance goes on from it, and each file arrives once and identical, also where a consumer
 // takes it away at once.
 func TestPowerFailure(t *testing.T) {
-	seed := rand.Uint64()
-	if text := os.Getenv("MQHA_CRASH_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("seed %d (again with MQHA_CRASH_SEED=%d)", seed, seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := labRandom(t)
 	for _, fs := range []struct {
 		kind string
 		size int64
@@ -84,29 +74,14 @@ func newPowerOrdeal(t *testing.T, disk *labDisk, side string, n int) *ordeal {
 func (o *ordeal) fail(disk *labDisk, victim string, at int64) (calls int64, struck bool) {
 	t := o.t
 	t.Helper()
-	fence := &strikingFence{epoch: 1, at: at, strike: disk.pull}
-	fences := map[string]transfer.Fence{"A": &strikingFence{epoch: 1}, "B": &strikingFence{epoch: 1}}
-	fences[victim] = fence
-	agents, engines := map[string]*agent{"A": o.a, "B": o.b}, map[string]*transfer.Engine{}
-	var problems []error
-	for name, a := range agents {
-		e, err := o.open(a, fences[name])
-		engines[name], problems = e, append(problems, err)
-	}
+	fences := map[string]*strikingFence{"A": {epoch: 1}, "B": {epoch: 1}}
+	fences[victim].at, fences[victim].strike = at, disk.pull
 	o.consumer.start()
-	if errors.Join(problems...) == nil {
-		_, err := o.run(engines["A"], engines["B"])
-		problems = append(problems, err)
-	}
+	_, ended, closed := o.live(victim, fences)
 	consumed := o.consumer.stop()
-	calls = fence.calls.Load()
-	if engines[victim] != nil {
-		problems = append(problems, engines[victim].Close())
-	}
-	if struck = at > 0 && fence.calls.Load() >= at; !struck {
-		problems = append(problems, consumed)
-	}
-	for _, err := range problems {
+	calls = fences[victim].calls.Load()
+	struck = at > 0 && calls >= at
+	for _, err := range []error{ended, closed} {
 		// Open and Submit give the error of the file system.
 		if err != nil && !(struck && (errors.Is(err, transfer.ErrDurability) || errors.Is(err, syscall.EIO))) {
 			t.Errorf("power failed at call %d (%v): %v", at, struck, err)
@@ -115,19 +90,19 @@ func (o *ordeal) fail(disk *labDisk, victim string, at int64) (calls int64, stru
 	if struck {
 		disk.unmount()
 		disk.mount()
-	}
-	var err error
-	if engines[victim], err = o.open(agents[victim], &strikingFence{epoch: 2}); err != nil {
-		t.Fatalf("power failed at call %d; the next instance: %v", at, err)
+	} else if consumed != nil {
+		t.Error(consumed)
 	}
 	o.consumer.start()
-	s, err := o.run(engines["A"], engines["B"])
-	if err := errors.Join(err, o.consumer.stop()); err != nil {
-		t.Errorf("power failed at call %d; the next instance: %v", at, err)
+	s := o.liveOn(victim)
+	if err := o.consumer.stop(); err != nil {
+		t.Error(err)
 	}
-	closeEngines(t, engines["A"], engines["B"])
 	if !o.check(s) {
-		t.Errorf("power failed at call %d, and then: %v", at, problems)
+		t.Errorf("power failed at call %d, and then: %v, %v", at, ended, closed)
+	}
+	if again := o.again(); again > labBound {
+		t.Errorf("power failed at call %d: %d bytes were sent twice, at most %d are in flight or not durable", at, again, labBound)
 	}
 	return calls, struck
 }
