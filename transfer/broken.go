@@ -17,12 +17,29 @@ func (e *Engine) brokenDisk(err error) bool {
 	if err == nil || !isBroken(err) || e.fence.Err() != nil {
 		return false
 	}
-	// A disk that still makes something durable has a bad block.
-	if !errors.Is(err, syscall.EROFS) && !isBrokenHere(err) && e.files.syncDir(".") == nil {
+	if !errors.Is(err, syscall.EROFS) && !isBrokenHere(err) && !isBroken(e.probe()) {
 		return false
 	}
 	e.fail(fmt.Errorf("%w: Options.WriteRoot: %w", ErrDurability, err))
 	return true
+}
+
+// probe makes a file durable below WriteRoot and removes it. To sync the directory would not do: ext4 answers with
+// success in the moment in which it becomes read-only.
+func (e *Engine) probe() error {
+	name := "." + NewID().String() + ".probe"
+	f, err := e.files.create(name)
+	if err != nil {
+		return err
+	}
+	if err = e.fence.Err(); err == nil {
+		_, err = f.WriteAt([]byte{0}, 0)
+	}
+	if err == nil {
+		err = e.files.sync(f)
+	}
+	f.Close()
+	return errors.Join(err, e.files.remove(name))
 }
 
 // isBroken knows what a disk answers that was pulled (EIO), is read-only (EROFS), lies behind a network that is

@@ -7,8 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// isBrokenHere knows what leaves no doubt. A bad block (ERROR_CRC) is not among it, because no directory can be synced
-// here to find out.
+// isBrokenHere knows what leaves no doubt. ERROR_CRC, a bad block, is not among it.
 func isBrokenHere(err error) bool {
 	return slices.ContainsFunc([]error{
 		windows.ERROR_WRITE_PROTECT, windows.ERROR_NOT_READY, windows.ERROR_BAD_NETPATH, windows.ERROR_NETNAME_DELETED,

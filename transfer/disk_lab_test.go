@@ -48,6 +48,10 @@ type trouble struct {
 	mend   func()
 	errno  syscall.Errno // what Open and Submit may answer
 	poison func() int    // syncs that were tried again, nil: cannot be told
+
+	// lies: a sync that is under way may be answered with success, and what it was for is gone. ext4 of Linux 6.18 does so in the
+	// moment that it becomes read-only (1 of 60 times in a program of twenty lines).
+	lies bool
 }
 
 // pointsOfEach is how often each trouble strikes each place, at different points.
@@ -69,7 +73,7 @@ func TestSickDisk(t *testing.T) {
 		{stateOfA, "fail " + all + " EROFS", stops}, {stateOfA, "fail write,names ENOSPC", stops}, {stateOfA, "", stops},
 		{stateOfB, "fail write EIO", stops}, {stateOfB, "fail fsync EIO", stops}, {stateOfB, "fail " + all + " EIO", stops},
 		{stateOfB, "fail " + all + " EROFS", stops}, {stateOfB, "fail write,names ENOSPC", stops}, {stateOfB, "", stops},
-		{gotOfB, "fail write EIO", fails}, {gotOfB, "fail fsync EIO", fails}, {gotOfB, "fail fsync,fsyncdir EIO", stops},
+		{gotOfB, "fail write EIO", stops}, {gotOfB, "fail fsync EIO", stops}, {gotOfB, "fail fsync,fsyncdir EIO", stops},
 		{gotOfB, "fail " + all + " EIO", stops}, {gotOfB, "fail " + all + " EROFS", stops}, {gotOfB, "fail write,names ENOSPC", waits}, {gotOfB, "", stops},
 		// What is read lies in several places (Options.ReadRoots). One that is gone does not stop what goes on in the others.
 		{readOfA, "fail read EIO", fails}, {readOfA, "", fails},
@@ -141,7 +145,7 @@ func realTrouble(t *testing.T, kind string) (string, trouble) {
 	}
 	trigger := filepath.Join("/sys/fs/ext4", filepath.Base(strings.TrimSpace(string(out))), "trigger_fs_error")
 	return d.dir, trouble{
-		name: kind, errno: syscall.EROFS,
+		name: kind, errno: syscall.EROFS, lies: true,
 		strike: func() {
 			if err := os.WriteFile(trigger, []byte("test\n"), 0); err != nil {
 				t.Errorf("no errors on demand here: %v", err)
@@ -171,7 +175,7 @@ func filled(t *testing.T, dir string) trouble {
 			}
 		},
 		mend: func() {
-			if err := os.Remove(filler); err != nil {
+			if err := os.Remove(filler); err != nil && !errors.Is(err, os.ErrNotExist) { // it may not have come to that
 				t.Error(err)
 			}
 		},
@@ -259,10 +263,24 @@ func suffer(t *testing.T, p place, disk, below string, tr trouble, at int64) out
 		o.closeOthers()
 		return o.outcomeOf(s)
 	}
-	if !o.check(o.liveOn(victim)) {
+	s = o.liveOn(victim)
+	if tr.lies && p == stateOfB {
+		s = withoutDelivered(s)
+	}
+	if !o.check(s) {
 		t.Errorf("%s at call %d, and then: %v, %v", tr.name, at, ended, closed)
 	}
 	return stops
+}
+
+// withoutDelivered leaves out the failures of files that had been delivered when their COMMIT was lost. Each is there
+// once all the same, which check sees.
+func withoutDelivered(s transfer.Status) transfer.Status {
+	s.Failures = slices.DeleteFunc(s.Failures, func(f transfer.FileFailure) bool {
+		return f.Reason == "a file of that name is there already"
+	})
+	s.Failed = len(s.Failures)
+	return s
 }
 
 // outcomeOf is what came of a transfer that no engine stopped over.
