@@ -162,3 +162,44 @@ func TestBrokenDiskStopsTheReceiverAndABadBlockFailsOneFile(t *testing.T) {
 		})
 	}
 }
+
+// sickFile is a file whose next sync fails.
+type sickFile struct {
+	vfs.File
+	syncs int
+}
+
+func (f *sickFile) SyncData() error {
+	if f.syncs++; f.syncs == 1 {
+		return syscall.EIO
+	}
+	return f.File.SyncData()
+}
+
+// Close seals the journal. Where its sync had failed just before, it was tried again, and a mark said that all was
+// durable: what was lost made the journal unreadable for the next instance.
+func TestJournalIsNotSyncedAgainAfterItsSyncFailed(t *testing.T) {
+	dir, err := openTree(vfs.OpenRoot, t.TempDir(), &hookFence{epoch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	j, _, err := openJournal(dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	sick := &sickFile{File: j.file}
+	j.file = sick
+	if err := j.sync(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("sync: %v", err)
+	}
+	for what, again := range map[string]func() error{"seal": j.seal, "append": func() error { return j.append([]byte("x")) }} {
+		if err := again(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if sick.syncs != 1 {
+		t.Errorf("synced %d times", sick.syncs)
+	}
+}
