@@ -24,8 +24,8 @@ func (e *Engine) brokenDisk(err error) bool {
 	return true
 }
 
-// probe makes a file durable below WriteRoot and removes it. To sync the directory would not do: ext4 answers with
-// success in the moment in which it becomes read-only.
+// probe makes a file durable below WriteRoot and removes it. To sync the directory did not do: while an ext4 became
+// read-only a file was once reported as failed for ever, presumably because that sync was answered with success.
 func (e *Engine) probe() error {
 	name := "." + NewID().String() + ".probe"
 	f, err := e.files.create(name)

@@ -50,7 +50,7 @@ type trouble struct {
 	poison func() int    // syncs that were tried again, nil: cannot be told
 
 	// lies: a sync that is under way may be answered with success, and what it was for is gone. ext4 of Linux 6.18 does so in the
-	// moment that it becomes read-only (1 of 60 times in a program of twenty lines).
+	// moment that it becomes read-only (seen once in 60 tries of a small program that appends, syncs and compares after the next mount).
 	lies bool
 }
 
