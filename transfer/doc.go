@@ -16,8 +16,9 @@
 //   - A transfer that was submitted survives the loss of either process, the link and the queue
 //     manager. After any of them it goes on from the last checkpoint (8 MiB or 200 ms by default);
 //     the state of the digest is in the journal, so the beginning of the file is not read again.
-//   - A file that cannot be delivered (changed meanwhile, a name that is taken, a disk that says no)
-//     is reported by name and does not stop the others.
+//   - A file that cannot be delivered (changed meanwhile, a name that is taken, a bad block) is reported
+//     by name and does not stop the others. A full disk is waited for. Where the disk itself is pulled or
+//     read-only the engine stops (ErrDurability), and the next one goes on.
 //   - Names from the other agent never lead out of WriteRoot, and messages of its older instances are
 //     not listened to: each carries the epoch of its sender.
 //

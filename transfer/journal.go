@@ -84,6 +84,7 @@ type journal struct {
 	marked int64 // the last mark says so
 	marks  int   // written
 	start  int64 // size of marks, head and snapshot
+	failed error // of the first write or sync: what came of it nobody knows, and no later one tells
 }
 
 // openJournal reads the newest journal, writes its state under this epoch, and removes the older
@@ -258,24 +259,30 @@ func (j *journal) append(entry []byte) error {
 	if len(entry) > prefixBytes+maxRecordBytes {
 		return fmt.Errorf("a record of %d bytes, at most %d can be read again", len(entry), maxRecordBytes)
 	}
+	if j.failed != nil {
+		return j.failed
+	}
 	if err := j.dir.fence.Err(); err != nil {
 		return err
 	}
 	n, err := j.file.WriteAt(entry, j.size)
 	j.size += int64(n)
+	j.failed = err
 	return err
 }
 
 // sync makes all entries durable, and with them the mark of what was durable before.
 func (j *journal) sync() error {
-	if err := j.mark(); err != nil {
-		return err
+	if j.failed == nil {
+		j.failed = j.mark()
 	}
-	if err := j.dir.syncData(j.file); err != nil {
-		return err
+	if j.failed == nil {
+		j.failed = j.dir.syncData(j.file)
 	}
-	j.synced = j.size
-	return nil
+	if j.failed == nil {
+		j.synced = j.size
+	}
+	return j.failed
 }
 
 func (j *journal) mark() error {

@@ -3,8 +3,10 @@ package transfer
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -69,6 +71,9 @@ func (r *reader) run(ops []readOp) {
 			continue
 		}
 		f := r.frame(op.pos)
+		if r.e.failure() != nil {
+			return // why it cannot be read may be no word for the other side
+		}
 		f.of, f.nonce = r.o, op.nonce
 		r.e.done.put((*readFrame)(f))
 	}
@@ -101,6 +106,9 @@ func (r *reader) fill(f *outFrame) error {
 	}
 	b := f.body[HeaderBytes : HeaderBytes+n]
 	if _, err := r.file.ReadAt(b, f.pos.Offset); err != nil && (!errors.Is(err, io.EOF) || n > 0) {
+		if f.pos.File == 0 {
+			return r.ownTrouble(err)
+		}
 		return plainError(err)
 	}
 	f.crc = crc32.Checksum(b, castagnoli)
@@ -142,7 +150,10 @@ func (r *reader) stand(pos stream.Pos) {
 		r.hash, r.hashed = r.rec.Digest.begin(), 0
 	}
 	_, err := io.Copy(r.hash, io.NewSectionReader(r.file, r.hashed, pos.Offset-r.hashed))
-	if err != nil {
+	switch {
+	case err != nil && pos.File == 0:
+		r.problem = r.ownTrouble(err)
+	case err != nil:
 		r.problem = plainError(err)
 	}
 	r.hashed = pos.Offset
@@ -152,7 +163,7 @@ func (r *reader) open(file uint32) error {
 	if file == 0 {
 		f, err := r.e.dir.Open(r.rec.manifestName())
 		if err != nil {
-			return plainError(err)
+			return r.ownTrouble(err)
 		}
 		r.file = f
 		return nil
@@ -183,7 +194,7 @@ func (r *reader) open(file uint32) error {
 func (r *reader) loadSources() error {
 	b, err := r.e.dir.ReadFile(r.rec.sourcesName())
 	if err != nil {
-		return plainError(err)
+		return r.ownTrouble(err)
 	}
 	if err := json.Unmarshal(b, &r.sources); err != nil {
 		return err
@@ -193,6 +204,16 @@ func (r *reader) loadSources() error {
 		return errors.New("the list of sources is damaged")
 	}
 	return nil
+}
+
+// ownTrouble stops the engine when one of the lists cannot be read. They lie in the state directory, beside the
+// journal: a disk that fails there says nothing about the files, which the next instance can send. A list
+// that is missing will be missing then, too, and fails its transfer alone.
+func (r *reader) ownTrouble(err error) error {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, io.EOF) {
+		r.e.fail(fmt.Errorf("%w: state directory: %w", ErrDurability, err))
+	}
+	return plainError(err)
 }
 
 // stillSame proves by the descriptor that the open file is the one that was listed.

@@ -88,6 +88,9 @@ func (e *Engine) runSync(op *syncOp) completion {
 		op.in.closePart(a.File)
 		e.tolerate(op.made.tree.remove(op.made.part))
 	}
+	if a.File > 0 && e.brokenDisk(err) {
+		return nil
+	}
 	return e.counted(in, func(now time.Time) { e.synced(now, in, a, ev, err) })
 }
 

@@ -83,6 +83,9 @@ func (e *Engine) runWrites(ops []writeOp) {
 		}
 		if op := &ops[i]; op.act.Kind == receive.Write {
 			e.writeFrame(op)
+			if op.act.File > 0 && e.brokenDisk(op.frame.problem) {
+				return
+			}
 			e.hasher.add(op.frame)
 		} else {
 			e.done.call(e.counted(op.in, e.runWrite(op)))
@@ -102,6 +105,9 @@ func (e *Engine) runWrite(op *writeOp) completion {
 		return nil
 	case receive.MakeDir:
 		err := op.made.tree.mkdir(op.made.final)
+		if e.brokenDisk(err) {
+			return nil
+		}
 		dir := op.made.final
 		return func(now time.Time) { e.dirMade(now, in, a.Dir, dir, err) }
 	case receive.TakeOver:
@@ -141,7 +147,7 @@ func (e *Engine) newPart(in *incoming, made *layoutOf) *part {
 func (e *Engine) takenOver(now time.Time, in *incoming, file uint32, err error) {
 	gone := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !gone {
-		e.fail(fmt.Errorf("transfer: cannot take a part of %s over: %w", in.rec.ID, err))
+		e.fail(fmt.Errorf("%w: cannot take a part of %s over: %w", ErrDurability, in.rec.ID, err))
 		return
 	}
 	e.stepIn(now, in, receive.Event{Kind: receive.TakenOver, File: file, Failed: gone})
@@ -270,7 +276,7 @@ func (e *Engine) findParts(in *incoming) completion {
 	slices.SortStableFunc(all, func(a, b listed) int { return cmp.Compare(b.name.epoch, a.name.epoch) })
 	return func(now time.Time) {
 		if err != nil {
-			e.fail(fmt.Errorf("transfer: cannot list the parts of %s: %w", in.rec.ID, err))
+			e.fail(fmt.Errorf("%w: cannot list the parts of %s: %w", ErrDurability, in.rec.ID, err))
 			return
 		}
 		parts := make([]receive.Part, len(all))
@@ -307,6 +313,9 @@ func (e *Engine) reopen(op *writeOp) completion {
 	if err != nil {
 		if p.file != nil {
 			p.file.Close()
+		}
+		if e.brokenDisk(err) {
+			return nil
 		}
 		e.tolerate(err)
 	} else {

@@ -16,7 +16,17 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also the main of the processes that the crash test starts.
+func TestMain(m *testing.M) {
+	if order := os.Getenv(taskVariable); order != "" {
+		if err := runChild(order); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const definitions = `
 DEFINE QLOCAL(MQHA.A.IN) DEFSOPT(EXCL) NOSHARE REPLACE

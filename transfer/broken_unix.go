@@ -1,0 +1,5 @@
+//go:build unix
+
+package transfer
+
+func isBrokenHere(error) bool { return false }

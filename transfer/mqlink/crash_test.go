@@ -1,0 +1,69 @@
+package mqlink_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// crashBound is what a crash of one process may cost at the options of the test: what the receiver had taken in
+// and not made durable (two checkpoints, above which it returns no credit), what was in flight, and the
+// frame that was being sent.
+const crashBound = 2*checkpointBytes + creditBytes + frameBytes
+
+const (
+	killsVariable = "MQHA_CRASH_KILLS" // of each process; default 10
+	seedVariable  = "MQHA_CRASH_SEED"  // repeats the plan of an earlier run
+)
+
+// TestKillNineOfEachProcess kills the sender, the receiver and the queue manager between them with SIGKILL, each at
+// many places that chance chooses among all of its operations. Every file arrives once and identical, as a
+// consumer sees it that takes files away at once, and little is sent twice.
+func TestKillNineOfEachProcess(t *testing.T) {
+	kills, seed := int(number(t, killsVariable, 10)), number(t, seedVariable, rand.Uint64())
+	t.Logf("seed %d (again with %s=%d)", seed, seedVariable, seed)
+	for i, role := range []string{sender, receiver, queueManager} {
+		t.Run(role, func(t *testing.T) {
+			w := newCrashWorld(t, role)
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
+			before := w.count()
+			_, clean := w.transfer("")
+			operations := w.count() - before
+			if clean < w.bytes || clean > w.bytes+frameBytes { // the list of the files is sent, too
+				t.Fatalf("%d bytes were sent when nothing was killed, the files have %d", clean, w.bytes)
+			}
+			// A kill may also fall behind the last word, into what is put in order after it; then it strikes
+			// there or in the next transfer.
+			var most, sum uint64
+			for w.kills < kills {
+				plan := ""
+				if !w.armed {
+					plan = fmt.Sprintf("%s %d", []string{"die", "say"}[random.IntN(2)], 1+random.Int64N(operations*11/10))
+				}
+				name, sent := w.transfer(plan)
+				most, sum = max(most, sent-clean), sum+sent-clean
+				if sent-clean > crashBound {
+					t.Errorf("transfer %s, %q: %d bytes were sent twice, at most %d are in flight or not durable", name, plan, sent-clean, uint64(crashBound))
+				}
+			}
+			w.judge()
+			t.Logf("%d operations a transfer, %d transfers, %d kills; %d bytes re-sent in all, %d at the most, bound %d",
+				operations, w.number, w.kills, sum, most, uint64(crashBound))
+		})
+	}
+}
+
+func number(t *testing.T, variable string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
