@@ -117,7 +117,7 @@ func (e *Engine) repair(in *incoming) {
 	if in.layout != nil {
 		last, dirs = uint32(len(in.layout.manifest.Files)), uint32(len(in.layout.manifest.Dirs))
 	}
-	in.core, acts = receive.Restore(e.receiveConfig(), in.rec.Point.Pos, last, dirs, in.rec.Committed, nil)
+	in.core, acts = receive.Restore(e.receiveConfig(), in.rec.Point.Pos, last, dirs, in.rec.Committed, nil, nil)
 	for _, a := range acts {
 		e.doIn(in, a)
 	}
