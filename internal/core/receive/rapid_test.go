@@ -27,8 +27,8 @@ type shell struct {
 	ended   bool
 
 	repairing bool // when the last event came
-	control bool
-	frames  []Event // of the Writes, in order
+	control   bool
+	frames    []Event // of the Writes, in order
 }
 
 func newShell(t *rapid.T) *shell {
