@@ -14,9 +14,10 @@ import (
 // crashFiles is a small directory with all that makes a difference: empty files, less than a frame, whole
 // frames, several checkpoints, a big file in the middle, subdirectories.
 type crashFiles struct {
-	dir   string
-	want  map[string]crashdisk.Found
-	bytes int64 // of the files and of the list of them, which travels as a file
+	dir    string
+	want   map[string]crashdisk.Found
+	bytes  int64 // of the files and of the list of them, which travels as a file
+	layout *layout
 }
 
 func newCrashFiles(t testing.TB) *crashFiles {
@@ -56,5 +57,6 @@ func newCrashFiles(t testing.TB) *crashFiles {
 		t.Fatal(err)
 	}
 	s.bytes += int64(len(m))
+	s.layout = newLayout(&l.manifest)
 	return s
 }

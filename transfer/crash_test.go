@@ -66,7 +66,7 @@ func (w *crashWorld) check(s Status, err error) (r crashResult) {
 			}
 		}
 	}
-	r.left, r.resent = left, w.queues.sent-w.files.bytes
+	r.left, r.resent, r.forgot = left, w.queues.sent-w.files.bytes, w.forgot
 	return r
 }
 
@@ -77,6 +77,7 @@ type crashResult struct {
 	cancelled bool
 	left      map[string]crashdisk.Found // in the directory of the receiver, beside the files
 	resent    int64
+	forgot    int64 // of what a killed receiver had written
 }
 
 // report says all that is not as it should be when nothing may fail or stay.
@@ -135,22 +136,25 @@ func operations(t *testing.T, files *crashFiles) map[string]int {
 
 // crashBound is what one crash may cost at these options: two checkpoints that were not durable, what
 // was in flight, and the frame that was being read.
-const crashBound = 2*32<<10 + 64<<10 + 4<<10
+const crashBound = 2*32<<10 + 64<<10 + crashFrame
+
+const crashFrame = 4 << 10
 
 // tally is what came of many cases.
 type tally struct {
 	struck, late int // late: the run had fewer operations than the one that was counted
 	left         int // parts that a late call left behind
 	most         int64
+	forgot       int64
 }
 
-func (y *tally) add(struck bool, resent int64) {
+func (y *tally) add(struck bool, r crashResult) {
 	if struck {
 		y.struck++
 	} else {
 		y.late++
 	}
-	y.most = max(y.most, resent)
+	y.most, y.forgot = max(y.most, r.resent), max(y.forgot, r.forgot)
 }
 
 // TestStopAtEveryOperation: stopped before, after and in the middle of each, with all, nothing or some
@@ -191,9 +195,12 @@ func TestStopAtEveryOperation(t *testing.T) {
 					}
 					r := c.run(t, files)
 					r.report(t, "operation %d", at)
-					y.add(struck.Load(), r.resent)
+					y.add(struck.Load(), r)
 				}
-				t.Logf("%d operations, stopped at %d, %d runs had fewer; re-sent %d at the most, bound %d", counts[side], y.struck, y.late, y.most, crashBound)
+				t.Logf("%d operations, stopped at %d, %d runs had fewer; re-sent %d at the most, bound %d; %d of it was written before", counts[side], y.struck, y.late, y.most, crashBound, y.forgot)
+				if way.kept == crashdisk.All && y.forgot > crashFrame {
+					t.Errorf("%d bytes that a killed process had written were sent again, more than a frame", y.forgot)
+				}
 				if y.struck+y.late != counts[side] || y.late > counts[side]/10 {
 					t.Errorf("stopped at %d of %d operations", y.struck, counts[side])
 				}
@@ -303,7 +310,7 @@ func TestStoppedHolderWakesAtEveryOperation(t *testing.T) {
 						}
 					}
 					r.report(t, "stopped at %d, wakes at %d, seed %d", at, wakeAt, seed)
-					y.add(struck.Load(), r.resent)
+					y.add(struck.Load(), r)
 					calls += int(late.Load())
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/core/stream"
 	"github.com/mqha/mqha/internal/vfs"
 	"github.com/mqha/mqha/internal/vfs/crashdisk"
 )
@@ -29,8 +30,10 @@ type crashWorld struct {
 
 	clients sync.WaitGroup
 
-	mu    sync.Mutex
-	taken map[string][]crashdisk.Found
+	mu     sync.Mutex
+	taken  map[string][]crashdisk.Found
+	kept   int64 // bytes of files that the victim had written when it was killed
+	forgot int64 // those of them that its successor asked for again
 }
 
 // consumer says what becomes of a file that is delivered.
@@ -75,6 +78,7 @@ type crashNode struct {
 	kept    crashdisk.Kept
 	first   func(*crashLife) crashdisk.Plan // of the first instance
 	second  func(*crashLife) crashdisk.Plan
+	onEvent func(Event)
 	engines chan *Engine
 	ended   chan struct{}
 	lives   []*crashLife
@@ -137,6 +141,7 @@ func (n *crashNode) live() {
 			l.machine.Stop()
 			<-l.closed
 			n.disk.PowerOff(n.kept, n.w.chance)
+			n.w.count(n)
 		}
 	}
 }
@@ -153,7 +158,8 @@ func (l *crashLife) run() {
 	}
 	e, err := openOn(context.Background(), mount, crashPath("/state"), l, Options{
 		Name: n.name, ReadRoots: []string{n.w.files.dir}, WriteRoot: crashPath("/got"),
-		FrameBytes: 4 << 10, CreditBytes: 64 << 10, CheckpointBytes: 32 << 10,
+		FrameBytes: crashFrame, CreditBytes: 64 << 10, CheckpointBytes: 32 << 10,
+		OnEvent: n.onEvent,
 	})
 	if err != nil {
 		return
@@ -255,6 +261,9 @@ func (q *crashQueues) connect(l *crashLife) *crashLink {
 func (k *crashLink) Send(ctx context.Context, f *Frame) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if h, _, err := decode(f.Body); err == nil && h.Kind == kindAnswer && h.Answer == stream.Receiving {
+		k.life.node.w.answered(&h)
 	}
 	k.q.mu.Lock()
 	defer k.q.mu.Unlock()

@@ -37,6 +37,7 @@ type Engine struct {
 	questions uint64           // every question of this engine has a higher number
 	journal   *journal         // once started, used by the journal lane alone
 	rotating  bool             // of the journal lane: a rotation is on its way
+	tail      tailLog          // once started, used by the write lane alone
 	out       map[ID]*outgoing // all, also ended ones
 	live      map[ID]*outgoing // those that have not ended
 	in        map[ID]*incoming
@@ -135,7 +136,14 @@ func (e *Engine) openFiles(mount vfs.Mount, dir string) (err error) {
 	if err := e.loadTransfers(); err != nil {
 		return err
 	}
-	return e.sweepState()
+	names, err := e.dir.names(".")
+	if err != nil {
+		return err
+	}
+	if err := e.sweepState(names); err != nil {
+		return err
+	}
+	return e.openTail(names)
 }
 
 // checkRoot refuses another WriteRoot than the one that unfinished transfers are delivered to: their
@@ -160,17 +168,13 @@ func (e *Engine) checkRoot() error {
 
 // sweepState removes what no transfer needs from the state directory: lists of a Submit that did not
 // come to its end, temporary files, lists of ended transfers.
-func (e *Engine) sweepState() error {
+func (e *Engine) sweepState(names []string) error {
 	needed := map[string]bool{}
 	for _, o := range e.live {
 		needed[o.rec.manifestName()], needed[o.rec.sourcesName()] = true, true
 	}
 	for id, in := range e.in {
 		needed[manifestPath(id, in.rec.Lists)] = in.layout != nil
-	}
-	names, err := e.dir.names(".")
-	if err != nil {
-		return err
 	}
 	for _, n := range names {
 		ours := strings.HasSuffix(n, ".manifest") || strings.HasSuffix(n, ".sources") || strings.HasSuffix(n, tempSuffix)
@@ -231,6 +235,7 @@ func (e *Engine) closeFiles() {
 	if e.journal != nil {
 		e.journal.close()
 	}
+	e.tail.close()
 	for _, t := range []*tree{e.dir, e.files} {
 		if t != nil {
 			t.Close()

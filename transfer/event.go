@@ -14,7 +14,9 @@ const (
 	EventFailed    EventKind = "failed"    // one file is not delivered: File, Reason
 	// EventStalled: the receiver's disk is full, or (without a Transfer) there is no way to Peer, such as a
 	// queue that is not defined. It is tried again until somebody has mended it.
-	EventStalled   EventKind = "stalled"
+	EventStalled EventKind = "stalled"
+	// EventDegraded: the engine goes on without something that it can do without: Reason.
+	EventDegraded  EventKind = "degraded"
 	EventCompleted EventKind = "completed"
 	EventRefused   EventKind = "refused" // Reason says why
 	EventCancelled EventKind = "cancelled"

@@ -22,6 +22,7 @@ type incoming struct {
 	frame  *inFrame      // the one that is being stepped
 	failed []fileFailure // not yet in the journal
 	points savedPoints
+	tail   *tailOfTransfer // until it was looked at
 	found  []foundPart
 	told   bool
 	buf    []receive.Action
@@ -117,7 +118,7 @@ func (e *Engine) repair(in *incoming) {
 	if in.layout != nil {
 		last, dirs = uint32(len(in.layout.manifest.Files)), uint32(len(in.layout.manifest.Dirs))
 	}
-	in.core, acts = receive.Restore(e.receiveConfig(), in.rec.Point.Pos, last, dirs, in.rec.Committed, nil)
+	in.core, acts = receive.Restore(e.receiveConfig(), in.rec.Point.Pos, last, dirs, in.rec.Committed, in.tail.noted(), nil)
 	for _, a := range acts {
 		e.doIn(in, a)
 	}
@@ -140,7 +141,7 @@ func (e *Engine) doIn(in *incoming, a receive.Action) {
 	case receive.Drop:
 		e.drop(in)
 	case receive.Create, receive.Write, receive.Abandon, receive.MakeDir, receive.TakeOver,
-		receive.RemovePart, receive.Reopen, receive.List, receive.Load:
+		receive.RemovePart, receive.Reopen, receive.Recheck, receive.List, receive.Load:
 		e.addWrite(in, a)
 	case receive.SetMeta, receive.Sync, receive.SyncDir, receive.Rename, receive.Remove:
 		e.addSync(in, a)

@@ -41,8 +41,19 @@ type journalName struct{ epoch, sequence uint64 }
 
 func (n journalName) String() string { return fmt.Sprintf("journal.%d.%d", n.epoch, n.sequence) }
 
-func parseJournalName(s string) (journalName, bool) {
-	rest, ok := strings.CutPrefix(s, "journal.")
+// tail is the name of the tail log of an engine that began with this journal.
+func (n journalName) tail() string { return fmt.Sprintf("tail.%d.%d", n.epoch, n.sequence) }
+
+func (n journalName) compare(o journalName) int {
+	return cmp.Or(cmp.Compare(n.epoch, o.epoch), cmp.Compare(n.sequence, o.sequence))
+}
+
+func parseJournalName(s string) (journalName, bool) { return parseNumbered("journal.", s) }
+
+func parseTailName(s string) (journalName, bool) { return parseNumbered("tail.", s) }
+
+func parseNumbered(prefix, s string) (journalName, bool) {
+	rest, ok := strings.CutPrefix(s, prefix)
 	e, q, ok2 := strings.Cut(rest, ".")
 	if !ok || !ok2 {
 		return journalName{}, false
@@ -141,9 +152,7 @@ func journalNames(dir *tree) ([]journalName, error) {
 			names = append(names, n)
 		}
 	}
-	slices.SortFunc(names, func(a, b journalName) int {
-		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.sequence, b.sequence))
-	})
+	slices.SortFunc(names, journalName.compare)
 	return names, nil
 }
 

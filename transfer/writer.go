@@ -16,7 +16,7 @@ import (
 )
 
 // part is a file that is being received. The file belongs to the write lane, and is written there
-// while the sync lane syncs it; its hash belongs to the hash lane.
+// while the sync lane syncs it; its hash belongs to the hash lane from the first frame that arrives on.
 type part struct {
 	file    vfs.File
 	hash    digest
@@ -27,7 +27,8 @@ type part struct {
 type writeOp struct {
 	in    *incoming
 	act   receive.Action
-	frame *inFrame // Write
+	frame *inFrame   // Write
+	noted *tailEntry // Recheck
 	made  layoutOf
 }
 
@@ -51,6 +52,8 @@ func (e *Engine) addWrite(in *incoming, a receive.Action) {
 		}
 	case receive.Create, receive.Abandon, receive.Reopen:
 		op.made = e.place(in, a.File)
+	case receive.Recheck:
+		op.noted, op.made.dir = &in.tail.entries[a.Name], in.layout.fileDir[a.File-1]
 	case receive.TakeOver:
 		op.made = e.place(in, a.File)
 		op.made.final = path.Join(in.found[a.Name].dir, in.found[a.Name].name)
@@ -77,6 +80,7 @@ func (e *Engine) place(in *incoming, file uint32) layoutOf {
 }
 
 func (e *Engine) runWrites(ops []writeOp) {
+	e.noteFrames(ops)
 	for i := range ops {
 		if e.failure() != nil {
 			return // nothing is written any more; frames in hand go with the run
@@ -120,6 +124,8 @@ func (e *Engine) runWrite(op *writeOp) completion {
 		return e.findParts(in)
 	case receive.Reopen:
 		return e.reopen(op)
+	case receive.Recheck:
+		return e.recheck(op)
 	case receive.Load:
 		m, err := e.readManifest(in.rec, e.epoch)
 		return func(now time.Time) { e.loaded(now, in, m, err) }

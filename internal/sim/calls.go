@@ -7,6 +7,7 @@ func (r *receiver) write(a receive.Action) {
 	frame, parts := r.frame, r.parts
 	if a.Kind == receive.Write {
 		r.placed++
+		r.tail.note(a, frame, r.epoch)
 	}
 	r.later(r.writes, func(epoch uint64) receive.Event {
 		switch a.Kind {
@@ -31,6 +32,8 @@ func (r *receiver) write(a receive.Action) {
 			}
 		case receive.Reopen:
 			return r.reopen(a, epoch, parts)
+		case receive.Recheck:
+			return r.recheck(a, parts)
 		case receive.MakeDir:
 			failed := r.w.fault(2*r.w.plan.io, "directory not made") || !r.disk().makeDir(a.Dir)
 			return receive.Event{Kind: receive.DirMade, Dir: a.Dir, Failed: failed}
@@ -80,9 +83,23 @@ func (r *receiver) reopen(a receive.Action, epoch uint64, parts map[uint32]*open
 		r.w.count("unfinished file begun anew")
 		return e
 	}
-	n.truncate(a.Pos.Offset)
 	n.sync()
 	parts[a.File] = &openPart{node: n, digest: a.Pos.Offset}
+	return e
+}
+
+// recheck takes a frame for what it should be if the part begins with so many good bytes.
+func (r *receiver) recheck(a receive.Action, parts map[uint32]*openPart) receive.Event {
+	p, n := parts[a.File], r.tail.notes[a.Name]
+	e := receive.Event{Kind: receive.Rechecked, Dir: r.w.plan.dirs[a.File]}
+	end := a.Pos.Offset + int64(n.Length)
+	e.Failed = p.node.good < end || p.digest != a.Pos.Offset || n.Fin && end != r.w.plan.sizes[a.File]
+	if e.Failed = e.Failed || r.w.fault(2*r.w.plan.io, "recheck failed"); e.Failed {
+		r.w.count("frame of the tail log not there")
+		return e
+	}
+	r.w.count("frame of the tail log taken in")
+	p.digest = end
 	return e
 }
 

@@ -92,10 +92,6 @@ func (n *node) write(offset int64, length int) {
 
 func (n *node) sync() { n.synced = n.good }
 
-func (n *node) truncate(size int64) {
-	n.size, n.good, n.synced = size, min(n.good, size), min(n.synced, size)
-}
-
 func (d *disk) remove(n *node) {
 	if n != nil {
 		n.move(entryState{})

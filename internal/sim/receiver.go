@@ -15,6 +15,7 @@ type receiver struct {
 	alive   bool
 	epoch   uint64
 	journal journal[received]
+	tail    tail
 
 	writes  *lane
 	records *lane
@@ -39,7 +40,7 @@ func (r *receiver) restore() (actions []receive.Action) {
 		if j.checkpoint.Durable.File > 0 {
 			last, dirs = r.w.plan.send.Last, uint32(len(r.w.plan.tree)-1)
 		}
-		r.core, actions = receive.Restore(cfg, j.checkpoint.Durable, last, dirs, j.committed, nil)
+		r.core, actions = receive.Restore(cfg, j.checkpoint.Durable, last, dirs, j.committed, r.tail.after(j), nil)
 	default:
 		r.core = nil
 		r.sweep()
@@ -117,6 +118,7 @@ func (r *receiver) crash(power bool) {
 	}
 	if power {
 		r.journal.losePower(r.w)
+		r.tail.losePower(r.w)
 		r.disk().losePower()
 	}
 	r.w.after(r.w.soon()+r.w.soon(), r.start)
@@ -199,7 +201,7 @@ func (r *receiver) perform(actions []receive.Action) {
 		switch {
 		case a.Kind == receive.Drop:
 			r.placed++
-		case a.Kind <= receive.Abandon || a.Kind == receive.Load || a.Kind == receive.MakeDir || a.Kind >= receive.List && a.Kind <= receive.Reopen:
+		case a.Kind <= receive.Abandon || a.Kind == receive.Load || a.Kind == receive.MakeDir || a.Kind >= receive.List && a.Kind <= receive.Recheck:
 			r.write(a)
 		case a.Kind >= receive.WriteOpen && a.Kind <= receive.SyncRecord:
 			r.records.add(func(bool) { r.record(a) })

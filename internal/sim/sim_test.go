@@ -22,6 +22,7 @@ var needed = []string{
 	"END of an unknown transfer",
 	"part gone, counts as delivered",
 	"unfinished file begun anew",
+	"frame of the tail log taken in", "frame of the tail log not there",
 	"put to an unknown agent failed",
 	"CANCEL of an unknown transfer", "end: cancelled",
 	"sender cancelled while idle", "sender cancelled while asking", "sender cancelled while seeking",

@@ -91,8 +91,8 @@ func (t *Transfer) refuse(buf []Action) []Action {
 }
 
 // listed puts in order what an earlier epoch left: parts of committed files get this epoch's name
-// and then their own, the part of the unfinished file goes on, and the rest is of no use because
-// the sender will send it again. The first part of a file in the list is the one of the newest
+// and then their own, the part of the unfinished file goes on, and so do those of which the tail log has
+// bytes; the rest is of no use because the sender will send it again. The first part of a file in the list is the one of the newest
 // epoch.
 func (t *Transfer) listed(now time.Time, parts []Part, buf []Action) []Action {
 	if t.check.stage == listing {
@@ -105,6 +105,7 @@ func (t *Transfer) listed(now time.Time, parts []Part, buf []Action) []Action {
 		t.looked = true
 		return append(buf, Action{Kind: List})
 	}
+	t.keepNoted(parts)
 	kept := make(map[uint32]bool)
 	for _, p := range parts {
 		if t.wanted(p) && !kept[p.File] {
@@ -119,9 +120,10 @@ func (t *Transfer) listed(now time.Time, parts []Part, buf []Action) []Action {
 	return t.takenOver(now, buf)
 }
 
-// wanted says that a part is that of a committed file, or of the unfinished one.
+// wanted says that a part is that of a committed file, of the unfinished one, or of one that the tail log
+// speaks of.
 func (t *Transfer) wanted(p Part) bool {
-	return !p.Stale && (t.isCommitted(p.File) || p.File == t.durable.File && t.durable.Offset > 0)
+	return !p.Stale && (t.isCommitted(p.File) || p.File == t.durable.File && t.durable.Offset > 0 || t.isNoted(p.File))
 }
 
 // misses says that a committed file has no part in the list. It may have been delivered. Or a stopped
@@ -168,7 +170,7 @@ func (t *Transfer) resume(buf []Action) []Action {
 	if t.durable.Offset > 0 {
 		return append(buf, Action{Kind: Reopen, File: t.durable.File, Pos: t.durable})
 	}
-	return t.ready(buf)
+	return t.recheck(buf)
 }
 
 // reopened begins the unfinished file anew when its part is not there or cannot be trusted. One that
@@ -180,11 +182,15 @@ func (t *Transfer) reopened(e Event, buf []Action) []Action {
 	}
 	if !e.Failed {
 		t.created = true
+		return t.recheck(buf)
+	}
+	buf = t.dropNoted(append(buf, Action{Kind: Abandon, File: t.pos.File}))
+	if t.pos.Offset == 0 { // the journal speaks of no byte of it
 		return t.ready(buf)
 	}
 	t.durable.Offset = 0
 	t.pos, t.written, t.check.durable = t.durable, t.durable, t.durable
-	return t.writeCheckpoint(append(buf, Action{Kind: Abandon, File: t.durable.File}))
+	return t.writeCheckpoint(buf)
 }
 
 func (t *Transfer) ready(buf []Action) []Action {

@@ -25,8 +25,10 @@ type shell struct {
 	durable Checkpoint      // in the journal
 	pending Checkpoint
 	ended   bool
-	control bool
-	frames  []Event // of the Writes, in order
+
+	repairing bool // when the last event came
+	control   bool
+	frames    []Event // of the Writes, in order
 }
 
 func newShell(t *rapid.T) *shell {
@@ -42,13 +44,23 @@ func newShell(t *rapid.T) *shell {
 		}
 		s.pending = s.durable
 		var buf []Action
-		s.core, buf = Restore(cfg, s.durable.Durable, 3, 1, s.durable.Files, nil)
+		s.core, buf = Restore(cfg, s.durable.Durable, 3, 1, s.durable.Files, s.drawNoted(), nil)
 		s.perform(buf)
 		return s
 	}
 	s.core = NewOpened(cfg)
 	s.open(1)
 	return s
+}
+
+// drawNoted makes up a tail log that begins behind the journal's point.
+func (s *shell) drawNoted() (noted []Noted) {
+	at := s.durable.Durable
+	for range rapid.IntRange(0, 6).Draw(s.t, "noted") {
+		n := Noted{Pos: at, Length: rapid.IntRange(0, 9).Draw(s.t, "length"), Fin: rapid.Bool().Draw(s.t, "fin"), Name: uint32(len(noted))}
+		noted, at = append(noted, n), n.following()
+	}
+	return noted
 }
 
 func (s *shell) open(nonce uint64) {
@@ -58,6 +70,7 @@ func (s *shell) open(nonce uint64) {
 
 func (s *shell) step(e Event) {
 	before := s.core.Phase()
+	s.repairing = before == Repairing
 	actions := s.core.Step(s.now, e, nil)
 	if e.Kind == Frame {
 		placed := 0
@@ -96,7 +109,7 @@ func (s *shell) checkDeadline() {
 func (s *shell) perform(actions []Action) {
 	for _, a := range actions {
 		switch a.Kind {
-		case Create, Write, Abandon, Load, MakeDir, List, TakeOver, RemovePart, Reopen:
+		case Create, Write, Abandon, Load, MakeDir, List, TakeOver, RemovePart, Reopen, Recheck:
 			s.files(a)
 			s.writes = append(s.writes, a)
 		case SetMeta, Sync, SyncDir, Rename, Remove:
@@ -117,12 +130,17 @@ func (s *shell) files(a Action) {
 			s.t.Fatalf("file %d is created twice", a.File)
 		}
 		s.created[a.File] = true
-	case Write:
+	case Reopen:
+		s.created[a.File] = true
+	case Write, Recheck:
 		if s.gone[a.File] {
 			s.t.Fatalf("write to file %d, which was abandoned", a.File)
 		}
 	case Abandon:
-		s.gone[a.File] = s.core.Phase() != Repairing
+		s.gone[a.File] = !s.repairing
+		if s.repairing {
+			delete(s.created, a.File)
+		}
 	}
 }
 
@@ -196,11 +214,13 @@ func (s *shell) writeDone() {
 	case MakeDir:
 		s.step(Event{Kind: DirMade, Dir: a.Dir, Failed: failed})
 	case List:
-		s.step(Event{Kind: Listed, Parts: []Part{{File: 2, Name: 1}, {File: 1, Name: 2, Stale: failed}, {File: 1, Name: 3}}})
+		s.step(Event{Kind: Listed, Parts: []Part{{File: 2, Name: 1}, {File: 1, Name: 2, Stale: failed}, {File: 1, Name: 3}, {File: 3, Name: 4}}})
 	case TakeOver:
 		s.step(Event{Kind: TakenOver, File: a.File})
 	case Reopen:
 		s.step(Event{Kind: Reopened, Failed: failed})
+	case Recheck:
+		s.step(Event{Kind: Rechecked, Failed: failed})
 	}
 }
 

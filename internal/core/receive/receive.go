@@ -65,7 +65,8 @@ const (
 	RecordSynced                       // and durable
 	Listed                             // Parts: what lies in the directories of this transfer
 	TakenOver                          // File, Failed: its part has this epoch's name, or was gone
-	Reopened                           // Failed: the part of the unfinished file is not there
+	Reopened                           // Failed: the part is not there, or is too short
+	Rechecked                          // Dir, Failed: the frame is not there as it was sent
 	DrainStarted                       // make durable what is there
 )
 
@@ -104,7 +105,7 @@ type ActionKind uint8
 // directory that everything is delivered below; 1 to Dirs are those of the manifest, parents first.
 const ManifestDir = ^uint32(0)
 
-// The actions. Each is one I/O operation. Those on parts and directories up to MakeDir and Reopen
+// The actions. Each is one I/O operation. Those on parts and directories up to MakeDir and Recheck
 // are carried out one after the other, in the order given; syncs and renames in any order.
 const (
 	Drop            ActionKind = iota + 1 // the frame is not needed
@@ -128,6 +129,7 @@ const (
 	TakeOver                              // rename part Name to this epoch's name for File; TakenOver, unless that failed and it may still be there
 	RemovePart                            // remove part Name, which is of no use; no event
 	Reopen                                // open the part of File, which must have the bytes before Pos, and sync it; Reopened
+	Recheck                               // read the frame Name at Pos, prove it, and write it again; Rechecked
 	Reply                                 // answer the question with Nonce: Answer, Pos, Durable
 	Nudge                                 // ask the sender to ask
 	Ack                                   // acknowledge: Nonce, Durable, Frames, Bytes

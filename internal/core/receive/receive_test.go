@@ -83,7 +83,7 @@ func taking(t *testing.T, files uint32) *story {
 func restored(t *testing.T, durable stream.Pos, committed ...File) *story {
 	t.Helper()
 	s := &story{t: t, now: time.Unix(1, 0)}
-	s.core, s.last = Restore(testConfig, durable, 1, 0, committed, nil)
+	s.core, s.last = Restore(testConfig, durable, 1, 0, committed, nil, nil)
 	return s.wants(List)
 }
 

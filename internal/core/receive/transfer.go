@@ -72,6 +72,8 @@ type Transfer struct {
 	record record
 	left   int // parts to be taken over, directories of the manifest to be made or synced
 
+	noted []Noted // frames that an earlier process may have written, not looked at yet
+
 	looked  bool // a list without the part of a committed file was asked for again
 	slipped bool // a part was gone when it was to be taken over
 }
@@ -86,10 +88,11 @@ func NewOver(cfg Config, a stream.Answer) *Transfer {
 
 // Restore makes a transfer from the last checkpoint in the journal, and the actions to begin with.
 // last and dirs are those of the manifest when durable.File > 0. committed are the files of the
-// last checkpoint when no WriteDone came after it.
-func Restore(cfg Config, durable stream.Pos, last, dirs uint32, committed []File, buf []Action) (*Transfer, []Action) {
+// last checkpoint when no WriteDone came after it. noted are the frames behind durable that the tail log
+// speaks of, in the order of the stream; those behind a gap are of no use.
+func Restore(cfg Config, durable stream.Pos, last, dirs uint32, committed []File, noted []Noted, buf []Action) (*Transfer, []Action) {
 	t := &Transfer{cfg: cfg, phase: Repairing, last: last, dirs: dirs, pos: durable, written: durable, durable: durable, removed: true}
-	t.check.files = committed
+	t.check.files, t.noted = committed, contiguous(noted, durable, last)
 	return t, append(buf, Action{Kind: List})
 }
 
@@ -162,6 +165,8 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		buf = t.takenOver(now, buf)
 	case Reopened:
 		buf = t.reopened(e, buf)
+	case Rechecked:
+		buf = t.rechecked(e, buf)
 	case DrainStarted:
 		t.draining = true
 	case MetaSet, Synced, Renamed, DirSynced, Removed:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 
 	"github.com/mqha/mqha/internal/vfs"
@@ -81,6 +82,27 @@ func TestSyncDataLeavesAttributes(t *testing.T) {
 	d.PowerOff(None, chance())
 	if x := d.Files("/")["x"]; string(x.Data) != "bytes" || x.Mode != 0o600 {
 		t.Errorf("%q, mode %v", x.Data, x.Mode)
+	}
+}
+
+// TestFailedSyncIsForgotten: after it the cache has the bytes, and no sync brings them to the disk.
+func TestFailedSyncIsForgotten(t *testing.T) {
+	d := New()
+	dir, _ := mount(t, d, func(o Op) Fate { return Fate{Done: o.Number != 4, Torn: o.Number == 4} })
+	f := must[vfs.File](t)(dir.Create("x"))
+	must[int](t)(f.WriteAt([]byte("lost"), 0))
+	if err := f.SyncData(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("the sync: %v", err)
+	}
+	must[int](t)(f.WriteAt([]byte("kept"), 4))
+	ok(t, f.SyncData())
+	ok(t, dir.SyncDir("."))
+	if got := text(d, "x"); got != "lostkept" {
+		t.Errorf("the cache has %q", got)
+	}
+	d.PowerOff(None, chance())
+	if got := text(d, "x"); got != "\x00\x00\x00\x00kept" {
+		t.Errorf("the disk has %q", got)
 	}
 }
 

@@ -19,7 +19,8 @@ type Op struct {
 
 // Fate is what becomes of an operation.
 type Fate struct {
-	// Done: the operation has its effect. Torn: a write has the first half of it.
+	// Done: the operation has its effect. Torn: a write has the first half of it; a sync of a file fails and leaves
+	// what it did not write in the cache, taken for written, so that no later sync writes it either (Linux: ext4, XFS).
 	Done, Torn bool
 	// Err is the answer in place of the operation's own; nil: its own.
 	Err error

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/mqha/mqha/internal/vfs"
@@ -247,12 +248,21 @@ func (h *handle) Stat() (fi fs.FileInfo, err error) {
 	return fi, err
 }
 
-func (h *handle) Sync() error {
-	return h.in.do("Sync", h.name, func() error { h.i.sync(); return nil })
-}
+func (h *handle) Sync() error { return h.syncs("Sync", h.i.sync) }
 
-func (h *handle) SyncData() error {
-	return h.in.do("SyncData", h.name, func() error { h.i.syncData(); return nil })
+func (h *handle) SyncData() error { return h.syncs("SyncData", h.i.syncData) }
+
+func (h *handle) syncs(kind string, sync func()) error {
+	return h.in.m.do(kind, h.name, func(torn bool) error {
+		h.in.d.mu.Lock()
+		defer h.in.d.mu.Unlock()
+		if torn {
+			h.i.writes = nil
+			return &fs.PathError{Op: "sync", Path: h.name, Err: syscall.EIO}
+		}
+		sync()
+		return nil
+	})
 }
 
 // Preallocate takes no room: a disk in memory is never full.
