@@ -4,28 +4,27 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/mqha/mqha/internal/vfs"
 	"github.com/mqha/mqha/internal/vfs/crashdisk"
 )
 
 // crashWorld is two agents whose disks are in memory, and the queues between them. One of the agents is
 // the victim: something happens to its first instance, and the next goes on.
 type crashWorld struct {
-	t      *testing.T
-	seed   uint64
-	files  *crashFiles
-	chance *rand.Rand
-	a, b   *crashNode
-	queues *crashQueues
-	cancel int64         // payload after which the transfer is cancelled; 0: never
-	over   chan struct{} // closed when the transfer has ended at its sender
+	t           *testing.T
+	seed        uint64
+	files       *crashFiles
+	chance      *rand.Rand
+	a, b        *crashNode
+	queues      *crashQueues
+	disposition Disposition
+	cancel      int64         // payload after which the transfer is cancelled; 0: never
+	over        chan struct{} // closed when the transfer has ended at its sender
 
 	clients sync.WaitGroup
 
@@ -64,6 +63,11 @@ func (w *crashWorld) newNode(name string) *crashNode {
 	n := &crashNode{w: w, name: name, disk: crashdisk.New(), engines: make(chan *Engine, 100), ended: make(chan struct{})}
 	n.disk.Mkdir("/state")
 	n.disk.Mkdir("/got")
+	if name == "A" {
+		w.files.put(n.disk)
+	} else {
+		n.disk.Mkdir("/out") // its root, with nothing in it
+	}
 	return n
 }
 
@@ -148,11 +152,8 @@ func (l *crashLife) stoppedOnly() bool { return l.epoch == 1 && l.node.second !=
 func (l *crashLife) run() {
 	defer close(l.closed)
 	n := l.node
-	mount := func(dir string) (vfs.Dir, error) {
-		return l.machine.Mount(n.disk)(strings.TrimPrefix(filepath.ToSlash(dir), filepath.VolumeName(dir)))
-	}
-	e, err := openOn(context.Background(), mount, crashPath("/state"), l, Options{
-		Name: n.name, ReadRoots: []string{n.w.files.dir}, WriteRoot: crashPath("/got"),
+	e, err := openOn(context.Background(), crashMount(l.machine, n.disk), crashPath("/state"), l, Options{
+		Name: n.name, ReadRoots: []string{crashOut}, WriteRoot: crashPath("/got"),
 		FrameBytes: 4 << 10, CreditBytes: 64 << 10, CheckpointBytes: 32 << 10,
 	})
 	if err != nil {
@@ -352,7 +353,7 @@ func (w *crashWorld) cancelLater(ctx context.Context, e *Engine, id ID) {
 }
 
 func (w *crashWorld) submit(ctx context.Context, e *Engine, ended chan<- Status) {
-	r := Request{ID: ID{15: 1}, To: "B", Items: []Item{{Source: w.files.dir, Destination: "."}}}
+	r := *crashRequest(w.disposition)
 	for ctx.Err() == nil && e.failure() == nil {
 		_, err := e.Submit(ctx, r)
 		if err != nil {

@@ -118,6 +118,9 @@ func checkName(name string) error {
 		if _, ok := parsePart(e); ok {
 			return badManifest("%q is the name of a part file", name)
 		}
+		if isAside(e) {
+			return badManifest("%q is a directory of sources that are being deleted", name)
+		}
 	}
 	return nil
 }

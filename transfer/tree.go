@@ -73,6 +73,23 @@ func (t *tree) replace(from, to string) error {
 	return t.Rename(from, to)
 }
 
+// setAside renames and replaces nothing.
+func (t *tree) setAside(from, to string) error {
+	if err := t.fence.Err(); err != nil {
+		return err
+	}
+	return t.RenameNoReplace(from, to)
+}
+
+// putBack renames and replaces nothing. Where it takes two calls, the second undoes nothing that another
+// instance does: it unlinks a name that only this epoch uses.
+func (t *tree) putBack(from, to string) error {
+	if err := t.fence.Err(); err != nil {
+		return err
+	}
+	return t.PutBack(from, to)
+}
+
 // mkdir makes a directory with mode 0755. What counts is that it is there: it may have been before, or a
 // network file system made it and lost the answer.
 func (t *tree) mkdir(name string) error {
