@@ -28,8 +28,9 @@ type crashWorld struct {
 
 	clients sync.WaitGroup
 
-	mu    sync.Mutex
-	taken map[string][]crashdisk.Found
+	mu       sync.Mutex
+	taken    map[string][]crashdisk.Found
+	problems []string // seen on the way
 }
 
 // consumer says what becomes of a file that is delivered.
@@ -79,6 +80,7 @@ type crashNode struct {
 	kept    crashdisk.Kept
 	first   func(*crashLife) crashdisk.Plan // of the first instance
 	second  func(*crashLife) crashdisk.Plan
+	watch   func(crashdisk.Op)
 	engines chan *Engine
 	ended   chan struct{}
 	lives   []*crashLife
@@ -124,7 +126,7 @@ func (n *crashNode) live() {
 		case epoch == 2 && n.second != nil:
 			plan = n.second(n.lives[0])
 		}
-		l.machine = crashdisk.NewMachine(plan)
+		l.machine = crashdisk.NewMachine(n.watched(plan))
 		go l.run()
 		select {
 		case <-l.gone:
@@ -142,6 +144,20 @@ func (n *crashNode) live() {
 			<-l.closed
 			n.disk.PowerOff(n.kept, n.w.chance)
 		}
+	}
+}
+
+// watched tells of each operation before it is carried out, of whatever instance.
+func (n *crashNode) watched(plan crashdisk.Plan) crashdisk.Plan {
+	if n.watch == nil {
+		return plan
+	}
+	return func(op crashdisk.Op) crashdisk.Fate {
+		n.watch(op)
+		if plan == nil {
+			return crashdisk.Goes
+		}
+		return plan(op)
 	}
 }
 

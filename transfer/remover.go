@@ -154,7 +154,7 @@ func (r *remover) do() {
 		case remove.Leave:
 			r.leave(r.nameOf(a.File), r.reason)
 		case remove.LeaveAside:
-			r.e.emit(r.o, EventLeft, r.dirs[a.Dir].path, r.reason)
+			r.leave(r.dirs[a.Dir].path, r.reason)
 		case remove.Finished:
 			r.e.endedOut(r.o)
 		default:
@@ -202,7 +202,7 @@ func (r *remover) perform(a remove.Action) (remove.Event, error) {
 		if err == nil {
 			names, err = t.names(d.path)
 		}
-		return r.listed(names), err
+		return r.listed(names, err), err
 	case remove.SetAside:
 		if err == nil {
 			aside = path.Join(d.path, asideName(remove.Entry{File: a.File}, r.e.epoch))
@@ -213,7 +213,7 @@ func (r *remover) perform(a remove.Action) (remove.Event, error) {
 	if err == nil {
 		err = r.change(t, a, d, aside)
 	}
-	return remove.Event{Kind: remove.Done, Failed: err != nil, Full: errors.Is(err, fs.ErrExist)}, err
+	return remove.Event{Kind: remove.Done, Failed: err != nil, Missing: errors.Is(err, fs.ErrNotExist)}, err
 }
 
 func (r *remover) change(t *tree, a remove.Action, d *sourceDir, aside string) error {
@@ -226,9 +226,13 @@ func (r *remover) change(t *tree, a remove.Action, d *sourceDir, aside string) e
 		}
 		return nil
 	case remove.Unlink:
-		return t.remove(aside)
+		return t.unlink(aside)
 	case remove.RemoveAside:
-		return t.remove(d.path)
+		err := t.remove(d.path)
+		if err != nil && t.gone(d.path) { // a file system that is read-only says so before it looks
+			return nil
+		}
+		return err
 	default: // remove.SyncDir
 		err := t.syncDir(d.Path)
 		if err != nil && t.gone(d.Path) {
@@ -258,8 +262,8 @@ func (r *remover) look(t *tree, err error, file uint32, name string) (remove.Eve
 	return ev, err
 }
 
-func (r *remover) listed(names []string) remove.Event {
-	ev := remove.Event{Kind: remove.Listed}
+func (r *remover) listed(names []string, err error) remove.Event {
+	ev := remove.Event{Kind: remove.Listed, Failed: err != nil}
 	for _, n := range names {
 		if entry, ok := parseAside(n, r.e.epoch); ok {
 			ev.Entries = append(ev.Entries, entry)

@@ -54,11 +54,16 @@ func (t *tree) reopen(name string) (vfs.File, error) {
 	return t.Reopen(name)
 }
 
-func (t *tree) remove(name string) error {
+// unlink is remove, and tells when there was nothing.
+func (t *tree) unlink(name string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
-	err := t.Remove(name)
+	return t.Remove(name)
+}
+
+func (t *tree) remove(name string) error {
+	err := t.unlink(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

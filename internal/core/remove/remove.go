@@ -34,9 +34,9 @@ const (
 	Written EventKind = iota + 1 // a journal record is written
 	Synced                       // and durable
 	Looked                       // Found
-	Listed                       // Entries
+	Listed                       // Entries, Failed
 	Renamed                      // of SetAside: Failed, Missing (the source, or the private directory)
-	Done                         // of the others: Failed, Full
+	Done                         // of the others: Failed; of Unlink also Missing
 )
 
 // Finding is what a look has found under a name.
@@ -62,7 +62,6 @@ type Event struct {
 	Found   Finding
 	Failed  bool
 	Missing bool
-	Full    bool // RemoveAside: the private directory is not empty
 	Entries []Entry
 }
 
@@ -112,7 +111,7 @@ type Removal struct {
 	file    uint32          // the one that is being deleted
 	tries   int             // to set it aside
 	doubt   bool            // nobody knows whether it was
-	made    map[uint32]bool // private directories of this batch
+	made    map[uint32]bool // private directories of this batch; false: perhaps not there any more
 	settled map[uint32]bool // files of this batch about which nothing more is to be said
 	gone    []uint32        // files of this batch that were unlinked
 
@@ -120,7 +119,9 @@ type Removal struct {
 	round   int
 	entries []Entry // in the directory, still to be looked at
 	stuck   map[Entry]bool
-	sweeps  bool // of the end of a batch, not of its beginning
+	starts  bool // the sweep is that at the beginning of a batch
+	sweeps  bool // that at its end
+	again   bool // the look is at what was to be unlinked, and was missing
 }
 
 // New makes a Removal. Begin starts it.
@@ -132,7 +133,7 @@ func New(cfg Config) *Removal {
 func (r *Removal) Begin(buf []Action) []Action {
 	if r.last >= r.first { // the record of the earlier instance is durable
 		r.newBatch()
-		r.dirs = r.dirsOfBatch()
+		r.starts, r.dirs = true, r.dirsOfBatch()
 		return r.sweep(buf)
 	}
 	return r.nextBatch(buf)
@@ -160,22 +161,17 @@ func (r *Removal) Step(e Event, buf []Action) []Action {
 	case Look:
 		return r.looked(e, buf)
 	case MakeAside:
+		r.made[a.Dir] = !e.Failed
 		if e.Failed {
 			return r.nextFile(r.leave(a.File, buf))
 		}
-		r.made[a.Dir] = true
 		return r.do(Action{Kind: SetAside, File: a.File, Dir: a.Dir}, buf)
 	case SetAside:
 		return r.setAside(e, buf)
 	case LookAside:
 		return r.lookedAside(e, buf)
 	case Unlink:
-		if e.Failed {
-			return r.do(Action{Kind: PutBack, Dir: a.Dir, Entry: a.Entry}, buf)
-		}
-		r.settled[a.Entry.File] = true
-		r.gone = append(r.gone, a.Entry.File)
-		return r.nextEntry(buf)
+		return r.unlinked(e, buf)
 	case PutBack:
 		return r.putBack(e, buf)
 	default:
@@ -216,7 +212,7 @@ func (r *Removal) nextFile(buf []Action) []Action {
 	r.sweeps = true
 	r.dirs = r.dirs[:0]
 	for _, d := range r.dirsOfBatch() {
-		if r.made[d] {
+		if _, tried := r.made[d]; tried { // also one of which the answer was no
 			r.dirs = append(r.dirs, d)
 		}
 	}
@@ -246,6 +242,13 @@ func (r *Removal) leave(file uint32, buf []Action) []Action {
 
 // looked decides by the first look. A source that is not there was deleted, here or by somebody else.
 func (r *Removal) looked(e Event, buf []Action) []Action {
+	if r.again {
+		r.again = false
+		if e.Found == Same || e.Found == Unknown {
+			buf = r.leave(r.last1.File, buf)
+		}
+		return r.nextEntry(buf)
+	}
 	d := r.dir(r.file)
 	switch {
 	case e.Found == Missing:
@@ -283,6 +286,23 @@ func (r *Removal) lookedAside(e Event, buf []Action) []Action {
 		return r.nextEntry(buf)
 	}
 	return r.do(Action{Kind: PutBack, Dir: a.Dir, Entry: a.Entry}, buf)
+}
+
+// unlinked looks at the source once more when the entry was missing: a stopped holder may have put it back late.
+func (r *Removal) unlinked(e Event, buf []Action) []Action {
+	a := r.last1
+	switch {
+	case e.Missing && !r.starts:
+		r.again = true
+		return r.do(Action{Kind: Look, File: a.Entry.File, Dir: a.Dir}, buf)
+	case e.Missing: // its turn comes
+		return r.nextEntry(buf)
+	case e.Failed:
+		return r.do(Action{Kind: PutBack, Dir: a.Dir, Entry: a.Entry}, buf)
+	}
+	r.settled[a.Entry.File] = true
+	r.gone = append(r.gone, a.Entry.File)
+	return r.nextEntry(buf)
 }
 
 // putBack tells that a file stays. One that could not be put back, because a producer has used its name

@@ -8,6 +8,7 @@ func (r *Removal) sweep(buf []Action) []Action {
 			r.first = r.last + 1
 			return r.nextBatch(buf)
 		}
+		r.starts = false
 		for _, d := range r.dirsOfBatch() { // each may be there
 			r.made[d] = true
 		}
@@ -29,14 +30,21 @@ func (r *Removal) swept(e Event, buf []Action) []Action {
 	a := r.last1
 	switch a.Kind {
 	case ListAside:
+		if e.Failed {
+			if r.round < rounds {
+				r.round++
+				return r.do(a, buf)
+			}
+			buf = append(buf, Action{Kind: LeaveAside, Dir: a.Dir}) // nobody knows what lies there
+		}
 		r.entries = e.Entries
 		return r.nextEntry(buf)
 	case RemoveAside:
-		if e.Full && r.round < rounds {
+		if e.Failed && r.round < rounds { // not empty, or the answer is lost
 			r.round++
 			return r.do(Action{Kind: ListAside, Dir: a.Dir}, buf)
 		}
-		if e.Full || e.Failed {
+		if e.Failed {
 			buf = append(buf, Action{Kind: LeaveAside, Dir: a.Dir})
 		}
 		return r.do(Action{Kind: SyncDir, Dir: a.Dir}, buf)

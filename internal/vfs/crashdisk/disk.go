@@ -31,7 +31,7 @@ type Disk struct {
 	mu    sync.Mutex
 	root  *inode
 	last  uint64
-	freed []uint64 // numbers of files that Put has replaced and Drop has removed
+	freed []uint64 // numbers of what was removed, for Put
 	locks map[*inode]*handle
 }
 

@@ -126,6 +126,7 @@ func (t *mounted) Remove(name string) error {
 			return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
 		}
 		parent.turn(map[string]*inode{path.Base(name): nil})
+		t.d.freed = append(t.d.freed, i.number)
 		return nil
 	})
 }

@@ -30,30 +30,46 @@ func (d *Disk) Files(dir string) map[string]Found {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	all := map[string]Found{}
-	d.at(dir).walk("", all)
+	d.at(dir).walk("", func(i *inode) *state { return &i.now }, all)
 	return all
 }
 
-func (i *inode) walk(below string, all map[string]Found) {
-	for n, in := range i.now.names {
+// Has says whether there is something of that name.
+func (d *Disk) Has(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.at(name) != nil
+}
+
+// Durable gives every file below dir that a loss of power leaves for sure, as it leaves it.
+func (d *Disk) Durable(dir string) map[string]Found {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := map[string]Found{}
+	d.at(dir).walk("", func(i *inode) *state { return &i.synced }, all)
+	return all
+}
+
+func (i *inode) walk(below string, view func(*inode) *state, all map[string]Found) {
+	for n, in := range view(i).names {
 		p := path.Join(below, n)
 		if in.dir() {
-			in.walk(p, all)
+			in.walk(p, view, all)
 			continue
 		}
-		all[p] = in.found()
+		all[p] = view(in).found()
 	}
 }
 
-func (i *inode) found() Found {
-	return Found{append([]byte(nil), i.now.data...), i.now.mode, i.now.modified}
+func (s *state) found() Found {
+	return Found{append([]byte(nil), s.data...), s.mode, s.modified}
 }
 
 // Take takes a file away, as somebody would who waits for it; durable also syncs its directory, as one
 // does who must not get it again after a loss of power. It is for OnRename.
 func (d *Disk) Take(name string, durable bool) Found {
 	parent := d.at(path.Dir(name))
-	f := parent.now.names[path.Base(name)].found()
+	f := parent.now.names[path.Base(name)].now.found()
 	parent.turn(map[string]*inode{path.Base(name): nil})
 	if durable {
 		parent.sync()
@@ -120,4 +136,21 @@ func (d *Disk) Drop(name string) bool {
 	parent.sync()
 	d.freed = append(d.freed, i.number)
 	return true
+}
+
+// Dirs gives the paths of all directories below dir.
+func (d *Disk) Dirs(dir string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.at(dir).dirs("", nil)
+}
+
+func (i *inode) dirs(below string, all []string) []string {
+	for _, n := range sortedNames(i.now.names) {
+		if in := i.now.names[n]; in.dir() {
+			p := path.Join(below, n)
+			all = in.dirs(p, append(all, p))
+		}
+	}
+	return all
 }
