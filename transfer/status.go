@@ -65,7 +65,7 @@ type Status struct {
 	Reason   string        `json:"reason,omitempty"` // of the end, or why there is no way to Peer at present
 	// Left counts the sources that were to be deleted (Request.SourceDisposition) and are there still, but
 	// for those of files that were not delivered. LeftFiles lists the first of them by their paths below
-	// the ReadRoot; a path that ends with .deleting is that of a directory in which some lie now.
+	// the ReadRoot. When it is not known which files were not delivered, nothing is deleted and all are counted. A path that ends with .deleting is that of a directory in which some may lie now.
 	Left      int           `json:"left,omitempty"`
 	LeftFiles []FileFailure `json:"leftFiles,omitempty"`
 }

@@ -113,6 +113,7 @@ type Removal struct {
 	doubt   bool            // nobody knows whether it was
 	made    map[uint32]bool // private directories of this batch; false: perhaps not there any more
 	settled map[uint32]bool // files of this batch about which nothing more is to be said
+	told    map[uint32]bool // private directories of this batch of which it was told that they stay
 	gone    []uint32        // files of this batch that were unlinked
 
 	dirs    []uint32 // private directories of this batch that are looked through
@@ -185,7 +186,8 @@ func (r *Removal) do(a Action, buf []Action) []Action {
 }
 
 func (r *Removal) newBatch() {
-	r.made, r.settled, r.gone, r.sweeps = map[uint32]bool{}, map[uint32]bool{}, nil, false
+	r.made, r.settled, r.told = map[uint32]bool{}, map[uint32]bool{}, map[uint32]bool{}
+	r.gone, r.sweeps = nil, false
 	r.file = r.first - 1
 }
 

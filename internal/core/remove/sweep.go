@@ -35,7 +35,7 @@ func (r *Removal) swept(e Event, buf []Action) []Action {
 				r.round++
 				return r.do(a, buf)
 			}
-			buf = append(buf, Action{Kind: LeaveAside, Dir: a.Dir}) // nobody knows what lies there
+			buf = r.leaveAside(buf) // nobody knows what lies there
 		}
 		r.entries = e.Entries
 		return r.nextEntry(buf)
@@ -45,7 +45,7 @@ func (r *Removal) swept(e Event, buf []Action) []Action {
 			return r.do(Action{Kind: ListAside, Dir: a.Dir}, buf)
 		}
 		if e.Failed {
-			buf = append(buf, Action{Kind: LeaveAside, Dir: a.Dir})
+			buf = r.leaveAside(buf)
 		}
 		return r.do(Action{Kind: SyncDir, Dir: a.Dir}, buf)
 	case SyncDir:
@@ -86,4 +86,14 @@ func (r *Removal) notDurable(dir uint32, buf []Action) []Action {
 		}
 	}
 	return buf
+}
+
+// leaveAside tells, once a batch, that the private directory that is being swept stays.
+func (r *Removal) leaveAside(buf []Action) []Action {
+	d := r.dirs[0]
+	if r.told[d] {
+		return buf
+	}
+	r.told[d] = true
+	return append(buf, Action{Kind: LeaveAside, Dir: d})
 }
