@@ -1,7 +1,6 @@
 package transfer_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,49 +131,6 @@ func TestNothingIsDeletedWhenTheFailuresAreNotAllNamed(t *testing.T) {
 	wantNames(t, a.read, before...)
 }
 
-// The producer writes the next file of the same name, with the size, the time and even the inode number of the one that
-// was sent. Only the time of its creation tells them apart.
-func TestNewFileWithTheInodeOfTheOldOneStays(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells the time of creation here")
-	}
-	a, b := newAgent(t, "A"), newAgent(t, "B")
-	p := filepath.Join(a.read, "x")
-	writeFile(t, a.read, "x", 1000, 0o600)
-	before, err := os.Stat(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ea, eb := a.open(t, 1, nil), b.open(t, 1, nil)
-	defer closeEngines(t, ea, eb)
-	id := submitMove(t, ea, a.read)
-	again := false
-	for range 100 {
-		if err := os.Remove(p); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, bytes.Repeat([]byte("n"), 1000), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(p, before.ModTime(), before.ModTime()); err != nil {
-			t.Fatal(err)
-		}
-		now, err := os.Stat(p)
-		if again = err == nil && os.SameFile(before, now); again {
-			break
-		}
-	}
-	if !again {
-		t.Skip("this file system does not use an inode number again at once")
-	}
-	defer runBoth(t, ea, eb)()
-	if s := wait(t, ea, id); s.State != transfer.Completed || s.Left != 1 || len(s.LeftFiles) != 1 || s.LeftFiles[0].Name != "x" {
-		t.Errorf("%+v", s)
-	}
-	wantNames(t, a.read, "x")
-}
-
-// TestCancelledMoveDeletesNothing, nor does one that is refused.
 func TestCancelledOrRefusedMoveDeletesNothing(t *testing.T) {
 	for _, refused := range []bool{false, true} {
 		a, b := newAgent(t, "A"), newAgent(t, "B")

@@ -1,10 +1,12 @@
 package transfer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -197,6 +199,46 @@ func wantLeft(t *testing.T, a *seat, e *Engine, id ID, left int, reason string) 
 	if _, err := os.Stat(filepath.Join(a.read, "x")); err != nil {
 		t.Error(err)
 	}
+}
+
+// The producer writes the next file of the same name, with the size, the time and even the inode number of the one that
+// was sent. Only the time of its creation tells them apart.
+func TestNewFileWithTheInodeOfTheOldOneStays(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells the time of creation here")
+	}
+	a := newSeat(t, "A")
+	id := completedNotDeleted(t, a)
+	p := filepath.Join(a.read, "x")
+	before, err := os.Stat(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(p); err != nil {
+		t.Fatal(err)
+	}
+	spare := t.TempDir() // whose files take up the numbers that are free before that one
+	found := false
+	for n := 0; n < 3000 && !found; n++ {
+		q := filepath.Join(spare, fmt.Sprint(n))
+		if err := os.WriteFile(q, bytes.Repeat([]byte("n"), 1000), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		now, err := os.Stat(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found = os.SameFile(before, now); found {
+			err = errors.Join(os.Chtimes(q, before.ModTime(), before.ModTime()), os.Rename(q, p))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !found {
+		t.Skip("this file system does not use an inode number again soon")
+	}
+	wantLeft(t, a, a.open(t, goodLease(2), nil), id, 1, "another file has its name")
 }
 
 // A release that knows no deletion takes the transfer for ended, and removes its lists.
