@@ -19,7 +19,7 @@ const (
 	EventCompleted EventKind = "completed"
 	EventRefused   EventKind = "refused" // Reason says why
 	EventCancelled EventKind = "cancelled"
-	EventDropped   EventKind = "dropped" // a frame was not understood or came from an older epoch: Reason
+	EventDropped   EventKind = "dropped" // a frame was not understood, came from an older epoch, or too often: Reason
 	EventMissed    EventKind = "missed"  // OnEvent was too slow, and so many events are missing here: Dropped
 )
 
