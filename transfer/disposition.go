@@ -38,11 +38,11 @@ func asideDir(id ID) string { return "." + id.String() + asideSuffix }
 // isAside says whether a name is that of such a directory.
 func isAside(name string) bool {
 	digits, ok := strings.CutSuffix(name, asideSuffix)
-	if digits, ok = strings.CutPrefix(digits, "."); !ok || len(digits) != 2*len(ID{}) {
+	if !ok || !strings.HasPrefix(digits, ".") || len(digits) != 1+2*len(ID{}) {
 		return false
 	}
-	_, err := hex.DecodeString(digits)
-	return err == nil && strings.HasSuffix(name, asideSuffix)
+	_, err := hex.DecodeString(digits[1:])
+	return err == nil
 }
 
 // asideName is the name of an entry; epoch is that of this instance, which the core calls 0.
