@@ -198,3 +198,23 @@ func TestCancelCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestSubmitCarriesTheSourceDisposition: what a client asks for reaches the engine, and an agent that does not know the
+// field leaves the sources.
+func TestSubmitCarriesTheSourceDisposition(t *testing.T) {
+	m := &memory{requests: map[transfer.ID]transfer.Request{}}
+	r := &responder{agent: "SRC", instance: "i1", epoch: 7, engine: m}
+	id := transfer.NewID()
+	body, err := json.Marshal(command{Version: 1, Command: submitCommand, Agent: "SRC", Request: &transfer.Request{
+		ID: id, To: "DST", SourceDisposition: transfer.DeleteSource,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, _, err := r.answer(t.Context(), body); err != nil || a.Refusal != "" {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if got := m.requests[id].SourceDisposition; got != transfer.DeleteSource {
+		t.Errorf("%q", got)
+	}
+}

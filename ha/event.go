@@ -107,7 +107,7 @@ func level(ev Event) zapcore.Level {
 			return zapcore.DebugLevel
 		}
 		switch d.Kind {
-		case transfer.EventFailed, transfer.EventRefused, transfer.EventStalled, transfer.EventDegraded, transfer.EventDropped, transfer.EventMissed:
+		case transfer.EventFailed, transfer.EventLeft, transfer.EventRefused, transfer.EventStalled, transfer.EventDegraded, transfer.EventDropped, transfer.EventMissed:
 			return zapcore.WarnLevel
 		}
 	case lockfile.Event:

@@ -1,20 +1,20 @@
 package transfer
 
 import (
-	"errors"
 	"io/fs"
-	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/vfs"
 	"github.com/mqha/mqha/internal/vfs/crashdisk"
 )
 
 // crashFiles is a small directory with all that makes a difference: empty files, less than a frame, whole
 // frames, several checkpoints, a big file in the middle, subdirectories.
 type crashFiles struct {
-	dir    string
 	want   map[string]crashdisk.Found
 	bytes  int64 // of the files and of the list of them, which travels as a file
 	layout *layout
@@ -22,7 +22,7 @@ type crashFiles struct {
 
 func newCrashFiles(t testing.TB) *crashFiles {
 	t.Helper()
-	s := &crashFiles{dir: t.TempDir(), want: map[string]crashdisk.Found{}}
+	s := &crashFiles{want: map[string]crashdisk.Found{}}
 	for i, f := range []struct {
 		name string
 		size int
@@ -34,21 +34,12 @@ func newCrashFiles(t testing.TB) *crashFiles {
 		for j := range data {
 			data[j] = byte(j*7 + j>>8*13 + i)
 		}
-		p := filepath.Join(s.dir, filepath.FromSlash(f.name))
-		mode, modified := fs.FileMode(0o600|i<<3), time.Unix(1_700_000_000+int64(i), 123456000)
-		if err := errors.Join(
-			os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, data, 0o600), os.Chmod(p, mode), os.Chtimes(p, modified, modified),
-		); err != nil {
-			t.Fatal(err)
-		}
-		fi, err := os.Stat(p) // as this system keeps it
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.want[f.name] = crashdisk.Found{Data: data, Mode: fi.Mode().Perm(), Modified: fi.ModTime()}
+		s.want[f.name] = crashdisk.Found{Data: data, Mode: fs.FileMode(0o600 | i<<3), Modified: time.Unix(1_700_000_000+int64(i), 123456000)}
 		s.bytes += int64(f.size)
 	}
-	l, err := scan(t.Context(), []string{s.dir}, []Item{{Source: s.dir, Destination: "."}})
+	d := crashdisk.New()
+	s.put(d)
+	l, err := scan(t.Context(), crashMount(crashdisk.NewMachine(nil), d), []string{crashOut}, crashRequest(LeaveSource))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,4 +50,26 @@ func newCrashFiles(t testing.TB) *crashFiles {
 	s.bytes += int64(len(m))
 	s.layout = newLayout(&l.manifest)
 	return s
+}
+
+// put writes the files to the disk of their sender.
+func (s *crashFiles) put(d *crashdisk.Disk) {
+	for _, dir := range []string{"", "/a", "/b", "/b/c"} {
+		d.Mkdir("/out" + dir)
+	}
+	for name, f := range s.want {
+		d.Put(path.Join("/out", name), f.Data, f.Mode, f.Modified)
+	}
+}
+
+var crashOut = crashPath("/out")
+
+func crashRequest(d Disposition) *Request {
+	return &Request{ID: ID{15: 1}, To: "B", Items: []Item{{Source: crashOut, Destination: "."}}, SourceDisposition: d}
+}
+
+func crashMount(m *crashdisk.Machine, d *crashdisk.Disk) vfs.Mount {
+	return func(dir string) (vfs.Dir, error) {
+		return m.Mount(d)(strings.TrimPrefix(filepath.ToSlash(dir), filepath.VolumeName(dir)))
+	}
 }

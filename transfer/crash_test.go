@@ -66,7 +66,10 @@ func (w *crashWorld) check(s Status, err error) (r crashResult) {
 			}
 		}
 	}
-	r.left, r.resent, r.forgot = left, w.queues.sent-w.files.bytes, w.forgot
+	r.left, r.resent, r.forgot, r.status = left, w.queues.sent-w.files.bytes, w.forgot, s
+	for _, p := range w.problems {
+		bad("%s", p)
+	}
 	return r
 }
 
@@ -78,6 +81,7 @@ type crashResult struct {
 	left      map[string]crashdisk.Found // in the directory of the receiver, beside the files
 	resent    int64
 	forgot    int64 // of what a killed receiver had written
+	status    Status
 }
 
 // report says all that is not as it should be when nothing may fail or stay.
@@ -102,7 +106,8 @@ type crashCase struct {
 	second   func(*crashLife) crashdisk.Plan // of its successor, if the first is only stopped meanwhile
 	kept     crashdisk.Kept                  // of what was not synced
 	consumer consumer
-	cancel   int64 // bytes after which the transfer is cancelled; 0: never
+	prepare  func(*crashWorld) // nil: nothing
+	cancel   int64             // bytes after which the transfer is cancelled; 0: never
 }
 
 // run runs a case in a bubble of its own, where waiting takes no time.
@@ -112,6 +117,9 @@ func (c crashCase) run(t *testing.T, files *crashFiles) (r crashResult) {
 		w := newCrashWorld(t, c.seed, files, c.consumer)
 		n := map[string]*crashNode{"A": w.a, "B": w.b}[c.side]
 		n.kept, n.first, n.second, w.cancel = c.kept, c.first, c.second, c.cancel
+		if c.prepare != nil {
+			c.prepare(w)
+		}
 		r = w.check(w.run())
 	})
 	return r

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -12,28 +11,29 @@ import (
 	"time"
 
 	"github.com/mqha/mqha/internal/core/stream"
-	"github.com/mqha/mqha/internal/vfs"
 	"github.com/mqha/mqha/internal/vfs/crashdisk"
 )
 
 // crashWorld is two agents whose disks are in memory, and the queues between them. One of the agents is
 // the victim: something happens to its first instance, and the next goes on.
 type crashWorld struct {
-	t      *testing.T
-	seed   uint64
-	files  *crashFiles
-	chance *rand.Rand
-	a, b   *crashNode
-	queues *crashQueues
-	cancel int64         // payload after which the transfer is cancelled; 0: never
-	over   chan struct{} // closed when the transfer has ended at its sender
+	t           *testing.T
+	seed        uint64
+	files       *crashFiles
+	chance      *rand.Rand
+	a, b        *crashNode
+	queues      *crashQueues
+	disposition Disposition
+	cancel      int64         // payload after which the transfer is cancelled; 0: never
+	over        chan struct{} // closed when the transfer has ended at its sender
 
 	clients sync.WaitGroup
 
-	mu     sync.Mutex
-	taken  map[string][]crashdisk.Found
-	kept   int64 // bytes of files that the victim had written when it was killed
-	forgot int64 // those of them that its successor asked for again
+	mu       sync.Mutex
+	taken    map[string][]crashdisk.Found
+	kept     int64    // bytes of files that the victim had written when it was killed
+	forgot   int64    // those of them that its successor asked for again
+	problems []string // seen on the way
 }
 
 // consumer says what becomes of a file that is delivered.
@@ -67,6 +67,11 @@ func (w *crashWorld) newNode(name string) *crashNode {
 	n := &crashNode{w: w, name: name, disk: crashdisk.New(), engines: make(chan *Engine, 100), ended: make(chan struct{})}
 	n.disk.Mkdir("/state")
 	n.disk.Mkdir("/got")
+	if name == "A" {
+		w.files.put(n.disk)
+	} else {
+		n.disk.Mkdir("/out") // its root, with nothing in it
+	}
 	return n
 }
 
@@ -79,6 +84,7 @@ type crashNode struct {
 	first   func(*crashLife) crashdisk.Plan // of the first instance
 	second  func(*crashLife) crashdisk.Plan
 	onEvent func(Event)
+	watch   func(crashdisk.Op)
 	engines chan *Engine
 	ended   chan struct{}
 	lives   []*crashLife
@@ -124,7 +130,7 @@ func (n *crashNode) live() {
 		case epoch == 2 && n.second != nil:
 			plan = n.second(n.lives[0])
 		}
-		l.machine = crashdisk.NewMachine(plan)
+		l.machine = crashdisk.NewMachine(n.watched(plan))
 		go l.run()
 		select {
 		case <-l.gone:
@@ -146,6 +152,20 @@ func (n *crashNode) live() {
 	}
 }
 
+// watched tells of each operation before it is carried out, of whatever instance.
+func (n *crashNode) watched(plan crashdisk.Plan) crashdisk.Plan {
+	if n.watch == nil {
+		return plan
+	}
+	return func(op crashdisk.Op) crashdisk.Fate {
+		n.watch(op)
+		if plan == nil {
+			return crashdisk.Goes
+		}
+		return plan(op)
+	}
+}
+
 // stoppedOnly says that the instance is stopped between two calls, and will make the second.
 func (l *crashLife) stoppedOnly() bool { return l.epoch == 1 && l.node.second != nil }
 
@@ -153,11 +173,8 @@ func (l *crashLife) stoppedOnly() bool { return l.epoch == 1 && l.node.second !=
 func (l *crashLife) run() {
 	defer close(l.closed)
 	n := l.node
-	mount := func(dir string) (vfs.Dir, error) {
-		return l.machine.Mount(n.disk)(strings.TrimPrefix(filepath.ToSlash(dir), filepath.VolumeName(dir)))
-	}
-	e, err := openOn(context.Background(), mount, crashPath("/state"), l, Options{
-		Name: n.name, ReadRoots: []string{n.w.files.dir}, WriteRoot: crashPath("/got"),
+	e, err := openOn(context.Background(), crashMount(l.machine, n.disk), crashPath("/state"), l, Options{
+		Name: n.name, ReadRoots: []string{crashOut}, WriteRoot: crashPath("/got"),
 		FrameBytes: crashFrame, CreditBytes: 64 << 10, CheckpointBytes: 32 << 10,
 		OnEvent: n.onEvent,
 	})
@@ -361,7 +378,7 @@ func (w *crashWorld) cancelLater(ctx context.Context, e *Engine, id ID) {
 }
 
 func (w *crashWorld) submit(ctx context.Context, e *Engine, ended chan<- Status) {
-	r := Request{ID: ID{15: 1}, To: "B", Items: []Item{{Source: w.files.dir, Destination: "."}}}
+	r := *crashRequest(w.disposition)
 	for ctx.Err() == nil && e.failure() == nil {
 		_, err := e.Submit(ctx, r)
 		if err != nil {

@@ -21,6 +21,11 @@
 //   - A file that cannot be delivered (changed meanwhile, a name that is taken, a bad block) is reported
 //     by name and does not stop the others. A full disk is waited for. Where the disk itself is pulled or
 //     read-only the engine stops (ErrDurability), and the next one goes on.
+//   - A source that is to be deleted (Request.SourceDisposition) goes when the receiver's completion is
+//     durable here, and only if it is still the file that was sent: size, modification time, inode and
+//     time of creation. It is renamed into a private directory beside it, looked at again there, and
+//     unlinked there, so that a new file of its name is never deleted; one that got in between is put
+//     back. What cannot be deleted stays, is reported by name, and is no error of the transfer.
 //   - Names from the other agent never lead out of WriteRoot, and messages of its older instances are
 //     not listened to: each carries the epoch of its sender.
 //
@@ -33,6 +38,20 @@
 //     somebody else deletes between COMMIT and rename, which then counts as delivered. Such a call can
 //     also create an empty part when all is over, which stays, and one that writes the same bytes into a
 //     file that was delivered meanwhile sets its modification time to that moment.
+//   - Deleting a source cannot be fenced in one corner. A program that still has the file open and writes
+//     to it between the last look and the unlink, which follow each other at once, loses what it wrote:
+//     no system call unlinks a file only if it is unchanged. A stopped instance widens this: its unlink
+//     may come as late as it wakes, unless a successor has taken the file before. A program that writes
+//     its files under another name, and renames them when they are complete, is safe.
+//   - A late call of a stopped instance to rename a source finds no private directory to rename it to, once
+//     its successor has removed that, and what it renamed before is put back. Two instances that were both
+//     stopped, and wake when all is over, could together make such a directory and move a new file into
+//     it; so could one where a private directory was reported left. Nothing deletes that file. One late call can
+//     also leave an empty directory .<transfer>.deleting.
+//   - A change that keeps size, modification time and inode is not seen. Windows has no inode here and a time
+//     of creation that a new file inherits, so there only size and modification time tell; macOS has no time
+//     of creation here. Where the system cannot rename without replacing, a file is put back by a hard link;
+//     without these it stays in the private directory, and that is said.
 //   - A rename is seen before its directory is synced. Somebody who takes the file in between and syncs
 //     nothing himself finds it again when the power fails in that moment.
 //   - The other agent is believed about its own files. It is not authenticated here; that is the
@@ -46,7 +65,7 @@
 // # What is not there yet
 //
 // Links and special files are reported by name and not sent. Directories get mode 0755, files their
-// permission bits and modification time; owners and extended attributes are not carried. A source file
-// cannot be deleted after it arrived. The record of an ended
-// outgoing transfer stays in the journal, because it is what makes Submit idempotent.
+// permission bits and modification time; owners and extended attributes are not carried. When a source
+// is deleted and more than 100 files of its transfer did not arrive, nobody knows which, and nothing is
+// deleted. The record of an ended outgoing transfer stays in the journal, because it is what makes Submit idempotent.
 package transfer

@@ -27,8 +27,9 @@ type Engine struct {
 	fence       Fence
 	epoch       uint64
 	incarnation incarnation
-	dir         *tree  // the state directory
-	files       *tree  // WriteRoot; nil: nothing is received
+	dir         *tree // the state directory
+	files       *tree // WriteRoot; nil: nothing is received
+	mount       vfs.Mount
 	root        uint64 // vfs.Dir.ID of WriteRoot
 	events      *events.Queue[Event]
 
@@ -92,7 +93,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 		return nil, fmt.Errorf("%w: %w", ErrFenced, err)
 	}
 	e := &Engine{
-		opt: o, fence: f, epoch: f.Epoch(),
+		opt: o, fence: f, epoch: f.Epoch(), mount: mount,
 		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{}, noWay: map[string]string{},
 		calls: make(chan func()), frames: make(chan *inFrame, framesInHand), done: newReports(),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
@@ -290,6 +291,7 @@ func (e *Engine) loop() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	e.repairAll(time.Now())
+	e.removeAll()
 	for {
 		e.armTimer(timer)
 		frames := e.frames
@@ -362,6 +364,7 @@ func (e *Engine) shutdown() {
 	e.fail(ErrClosed)
 	for _, o := range e.live {
 		e.closeReader(o)
+		e.closeRemover(o)
 	}
 	e.readers.Wait()
 	e.writer.close()

@@ -12,6 +12,7 @@ const (
 	EventResumed   EventKind = "resumed"   // goes on at Offset after a loss of link, process or epoch
 	EventProgress  EventKind = "progress"  // Durable has advanced
 	EventFailed    EventKind = "failed"    // one file is not delivered: File, Reason
+	EventLeft      EventKind = "left"      // a source that was to be deleted stays: File at this agent, Reason
 	// EventStalled: the receiver's disk is full, or (without a Transfer) there is no way to Peer, such as a
 	// queue that is not defined. It is tried again until somebody has mended it.
 	EventStalled EventKind = "stalled"
@@ -20,7 +21,7 @@ const (
 	EventCompleted EventKind = "completed"
 	EventRefused   EventKind = "refused" // Reason says why
 	EventCancelled EventKind = "cancelled"
-	EventDropped   EventKind = "dropped" // a frame was not understood or came from an older epoch: Reason
+	EventDropped   EventKind = "dropped" // a frame was not understood, came from an older epoch, or too often: Reason
 	EventMissed    EventKind = "missed"  // OnEvent was too slow, and so many events are missing here: Dropped
 )
 

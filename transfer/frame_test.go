@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/mqha/mqha/internal/core/stream"
 )
 
 // TestRubbishOnTheQueueHoldsNobodyUp: what is no frame, or of a version from the future, is told
@@ -41,10 +40,7 @@ func TestRubbishOnTheQueueHoldsNobodyUp(t *testing.T) {
 }
 
 func FuzzFrame(f *testing.F) {
-	for k := kindAsk; k <= lastKind; k++ {
-		h := header{Kind: k, From: "A.B_1", Epoch: 3, Nonce: 4, Pos: stream.Pos{File: 1, Offset: 2}}
-		body := append(make([]byte, HeaderBytes), "payload"...)
-		h.encode(body)
+	for _, body := range frameSeeds() {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

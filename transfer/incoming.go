@@ -67,7 +67,7 @@ func (e *Engine) loadTransfers() error {
 			return &JournalError{Path: rec.manifestName(), Reason: err.Error()}
 		}
 		e.out[id] = o
-		if rec.Answer == stream.Unknown {
+		if rec.Answer == stream.Unknown || rec.deletes() {
 			e.live[id] = o
 		}
 	}

@@ -7,6 +7,9 @@ type Frame struct {
 	Peer       string // Send: the agent it goes to; Receive leaves it alone, the body names the sender
 	Persistent bool   // a control frame, which must outlive the queue manager
 	Body       []byte // Receive reuses it when it is large enough, and Send may keep it, see Link
+	// Attempts is how often Receive has given this persistent frame before without a Commit, as far as
+	// the Link can tell: 0 where it cannot. One that comes too often is passed over.
+	Attempts int
 }
 
 // Link carries frames between engines. It may lose, repeat, delay and reorder those that are not

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mqha/mqha/internal/core/stream"
 )
@@ -49,6 +51,9 @@ func (m *manifest) encode() ([]byte, error) { return json.Marshal(m) }
 
 // decodeManifest reads a manifest from the network: nothing in it is trusted.
 func decodeManifest(b []byte) (*manifest, error) {
+	if !utf8.Valid(b) { // package json would put another name in place of one that is not
+		return nil, badManifest("it is not UTF-8")
+	}
 	m := new(manifest)
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, badManifest("it is not readable: %v", err)
@@ -115,8 +120,14 @@ func checkName(name string) error {
 		if len(e) > maxElementBytes {
 			return badManifest("%q: an element of more than %d bytes", name, maxElementBytes)
 		}
+		if runtime.GOOS == "windows" && !fitsWindows(e) {
+			return badManifest("%q is no name of a file on Windows", name)
+		}
 		if _, ok := parsePart(e); ok {
 			return badManifest("%q is the name of a part file", name)
+		}
+		if isAside(e) {
+			return badManifest("%q is a directory of sources that are being deleted", name)
 		}
 	}
 	return nil

@@ -23,8 +23,9 @@ var tickOut = send.Event{Kind: send.Tick}
 type outgoing struct {
 	rec      *outRecord
 	core     *send.Transfer
-	layout   *layout // nil once ended
-	reader   *reader // nil until data is read for the first time
+	layout   *layout  // nil once ended
+	reader   *reader  // nil until data is read for the first time
+	remover  *remover // deletes the sources, in the end
 	just     *outFrame
 	opened   bool            // the receiver has answered
 	lost     bool            // since then the link or the receiver was away
@@ -69,7 +70,11 @@ func (e *Engine) sendConfig(o *outRecord) send.Config {
 // loadOutgoing makes the transfer that the journal speaks of.
 func (e *Engine) loadOutgoing(rec *outRecord) (*outgoing, error) {
 	if rec.Answer != stream.Unknown {
-		return &outgoing{rec: rec, core: send.NewEnded(e.sendConfig(rec), rec.Answer)}, nil
+		o := &outgoing{rec: rec, recorded: true, core: send.NewEnded(e.sendConfig(rec), rec.Answer)}
+		if rec.deletes() {
+			o.layout = e.layoutToDelete(rec)
+		}
+		return o, nil
 	}
 	b, err := e.dir.ReadFile(rec.manifestName())
 	if err != nil {
@@ -111,6 +116,7 @@ func (e *Engine) nextTurns(now time.Time) {
 	var waiting []*outgoing
 	for _, o := range e.live {
 		switch {
+		case o.core.Phase() == send.Ended: // only its sources are left
 		case o.begun:
 			active[o.rec.To]++
 		case o.recorded || o.rec.Cancelling:
@@ -241,13 +247,23 @@ func (e *Engine) tellOut(o *outgoing, before send.Phase) {
 		o.lost, o.away = true, time.Now()
 	case after == send.Ended:
 		e.closeReader(o)
-		o.layout = nil
-		delete(e.live, o.rec.ID)
-		e.removeLists(o.rec)
-		e.emit(o, endEvent(o.rec.Answer), "", o.rec.Reason)
-		e.wakeWaiters(o.rec.ID)
+		if o.rec.deletes() {
+			e.startRemoval(o)
+		} else {
+			e.endedOut(o)
+		}
 		e.nextTurns(time.Now())
 	}
+}
+
+// endedOut is the end of a transfer, for everybody who waits for it.
+func (e *Engine) endedOut(o *outgoing) {
+	e.closeRemover(o)
+	o.layout = nil
+	delete(e.live, o.rec.ID)
+	e.removeLists(o.rec)
+	e.emit(o, endEvent(o.rec.Answer), "", o.rec.Reason)
+	e.wakeWaiters(o.rec.ID)
 }
 
 // removeLists removes the two lists of an ended transfer; what an error leaves behind is removed by
@@ -268,6 +284,8 @@ func (o *outgoing) status() Status {
 		Failed: o.rec.Failed, Failures: append([]FileFailure(nil), o.rec.Failures...), Reason: o.rec.Reason,
 	}
 	switch {
+	case o.core.Phase() == send.Ended && o.rec.deletes():
+		s.State = Deleting
 	case o.core.Phase() == send.Ended:
 		if s.State = endState(o.rec.Answer); s.State == Completed {
 			s.Durable = o.rec.Bytes
@@ -281,8 +299,13 @@ func (o *outgoing) status() Status {
 	default:
 		s.State = Waiting
 	}
-	if o.layout != nil {
+	if s.State == Deleting {
+		s.Durable = o.rec.Bytes
+	} else if o.layout != nil {
 		s.Durable = o.layout.bytesAt(o.core.Durable())
+	}
+	if m := o.rec.Moving; m != nil {
+		s.Left, s.LeftFiles = m.Left, append([]FileFailure(nil), m.LeftFiles...)
 	}
 	return s
 }

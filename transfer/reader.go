@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/send"
@@ -176,14 +175,14 @@ func (r *reader) open(file uint32) error {
 	src := &r.sources[file-1]
 	dir, ok := src.rootOf(r.e.opt.ReadRoots)
 	if !ok {
-		return errors.New("the sending agent may not read there any more")
+		return errNoRoot
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := r.e.mount(dir)
 	if err != nil {
 		return plainError(err)
 	}
 	defer root.Close()
-	f, err := root.OpenFile(filepath.FromSlash(src.Path), os.O_RDONLY|openNonblock, 0)
+	f, err := root.Open(src.Path)
 	if err != nil {
 		return plainError(err)
 	}

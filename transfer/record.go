@@ -18,8 +18,10 @@ type record struct {
 	Done   *doneRecord   `json:"done,omitempty"`   // incoming: the files of the last commit have their names
 	Cancel *cancelRecord `json:"cancel,omitempty"` // outgoing: to be given up
 	OutEnd *endRecord    `json:"outend,omitempty"`
-	InEnd  *endRecord    `json:"inend,omitempty"`
-	Forget *ID           `json:"forget,omitempty"` // incoming: confirmed
+	// Deleting: outgoing, completed: its sources. An older release passes over it, and leaves them.
+	Deleting *deletingRecord `json:"deleting,omitempty"`
+	InEnd    *endRecord      `json:"inend,omitempty"`
+	Forget   *ID             `json:"forget,omitempty"` // incoming: confirmed
 }
 
 // point is a place in the stream and the digest of the file up to there.
@@ -44,6 +46,7 @@ type outRecord struct {
 	Failed     int           `json:"failed,omitempty"`
 	Failures   []FileFailure `json:"failures,omitempty"`
 	Reason     string        `json:"reason,omitempty"`
+	Moving     *moving       `json:"moving,omitempty"` // nil: the sources stay
 }
 
 type inRecord struct {
@@ -134,6 +137,10 @@ func (s *state) apply(r record) {
 		}
 	case r.OutEnd != nil:
 		s.endOut(r.OutEnd)
+	case r.Deleting != nil:
+		if o := s.out[r.Deleting.ID]; o != nil && o.Moving != nil {
+			o.Moving.apply(r.Deleting)
+		}
 	default:
 		s.applyIn(r)
 	}
@@ -147,6 +154,9 @@ func (s *state) endOut(e *endRecord) {
 	o.Answer, o.Reason, o.Point = e.Answer, e.Reason, point{}
 	o.Failed += e.Failed
 	o.Failures = addFailures(o.Failures, e.Failures)
+	if o.Moving != nil {
+		o.Moving.end(e)
+	}
 }
 
 func (s *state) applyIn(r record) {

@@ -22,7 +22,14 @@ type Request struct {
 	// To is the name of the receiving agent.
 	To    string `json:"to"`
 	Items []Item `json:"items"`
+	// SourceDisposition DeleteSource deletes each source file once the whole transfer has completed and
+	// that is durable here. Directories stay, and so do files that did not arrive, and whatever is not
+	// provably the file that was sent: such as a new one of the same name. Status.LeftFiles tells which.
+	// A transfer that is cancelled or refused deletes nothing. Default LeaveSource.
+	SourceDisposition Disposition `json:"sourceDisposition,omitempty"`
 }
+
+func (r *Request) moves() bool { return r.SourceDisposition == DeleteSource }
 
 func (r *Request) check() error {
 	if !validName(r.To) {
@@ -39,5 +46,5 @@ func (r *Request) check() error {
 			return badRequest("Destination %q is not a path below the receiver's root, such as in/today", it.Destination)
 		}
 	}
-	return nil
+	return r.SourceDisposition.check()
 }

@@ -126,6 +126,11 @@ func (e *Engine) receive(r *run) error {
 }
 
 func (e *Engine) accept(r *run, f *inFrame) error {
+	if f.Persistent && f.Attempts >= mostAttempts {
+		e.tell(poison(f))
+		r.free <- f
+		return r.link.Commit(r.ctx)
+	}
 	var err error
 	f.head, f.payload, err = decode(f.Body)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -19,6 +18,7 @@ type source struct {
 	Index int    `json:"index"` // of Root there, for a node that has the disk elsewhere
 	Path  string `json:"path"`  // slash-separated, below the root
 	Inode uint64 `json:"inode,omitempty"`
+	Born  int64  `json:"born,omitempty"` // vfs.Identity; only of a file that is to be deleted
 }
 
 // rootOf finds the source's root among those of this node.
@@ -39,21 +39,33 @@ type listing struct {
 	failures []FileFailure
 }
 
+// scanner makes a listing.
+type scanner struct {
+	listing
+	ctx   context.Context
+	roots []string
+	moves bool
+	dirs  map[string]bool // of the manifest
+
+	// of the item that is being listed
+	root  vfs.Dir
+	index int // of root
+}
+
 // scan lists what a request names, once: files that appear later are not sent, files that vanish or
 // change fail.
-func scan(ctx context.Context, roots []string, items []Item) (*listing, error) {
-	l := &listing{}
-	dirs := make(map[string]bool)
-	for _, it := range items {
-		if err := l.item(ctx, roots, it, dirs); err != nil {
+func scan(ctx context.Context, mount vfs.Mount, roots []string, r *Request) (*listing, error) {
+	s := &scanner{ctx: ctx, roots: roots, moves: r.moves(), dirs: map[string]bool{}}
+	for _, it := range r.Items {
+		if err := s.item(mount, it); err != nil {
 			return nil, err
 		}
 	}
-	for d := range dirs {
-		l.manifest.Dirs = append(l.manifest.Dirs, d)
+	for d := range s.dirs {
+		s.manifest.Dirs = append(s.manifest.Dirs, d)
 	}
-	slices.Sort(l.manifest.Dirs) // a parent sorts before what is in it
-	return l, l.manifest.check()
+	slices.Sort(s.manifest.Dirs) // a parent sorts before what is in it
+	return &s.listing, s.manifest.check()
 }
 
 // below finds the root that p lies in.
@@ -67,17 +79,18 @@ func below(roots []string, p string) (int, string, bool) {
 	return 0, "", false
 }
 
-func (l *listing) item(ctx context.Context, roots []string, it Item, dirs map[string]bool) error {
-	i, rel, ok := below(roots, it.Source)
+func (s *scanner) item(mount vfs.Mount, it Item) error {
+	i, rel, ok := below(s.roots, it.Source)
 	if !ok {
 		return badRequest("Source %q is not below a directory that this agent may read (Options.ReadRoots)", it.Source)
 	}
-	root, err := os.OpenRoot(roots[i])
+	root, err := mount(s.roots[i])
 	if err != nil {
 		return badRequest("Source %q: %v", it.Source, err)
 	}
 	defer root.Close()
-	fi, err := root.Lstat(filepath.FromSlash(rel))
+	s.root, s.index = root, i
+	fi, err := root.Lstat(rel)
 	if err != nil {
 		return badRequest("Source %q: %v", it.Source, err)
 	}
@@ -85,67 +98,75 @@ func (l *listing) item(ctx context.Context, roots []string, it Item, dirs map[st
 		if it.Destination == "." {
 			return badRequest("Source %q is a file: Destination must be a name, not %q", it.Source, ".")
 		}
-		addParents(dirs, path.Dir(it.Destination))
-		l.add(roots, i, rel, it.Destination, fi)
+		addParents(s.dirs, path.Dir(it.Destination))
+		s.add(rel, it.Destination, fi)
 		return nil
 	}
-	addParents(dirs, it.Destination)
-	return fs.WalkDir(root.FS(), rel, func(p string, d fs.DirEntry, err error) error {
-		if ctxErr := ctx.Err(); ctxErr != nil {
-			return ctxErr
-		}
-		name := path.Join(it.Destination, strings.TrimPrefix(strings.TrimPrefix(p, rel), "/"))
-		if rel == "." {
-			name = path.Join(it.Destination, p)
-		}
-		return l.entry(roots, i, p, name, d, err, dirs)
-	})
+	addParents(s.dirs, it.Destination)
+	return s.directory(rel, it.Destination)
 }
 
-// entry takes one name of a directory walk. What cannot be read is reported by name and does not
-// stop the rest.
-func (l *listing) entry(roots []string, root int, p, name string, d fs.DirEntry, err error, dirs map[string]bool) error {
+// directory lists what is in a directory. What cannot be read is reported by name and does not stop the rest.
+func (s *scanner) directory(dir, destination string) error {
+	names, err := s.root.Names(dir)
 	if err != nil {
-		l.fail(name, err.Error())
-		if d != nil && d.IsDir() {
-			return fs.SkipDir
+		s.fail(destination, err.Error())
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		if err := s.ctx.Err(); err != nil {
+			return err
 		}
-		return nil
-	}
-	if d.IsDir() {
-		if err := checkName(name); name != "." && err != nil {
-			l.fail(name, err.Error())
-			return fs.SkipDir
+		if isAside(n) {
+			continue // sources that have been sent and are being deleted
 		}
-		addParents(dirs, name)
-		return nil
+		p, name := path.Join(dir, n), path.Join(destination, n)
+		fi, err := s.root.Lstat(p)
+		switch {
+		case err != nil:
+			s.fail(name, err.Error())
+		case !fi.IsDir():
+			s.add(p, name, fi)
+		case checkName(name) != nil:
+			s.fail(name, checkName(name).Error())
+		default:
+			addParents(s.dirs, name)
+			if err := s.directory(p, name); err != nil {
+				return err
+			}
+		}
 	}
-	fi, err := d.Info()
-	if err != nil {
-		l.fail(name, err.Error())
-		return nil
-	}
-	l.add(roots, root, p, name, fi)
 	return nil
 }
 
-func (l *listing) add(roots []string, root int, p, name string, fi fs.FileInfo) {
+func (s *scanner) add(p, name string, fi fs.FileInfo) {
 	switch {
 	case fi.Mode()&fs.ModeSymlink != 0:
-		l.fail(name, "a symbolic link: links are not transferred")
+		s.fail(name, "a symbolic link: links are not transferred")
 		return
 	case !fi.Mode().IsRegular():
-		l.fail(name, "not a regular file: "+fi.Mode().String())
+		s.fail(name, "not a regular file: "+fi.Mode().String())
 		return
 	}
 	if err := checkName(name); err != nil {
-		l.fail(name, err.Error())
+		s.fail(name, err.Error())
 		return
 	}
-	l.manifest.Files = append(l.manifest.Files, manifestFile{
-		Name: name, Size: fi.Size(), Mode: uint32(fi.Mode().Perm()), MTime: fi.ModTime().UnixNano(),
-	})
-	l.sources = append(l.sources, source{Root: roots[root], Index: root, Path: p, Inode: vfs.Inode(fi)})
+	src := source{Root: s.roots[s.index], Index: s.index, Path: p, Inode: vfs.Inode(fi)}
+	file := manifestFile{Name: name, Size: fi.Size(), Mode: uint32(fi.Mode().Perm()), MTime: fi.ModTime().UnixNano()}
+	if s.moves {
+		id, err := s.root.Identify(p)
+		if err == nil && (id.Mode.Type() != fi.Mode().Type() || id.Inode != src.Inode) {
+			err = errChanged
+		}
+		if err != nil {
+			s.fail(name, plainError(err).Error())
+			return
+		}
+		src.Born, file.Size, file.MTime = id.Born, id.Size, id.Modified
+	}
+	s.manifest.Files = append(s.manifest.Files, file)
+	s.sources = append(s.sources, src)
 }
 
 func (l *listing) fail(name, reason string) {
@@ -158,6 +179,9 @@ func addParents(dirs map[string]bool, name string) {
 	}
 }
 
+// errNoRoot is why a source is neither read nor deleted.
+var errNoRoot = errors.New("the sending agent may not read there any more")
+
 // errChanged says that a source is not what was listed. What was sent of it is discarded by the
 // receiver: a part only ever receives bytes of one version.
 var errChanged = errors.New("the file changed after the transfer was submitted")
@@ -169,4 +193,10 @@ func unchanged(fi fs.FileInfo, want *manifestFile, src *source) error {
 		return errChanged
 	}
 	return nil
+}
+
+// is says whether a file is what the scan saw, and not another one that was made since and happens to have its
+// size, time and inode number.
+func (s *source) is(id vfs.Identity, want *manifestFile) bool {
+	return id.Mode.IsRegular() && id.Size == want.Size && id.Modified == want.MTime && id.Inode == s.Inode && id.Born == s.Born
 }

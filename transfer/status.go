@@ -10,7 +10,8 @@ const (
 	Waiting    State = "waiting"    // no answer of the receiver yet, or not its turn
 	Running    State = "running"    // data flows
 	Recovering State = "recovering" // the link or the other agent is away
-	Completed  State = "completed"  // every file is delivered or reported failed
+	Deleting   State = "deleting"   // every file is delivered or reported failed; now the sources are deleted
+	Completed  State = "completed"  // the same, and sources that were to be deleted are, or are reported left
 	Refused    State = "refused"    // the receiver will not have it; Status.Reason says why
 	Cancelling State = "cancelling" // to be cancelled, and the receiver has not answered yet
 	Cancelled  State = "cancelled"  // given up; files that were delivered before stay
@@ -40,7 +41,8 @@ func endEvent(a stream.Answer) EventKind {
 	return EventRefused
 }
 
-// FileFailure is one file, directory or link that was not delivered.
+// FileFailure is one file, directory or link that was not delivered, or in Status.LeftFiles one source that was
+// not deleted.
 type FileFailure struct {
 	Name   string `json:"name"` // below the receiver's WriteRoot
 	Reason string `json:"reason"`
@@ -61,4 +63,9 @@ type Status struct {
 	Failed   int           `json:"failed"`  // files not delivered
 	Failures []FileFailure `json:"failures,omitempty"`
 	Reason   string        `json:"reason,omitempty"` // of the end, or why there is no way to Peer at present
+	// Left counts the sources that were to be deleted (Request.SourceDisposition) and are there still, but
+	// for those of files that were not delivered. LeftFiles lists the first of them by their paths below
+	// the ReadRoot. When it is not known which files were not delivered, nothing is deleted and all are counted. A path that ends with .deleting is that of a directory in which some may lie now.
+	Left      int           `json:"left,omitempty"`
+	LeftFiles []FileFailure `json:"leftFiles,omitempty"`
 }

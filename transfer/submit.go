@@ -55,13 +55,16 @@ func (e *Engine) Submit(ctx context.Context, r Request) (ID, error) {
 
 // list writes the lists of a new transfer and admits it; durable is closed when the journal has it.
 func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) error {
-	l, err := scan(ctx, e.opt.ReadRoots, r.Items)
+	l, err := scan(ctx, e.mount, e.opt.ReadRoots, &r)
 	if err != nil {
 		return err
 	}
 	rec := &outRecord{
 		ID: r.ID, To: r.To, Lists: e.epoch, Digest: e.opt.Digest, Files: len(l.manifest.Files), Bytes: l.manifest.bytes(),
 		Failed: len(l.failures), Failures: addFailures(nil, l.failures),
+	}
+	if r.moves() {
+		rec.Moving = new(moving)
 	}
 	if rec.Manifest, err = e.writeLists(rec, l); err != nil {
 		return err
@@ -188,6 +191,7 @@ func (e *Engine) startDrain(now time.Time) {
 	e.draining = true
 	for _, o := range e.live {
 		e.stepOut(now, o, send.Event{Kind: send.DrainStarted})
+		o.pauseRemoval()
 	}
 	for _, in := range e.in {
 		e.stepIn(now, in, receive.Event{Kind: receive.DrainStarted})
@@ -196,7 +200,7 @@ func (e *Engine) startDrain(now time.Time) {
 
 func (e *Engine) quiet() bool {
 	for _, o := range e.live {
-		if o.core.Phase() == send.Ending || e.run != nil && !o.core.Quiet() {
+		if o.core.Phase() == send.Ending || e.run != nil && !o.core.Quiet() || o.removes() {
 			return false
 		}
 	}

@@ -54,11 +54,16 @@ func (t *tree) reopen(name string) (vfs.File, error) {
 	return t.Reopen(name)
 }
 
-func (t *tree) remove(name string) error {
+// unlink is remove, and tells when there was nothing.
+func (t *tree) unlink(name string) error {
 	if err := t.fence.Err(); err != nil {
 		return err
 	}
-	err := t.Remove(name)
+	return t.Remove(name)
+}
+
+func (t *tree) remove(name string) error {
+	err := t.unlink(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -71,6 +76,23 @@ func (t *tree) replace(from, to string) error {
 		return err
 	}
 	return t.Rename(from, to)
+}
+
+// setAside renames and replaces nothing.
+func (t *tree) setAside(from, to string) error {
+	if err := t.fence.Err(); err != nil {
+		return err
+	}
+	return t.RenameNoReplace(from, to)
+}
+
+// putBack renames and replaces nothing. Where it takes two calls, the second undoes nothing that another
+// instance does: it unlinks a name that only this epoch uses.
+func (t *tree) putBack(from, to string) error {
+	if err := t.fence.Err(); err != nil {
+		return err
+	}
+	return t.PutBack(from, to)
 }
 
 // mkdir makes a directory with mode 0755. What counts is that it is there: it may have been before, or a

@@ -30,7 +30,7 @@ var rooms = []room{
 	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest", "internal/cmqc"}},
 	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc", "mqconn/ibmmq"}}, // the MQCNO is the same
 	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}},
-	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/stream", "internal/events", "internal/vfs"}},
+	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/remove", "internal/core/stream", "internal/events", "internal/vfs"}},
 	{path: "transfer/mqlink", may: []string{"transfer", "mqconn"}},
 	{path: "ha", may: []string{
 		"internal/core/agent", "internal/events", "lockfile", "resource", "transfer", "transfer/mqlink", "mqconn", "mqconn/mqrc", "ha/audit",
@@ -41,6 +41,7 @@ var rooms = []room{
 	{path: "internal/core/group", may: []string{"internal/core/"}},
 	{path: "internal/core/connect", may: []string{"internal/core/"}},
 	{path: "internal/core/send", may: []string{"internal/core/"}},
+	{path: "internal/core/remove"},
 	{path: "internal/core/receive", may: []string{"internal/core/"}},
 	{path: "internal/core/agent", may: []string{"internal/core/"}},
 	{path: "internal/core/", may: []string{"internal/core/"}, optional: true},

@@ -39,11 +39,44 @@ func (r *root) Create(name string) (File, error) {
 
 func (r *root) Reopen(name string) (File, error) { return r.open(name, os.O_RDWR) }
 
-func (r *root) Open(name string) (File, error) { return r.open(name, os.O_RDONLY) }
+func (r *root) Open(name string) (File, error) { return r.open(name, os.O_RDONLY|openNonblock) }
 
 func (r *root) Mkdir(name string) error { return r.Root.Mkdir(name, 0o755) }
 
 func (r *root) RenameNoReplace(from, to string) error { return renameNoReplace(r.Root, from, to) }
+
+func (r *root) PutBack(from, to string) error { return putBack(r.Root, from, to) }
+
+func (r *root) Identify(name string) (Identity, error) {
+	fi, err := r.Lstat(name)
+	if err != nil || !fi.Mode().IsRegular() {
+		return identityOf(fi), err
+	}
+	f, err := r.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return Identity{}, err
+	}
+	defer f.Close()
+	opened, err := f.Stat()
+	if err != nil {
+		return Identity{}, err
+	}
+	if !os.SameFile(fi, opened) { // a link took its place meanwhile, or another file
+		return Identity{}, &fs.PathError{Op: "open", Path: name, Err: errAnother}
+	}
+	id := identityOf(opened)
+	id.Born, err = born(f)
+	return id, err
+}
+
+var errAnother = errors.New("it was exchanged while it was looked at")
+
+func identityOf(fi fs.FileInfo) Identity {
+	if fi == nil {
+		return Identity{}
+	}
+	return Identity{Mode: fi.Mode(), Size: fi.Size(), Modified: fi.ModTime().UnixNano(), Inode: Inode(fi)}
+}
 
 func (r *root) Names(dir string) ([]string, error) {
 	f, err := openDir(r.Root, dir)
@@ -83,4 +116,21 @@ func checkedRename(r *os.Root, from, to string) error {
 		return err
 	}
 	return r.Rename(from, to)
+}
+
+// linkBack is putBack where the system cannot rename without replacing: link(2) never replaces. A process
+// that ends between the two calls leaves both names, and the next one finds them to be the same file.
+func linkBack(r *os.Root, from, to string) error {
+	err := r.Link(from, to)
+	if errors.Is(err, fs.ErrExist) {
+		a, errA := r.Lstat(from)
+		b, errB := r.Lstat(to)
+		if errA == nil && errB == nil && os.SameFile(a, b) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return r.Remove(from)
 }

@@ -12,6 +12,11 @@ import (
 
 func renameNoReplace(r *os.Root, from, to string) error { return checkedRename(r, from, to) }
 
+func putBack(r *os.Root, from, to string) error { return linkBack(r, from, to) }
+
+// born is not known here.
+func born(*os.File) (int64, error) { return 0, nil }
+
 // SyncData is Sync.
 func (f *file) SyncData() error { return f.Sync() }
 

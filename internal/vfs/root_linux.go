@@ -11,26 +11,58 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// renameNoReplace runs renameat2(2) with RENAME_NOREPLACE on the parent, opened through r, and
+// renameNoReplace runs renameat2(2) with RENAME_NOREPLACE on the parents, opened through r, and
 // single-component names. File systems without it (NFS) answer EINVAL.
 func renameNoReplace(r *os.Root, from, to string) error {
-	dir, err := openDir(r, path.Dir(from))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	if path.Dir(to) != path.Dir(from) {
-		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrInvalid}
-	}
-	fd := int(dir.Fd())
-	err = unix.Renameat2(fd, path.Base(from), fd, path.Base(to), unix.RENAME_NOREPLACE)
+	err := renameat2(r, from, to)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		return checkedRename(r, from, to)
 	}
+	return err
+}
+
+func putBack(r *os.Root, from, to string) error {
+	err := renameat2(r, from, to)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return linkBack(r, from, to)
+	}
+	return err
+}
+
+func renameat2(r *os.Root, from, to string) error {
+	old, err := openDir(r, path.Dir(from))
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	dir := old
+	if path.Dir(to) != path.Dir(from) {
+		if dir, err = openDir(r, path.Dir(to)); err != nil {
+			return err
+		}
+		defer dir.Close()
+	}
+	err = unix.Renameat2(int(old.Fd()), path.Base(from), int(dir.Fd()), path.Base(to), unix.RENAME_NOREPLACE)
 	if err != nil {
 		return &fs.PathError{Op: "renameat2", Path: to, Err: err}
 	}
 	return nil
+}
+
+// born asks statx(2): ext4, xfs, btrfs and tmpfs know when a file was created, and tell it truly.
+func born(f *os.File) (int64, error) {
+	var st unix.Statx_t
+	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // an old kernel, or a sandbox that knows no statx
+		return 0, nil
+	}
+	if err != nil {
+		return 0, &fs.PathError{Op: "statx", Path: f.Name(), Err: err}
+	}
+	if st.Mask&unix.STATX_BTIME == 0 {
+		return 0, nil
+	}
+	return st.Btime.Sec*1e9 + int64(st.Btime.Nsec), nil
 }
 
 // SetTime is utimensat(2) without a path, which is what futimens(3) is.

@@ -23,16 +23,26 @@ type Dir interface {
 	Create(name string) (File, error)
 	// Reopen opens a file to go on writing it.
 	Reopen(name string) (File, error)
+	// Open opens a file for reading. It does not wait for the writer of a FIFO.
 	Open(name string) (File, error)
 	ReadFile(name string) ([]byte, error)
 
+	// Identify opens what has the name, follows no link, and tells what it is. It opens, because
+	// only that makes a network file system ask its server.
+	Identify(name string) (Identity, error)
+
+	// Remove removes a file or an empty directory; of one that is not empty the error is fs.ErrExist.
 	Remove(name string) error
 	// Rename replaces what has the new name.
 	Rename(from, to string) error
-	// RenameNoReplace renames within one directory and answers fs.ErrExist when the new name is
-	// taken. Only Linux has a system call for it (renameat2(2), not on NFS); elsewhere it looks first,
-	// and a file that somebody else creates between the two calls is replaced.
+	// RenameNoReplace answers fs.ErrExist when the new name is taken. Only Linux has a system call
+	// for it (renameat2(2), not on NFS); elsewhere it looks first, and a file that somebody else
+	// creates between the two calls is replaced.
 	RenameNoReplace(from, to string) error
+	// PutBack gives a file the name that it had before, and never replaces what has it now: the error
+	// is then fs.ErrExist. Where no system call does so it links and unlinks, and for a moment the
+	// file has both names; where there are no hard links either, it fails.
+	PutBack(from, to string) error
 	// Mkdir makes a directory with mode 0755.
 	Mkdir(name string) error
 
@@ -66,6 +76,21 @@ type File interface {
 	// Lock locks the file for this open file; false: another has it.
 	Lock() (bool, error)
 }
+
+// Identity is what tells one file from another, and from a later version of itself.
+type Identity struct {
+	Mode     fs.FileMode
+	Size     int64
+	Modified int64  // Unix nanoseconds
+	Inode    uint64 // 0 where it is not known
+	// Born tells a file from an earlier one that had the same inode number: the time of its creation
+	// in Unix nanoseconds; 0 where it is not known or of no use.
+	Born int64
+}
+
+// Number is the inode number of a file on a file system that is not the operating system's; the Sys of
+// its fs.FileInfo is one.
+type Number uint64
 
 // Mount opens a directory. OpenRoot is the one for real disks.
 type Mount func(dir string) (Dir, error)

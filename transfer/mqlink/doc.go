@@ -12,6 +12,10 @@
 //
 // # What it does not do
 //
+// It does not move messages away: a control frame whose backout count says that it has ended its receiver
+// again and again is passed over by package transfer, which tells of it. mq-golang-jms20 does not tell the
+// count, and there such a frame comes again for ever.
+//
 // It does not keep file data: those messages are not persistent, may be lost with a queue manager or
 // a channel, and are asked for again by package transfer. It does not reconnect: a Link belongs to
 // one mqconn.Session and ends with it.

@@ -94,7 +94,7 @@ func (l *Link) Receive(ctx context.Context, f *transfer.Frame) error {
 		if err != nil {
 			return err
 		}
-		f.Body, f.Persistent = l.message.Body, l.message.Persistent
+		f.Body, f.Persistent, f.Attempts = l.message.Body, l.message.Persistent, max(0, l.message.BackoutCount)
 		if l.unsettled++; l.unsettled == 1 {
 			l.since = time.Now()
 		}

@@ -188,8 +188,11 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 	case Answered:
 		buf = t.answered(now, e, buf)
 	case Nudged:
-		if t.phase == Sending {
+		switch t.phase {
+		case Sending:
 			buf = t.ask(now, buf)
+		case Ended: // the confirmation was passed over
+			buf = append(buf, Action{Kind: Confirm})
 		}
 	case Acked:
 		buf = t.acked(now, e, buf)

@@ -188,3 +188,11 @@ func TestLateAnswersAreNotNews(t *testing.T) {
 	s.step(Event{Kind: Answered, Nonce: 102, Answer: stream.Receiving, Pos: stream.Pos{File: 9}}).wants() // no such place
 	s.step(Event{Kind: Answered, Nonce: 102, Answer: stream.Receiving}).wants(Seek)
 }
+
+// A receiver that passed over the confirmation asks on the next link, and must not keep its record for ever.
+func TestNudgeAfterTheEndIsConfirmedAgain(t *testing.T) {
+	s := &story{t: t, core: NewEnded(testConfig, stream.Completed), now: time.Unix(1, 0)}
+	s.step(Event{Kind: LinkUp})
+	s.step(Event{Kind: Nudged}).wants(Confirm)
+	s.step(Event{Kind: ConfirmSent}).wants()
+}

@@ -9,14 +9,13 @@
 // What is durable follows fsync(2): the bytes and attributes of a file when it was synced, the names in a
 // directory when that was synced, and nothing else. Of the rest PowerOff keeps nothing, all, or by chance
 // some: of writes any of them, the last one torn at a sector; of the names in one directory the first so and
-// so many changes, since file systems keep those in order, but each directory by itself.
+// so many changes, since file systems keep those in order, but each directory by itself. A rename from one
+// directory into another is durable in both or in none, as ext4, xfs and btrfs do it.
 package crashdisk
 
 import (
 	"io/fs"
 	"math/rand/v2"
-	"path"
-	"strings"
 	"sync"
 	"time"
 )
@@ -32,16 +31,18 @@ type Disk struct {
 	mu    sync.Mutex
 	root  *inode
 	last  uint64
+	freed []uint64 // numbers of what was removed, for Put
 	locks map[*inode]*handle
 }
 
 // inode is a file or a directory.
 type inode struct {
 	number uint64
+	born   int64
 	now    state
 	synced state
-	writes []write  // of a file, since it was synced
-	turns  []change // of a directory, since it was synced
+	writes []write   // of a file, since it was synced
+	turns  []*change // of a directory, since it was synced
 }
 
 // state is what an inode holds: data for a file, names for a directory.
@@ -60,11 +61,6 @@ type write struct {
 	modified *time.Time
 }
 
-// change is one change to a directory: the names it gave and took, together.
-type change struct {
-	names map[string]*inode // nil: the name is gone
-}
-
 // New makes an empty disk.
 func New() *Disk {
 	d := &Disk{locks: map[*inode]*handle{}}
@@ -75,7 +71,7 @@ func New() *Disk {
 func (d *Disk) newFile() *inode {
 	d.last++
 	s := state{mode: 0o600, modified: time.Unix(0, 0)}
-	return &inode{number: d.last, now: s, synced: s}
+	return &inode{number: d.last, born: int64(d.last), now: s, synced: s}
 }
 
 func (d *Disk) newDir() *inode {
@@ -88,22 +84,6 @@ func (d *Disk) newDir() *inode {
 }
 
 func (i *inode) dir() bool { return i.now.names != nil }
-
-// turn changes names in a directory.
-func (i *inode) turn(names map[string]*inode) {
-	apply(i.now.names, names)
-	i.turns = append(i.turns, change{names})
-}
-
-func apply(to, names map[string]*inode) {
-	for n, in := range names {
-		if in == nil {
-			delete(to, n)
-		} else {
-			to[n] = in
-		}
-	}
-}
 
 func (i *inode) write(w write) {
 	i.now.apply(w)
@@ -129,10 +109,7 @@ func (s *state) apply(w write) {
 // sync makes an inode durable: a file's bytes and attributes, or a directory's names.
 func (i *inode) sync() {
 	if i.dir() {
-		for _, t := range i.turns {
-			apply(i.synced.names, t.names)
-		}
-		i.turns = nil
+		i.syncTurns(nil)
 		return
 	}
 	for _, w := range i.writes {
@@ -172,13 +149,13 @@ func (d *Disk) PowerOff(k Kept, chance *rand.Rand) {
 	defer d.mu.Unlock()
 	clear(d.locks)
 	if k != All {
-		d.forget(d.root, k, chance, map[*inode]bool{})
+		d.forget(d.root, k, chance, d.keepTurns(k, chance), map[*inode]bool{})
 	}
 }
 
 // forget goes through what was reachable before and what is reachable after, in an order that does not
 // depend on the map.
-func (d *Disk) forget(i *inode, k Kept, chance *rand.Rand, seen map[*inode]bool) {
+func (d *Disk) forget(i *inode, k Kept, chance *rand.Rand, kept map[*inode]int, seen map[*inode]bool) {
 	if seen[i] {
 		return
 	}
@@ -187,20 +164,14 @@ func (d *Disk) forget(i *inode, k Kept, chance *rand.Rand, seen map[*inode]bool)
 		i.loseWrites(k, chance)
 		return
 	}
-	kept := i.turns
-	if k == None {
-		kept = nil
-	} else {
-		kept = kept[:chance.IntN(len(kept)+1)]
-	}
-	for _, t := range kept {
+	for _, t := range i.turns[:kept[i]] {
 		apply(i.synced.names, t.names)
 	}
 	i.turns = nil
 	clear(i.now.names)
 	apply(i.now.names, i.synced.names)
 	for _, n := range sortedNames(i.now.names) {
-		d.forget(i.now.names[n], k, chance, seen)
+		d.forget(i.now.names[n], k, chance, kept, seen)
 	}
 }
 
@@ -220,71 +191,4 @@ func (i *inode) loseWrites(k Kept, chance *rand.Rand) {
 	}
 	i.now, i.synced, i.writes = s, s, nil
 	i.synced.data = append([]byte(nil), s.data...)
-}
-
-// Mkdir makes a directory, durably, before any machine is at work.
-func (d *Disk) Mkdir(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	parent := d.at(path.Dir(name))
-	parent.turn(map[string]*inode{path.Base(name): d.newDir()})
-	parent.sync()
-}
-
-// Found is a file that lies on the disk.
-type Found struct {
-	Data     []byte
-	Mode     fs.FileMode
-	Modified time.Time
-}
-
-// Files gives every file below dir by its path there.
-func (d *Disk) Files(dir string) map[string]Found {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	all := map[string]Found{}
-	d.at(dir).walk("", all)
-	return all
-}
-
-func (i *inode) walk(below string, all map[string]Found) {
-	for n, in := range i.now.names {
-		p := path.Join(below, n)
-		if in.dir() {
-			in.walk(p, all)
-			continue
-		}
-		all[p] = in.found()
-	}
-}
-
-func (i *inode) found() Found {
-	return Found{append([]byte(nil), i.now.data...), i.now.mode, i.now.modified}
-}
-
-// Take takes a file away, as somebody would who waits for it; durable also syncs its directory, as one
-// does who must not get it again after a loss of power. It is for OnRename.
-func (d *Disk) Take(name string, durable bool) Found {
-	parent := d.at(path.Dir(name))
-	f := parent.now.names[path.Base(name)].found()
-	parent.turn(map[string]*inode{path.Base(name): nil})
-	if durable {
-		parent.sync()
-	}
-	return f
-}
-
-// at finds an inode; nil: there is none. The caller holds the mutex.
-func (d *Disk) at(name string) *inode {
-	i := d.root
-	for p := range strings.SplitSeq(path.Clean("/"+name), "/") {
-		if p == "" {
-			continue
-		}
-		if i == nil || !i.dir() {
-			return nil
-		}
-		i = i.now.names[p]
-	}
-	return i
 }

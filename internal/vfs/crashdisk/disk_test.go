@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/internal/vfs"
 )
@@ -253,7 +254,13 @@ func TestLikeARealDirectory(t *testing.T) {
 			"remove nothing":    {dir.Remove("d/z"), fs.ErrNotExist},
 			"rename nothing":    {dir.Rename("d/z", "d/w"), fs.ErrNotExist},
 			"rename to a taken": {dir.RenameNoReplace("d/x", "d/y"), fs.ErrExist},
-			"rename elsewhere":  {dir.RenameNoReplace("d/x", "x"), fs.ErrInvalid},
+			"rename elsewhere":  {errors.Join(dir.RenameNoReplace("d/x", "x"), dir.RenameNoReplace("x", "d/x")), nil},
+			"rename to nowhere": {dir.RenameNoReplace("d/x", "n/x"), fs.ErrNotExist},
+			"put back":          {errors.Join(dir.RenameNoReplace("d/x", "x"), dir.PutBack("x", "d/x")), nil},
+			"put back to taken": {dir.PutBack("d/x", "d/y"), fs.ErrExist},
+			"put back nothing":  {dir.PutBack("d/z", "d/w"), fs.ErrNotExist},
+			"identify nothing":  {second(dir.Identify("d/z")), fs.ErrNotExist},
+			"remove not empty":  {dir.Remove("d"), fs.ErrExist},
 			"replace":           {dir.Rename("d/x", "d/y"), nil},
 			"lstat replaced":    {second(dir.Lstat("d/x")), fs.ErrNotExist},
 		} {
@@ -264,6 +271,53 @@ func TestLikeARealDirectory(t *testing.T) {
 		if b := must[[]byte](t)(dir.ReadFile("d/y")); string(b) != "1" {
 			t.Errorf("%T: y is %q after x was renamed over it", dir, b)
 		}
+		if id := must[vfs.Identity](t)(dir.Identify("d/y")); id.Size != 1 || !id.Mode.IsRegular() {
+			t.Errorf("%T: y is %+v", dir, id)
+		}
+	}
+}
+
+// TestRenameElsewhereIsDurableInBothDirectoriesOrInNone, also when only one of them is synced.
+func TestRenameElsewhereIsDurableInBothDirectoriesOrInNone(t *testing.T) {
+	moved := map[bool]int{}
+	for seed := range uint64(200) {
+		d := New()
+		d.Mkdir("/a")
+		d.Mkdir("/b")
+		d.Put("/a/x", []byte("x"), 0o600, time.Unix(1, 0))
+		dir, _ := mount(t, d, nil)
+		put(t, dir, "b/before", "1", true)
+		ok(t, dir.RenameNoReplace("a/x", "b/x"))
+		put(t, dir, "a/after", "2", true)
+		if seed%4 == 0 {
+			ok(t, dir.SyncDir([]string{"a", "b"}[seed/4%2]))
+		}
+		d.PowerOff(Some, rand.New(rand.NewPCG(seed, 1)))
+		there := text(d, "b/x") == "x"
+		moved[there]++
+		if there == (text(d, "a/x") == "x") || there && text(d, "b/before") != "1" || !there && text(d, "a/after") != "-" || seed%4 == 0 && !there {
+			t.Errorf("seed %d: %v", seed, d.Files("/"))
+		}
+	}
+	if moved[true] == 0 || moved[false] == 0 {
+		t.Errorf("chance decided nothing: %v", moved)
+	}
+}
+
+// TestProducerMayGetTheNumberOfARemovedFile: what a real disk does, and only the time of creation tells.
+func TestProducerMayGetTheNumberOfARemovedFile(t *testing.T) {
+	d := New()
+	dir, _ := mount(t, d, nil)
+	var ids [2]vfs.Identity
+	for i := range ids {
+		d.Put("/x", []byte("x"), 0o600, time.Unix(1, 0))
+		ids[i] = must[vfs.Identity](t)(dir.Identify("x"))
+		if !d.Append("/x", []byte("y"), time.Unix(2, 0)) || text(d, "x") != "xy" || !d.Drop("/x") || text(d, "x") != "-" {
+			t.Errorf("%v", d.Files("/"))
+		}
+	}
+	if ids[0].Inode != ids[1].Inode || ids[0].Born == ids[1].Born || ids[0].Size != ids[1].Size || ids[0].Modified != ids[1].Modified {
+		t.Errorf("%+v", ids)
 	}
 }
 

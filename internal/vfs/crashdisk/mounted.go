@@ -117,13 +117,17 @@ func (t *mounted) ReadFile(name string) (data []byte, err error) {
 func (t *mounted) Remove(name string) error {
 	return t.do("Remove", name, func() error {
 		parent, i, err := t.find(name)
-		if err == nil && i == nil {
-			err = notExist("remove", name)
+		switch {
+		case err != nil:
+			return err
+		case i == nil:
+			return notExist("remove", name)
+		case i.dir() && len(i.now.names) > 0:
+			return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
 		}
-		if err == nil {
-			parent.turn(map[string]*inode{path.Base(name): nil})
-		}
-		return err
+		parent.turn(map[string]*inode{path.Base(name): nil})
+		t.d.freed = append(t.d.freed, i.number)
+		return nil
 	})
 }
 
@@ -133,6 +137,8 @@ func (t *mounted) RenameNoReplace(from, to string) error {
 	return t.rename("RenameNoReplace", from, to, false)
 }
 
+func (t *mounted) PutBack(from, to string) error { return t.rename("PutBack", from, to, false) }
+
 func (t *mounted) rename(kind, from, to string, replace bool) error {
 	return t.do(kind, to, func() error {
 		parent, i, err := t.find(from)
@@ -141,12 +147,18 @@ func (t *mounted) rename(kind, from, to string, replace bool) error {
 			return err
 		case i == nil:
 			return notExist("rename", from)
-		case path.Dir(from) != path.Dir(to):
-			return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrInvalid}
-		case !replace && parent.now.names[path.Base(to)] != nil:
-			return exists("rename", to)
 		}
-		parent.turn(map[string]*inode{path.Base(from): nil, path.Base(to): i})
+		into, taken, err := t.find(to)
+		switch {
+		case err != nil:
+			return err
+		case !replace && taken != nil:
+			return exists("rename", to)
+		case into == parent:
+			parent.turn(map[string]*inode{path.Base(from): nil, path.Base(to): i})
+		default:
+			turnBoth(parent, map[string]*inode{path.Base(from): nil}, into, map[string]*inode{path.Base(to): i})
+		}
 		if t.d.OnRename != nil {
 			t.d.OnRename(path.Join(t.name, to))
 		}
@@ -180,6 +192,21 @@ func (t *mounted) Lstat(name string) (fi fs.FileInfo, err error) {
 		return err
 	})
 	return fi, err
+}
+
+func (t *mounted) Identify(name string) (id vfs.Identity, err error) {
+	err = t.do("Identify", name, func() error {
+		_, i, err := t.find(name)
+		if err == nil && i == nil {
+			err = notExist("open", name)
+		}
+		if err == nil {
+			fi := i.info(name)
+			id = vfs.Identity{Mode: fi.Mode(), Size: fi.Size(), Modified: fi.ModTime().UnixNano(), Inode: i.number, Born: i.born}
+		}
+		return err
+	})
+	return id, err
 }
 
 func (t *mounted) Names(dir string) (names []string, err error) {
@@ -304,10 +331,11 @@ type info struct {
 	size     int64
 	mode     fs.FileMode
 	modified time.Time
+	number   uint64
 }
 
 func (i *inode) info(name string) fs.FileInfo {
-	return info{path.Base(name), int64(len(i.now.data)), i.now.mode, i.now.modified}
+	return info{path.Base(name), int64(len(i.now.data)), i.now.mode, i.now.modified, i.number}
 }
 
 func (i info) Name() string       { return i.name }
@@ -315,4 +343,4 @@ func (i info) Size() int64        { return i.size }
 func (i info) Mode() fs.FileMode  { return i.mode }
 func (i info) ModTime() time.Time { return i.modified }
 func (i info) IsDir() bool        { return i.mode.IsDir() }
-func (i info) Sys() any           { return nil }
+func (i info) Sys() any           { return vfs.Number(i.number) }

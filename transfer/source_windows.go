@@ -1,3 +1,0 @@
-package transfer
-
-const openNonblock = 0
