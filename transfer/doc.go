@@ -37,7 +37,7 @@
 //     a host which was cut off writes back late into a file already delivered, and a part that
 //     somebody else deletes between COMMIT and rename, which then counts as delivered. Such a call can
 //     also create an empty part when all is over, which stays, and one that writes the same bytes into a
-//     file that was delivered meanwhile sets its modification time to that moment.
+//     file that was delivered meanwhile, or makes room for them, sets its modification time to that moment.
 //   - Deleting a source cannot be fenced in one corner. A program that still has the file open and writes
 //     to it between the last look and the unlink, which follow each other at once, loses what it wrote:
 //     no system call unlinks a file only if it is unchanged. A stopped instance widens this: its unlink
