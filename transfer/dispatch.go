@@ -257,7 +257,7 @@ func (e *Engine) toSender(now time.Time, f *inFrame) {
 		e.strange(f)
 		return
 	}
-	ev := send.Event{Nonce: h.Nonce, Answer: h.Answer, Pos: h.Pos, Durable: h.Durable, Frames: h.Frames, Bytes: h.Bytes}
+	ev := send.Event{Nonce: h.Nonce, Answer: h.Answer, Pos: h.Pos, Durable: h.Durable, Frames: h.Frames, Bytes: h.Bytes, Credit: h.Credit}
 	switch h.Kind {
 	case kindAnswer:
 		ev.Kind = send.Answered

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
 	"github.com/mqha/mqha/internal/events"
 	"github.com/mqha/mqha/internal/vfs"
@@ -42,6 +43,7 @@ type Engine struct {
 	out       map[ID]*outgoing // all, also ended ones
 	live      map[ID]*outgoing // those that have not ended
 	in        map[ID]*incoming
+	credit    *credit.Ledger[ID]
 	run       *run
 	control   *inFrame // the control frame that waits to be settled
 	draining  bool
@@ -93,7 +95,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 		return nil, fmt.Errorf("%w: %w", ErrFenced, err)
 	}
 	e := &Engine{
-		opt: o, fence: f, epoch: f.Epoch(), mount: mount,
+		opt: o, fence: f, epoch: f.Epoch(), mount: mount, credit: credit.New[ID](o.room()),
 		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{}, noWay: map[string]string{},
 		calls: make(chan func()), frames: make(chan *inFrame, framesInHand), done: newReports(),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
 )
 
@@ -60,7 +61,8 @@ type header struct {
 	Frames      uint64 // kindAsk, kindOpen: the transfer's number in its sender's sequence
 	Bytes       int64  // kindAsk, kindOpen: the lowest number that is not yet confirmed
 	Digest      [32]byte
-	CRC         uint32 // of the payload; set by decode
+	Credit      credit.Limit // kindAnswer, kindAck: may be in flight; zero in those of older releases
+	CRC         uint32       // of the payload; set by decode
 }
 
 // encode writes h into the first HeaderBytes of body, whose payload is in place already.
@@ -91,6 +93,8 @@ func (h *header) encodeProven(body []byte, crc uint32) {
 	le.PutUint64(b[120:], h.Frames)
 	le.PutUint64(b[128:], uint64(h.Bytes))
 	copy(b[136:168], h.Digest[:])
+	le.PutUint64(b[168:], uint64(h.Credit.Bytes))
+	le.PutUint32(b[176:], uint32(h.Credit.Frames))
 	le.PutUint32(b[188:], crc32.Checksum(b[:188], castagnoli))
 }
 
@@ -128,6 +132,7 @@ func decode(body []byte) (header, []byte, error) {
 	h.Durable = stream.Pos{File: le.Uint32(b[108:]), Offset: int64(le.Uint64(b[112:]))}
 	h.Frames, h.Bytes = le.Uint64(b[120:]), int64(le.Uint64(b[128:]))
 	h.Digest = [32]byte(b[136:168])
+	h.Credit = credit.Limit{Bytes: int64(le.Uint64(b[168:])), Frames: int(le.Uint32(b[176:]))}
 	return h, payload, h.check()
 }
 
@@ -138,7 +143,7 @@ func (h *header) check() error {
 		return &FrameError{Reason: fmt.Sprintf("unknown kind %d", h.Kind)}
 	case !validName(h.From):
 		return &FrameError{Reason: fmt.Sprintf("%q is not an agent name", h.From)}
-	case h.Pos.Offset < 0 || h.Durable.Offset < 0 || h.Bytes < 0:
+	case h.Pos.Offset < 0 || h.Durable.Offset < 0 || h.Bytes < 0 || h.Credit.Bytes < 0:
 		return &FrameError{Reason: "a negative offset or count"}
 	case h.Answer > stream.Cancelled:
 		return &FrameError{Reason: fmt.Sprintf("unknown answer %d", h.Answer)}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/receive"
 	"github.com/mqha/mqha/internal/core/stream"
 )
@@ -171,12 +172,12 @@ func (e *Engine) answer(in *incoming, a receive.Action) {
 	h := header{Transfer: in.rec.ID, Nonce: a.Nonce, Answer: a.Answer, Pos: a.Pos, Durable: a.Durable, Frames: a.Frames, Bytes: a.Bytes}
 	switch a.Kind {
 	case receive.Reply:
-		h.Kind = kindAnswer
+		h.Kind, h.Credit = kindAnswer, e.grant(in)
 		e.tellResumed(in, a.Pos)
 	case receive.Nudge:
 		h.Kind = kindNudge
 	case receive.Ack:
-		h.Kind = kindAck
+		h.Kind, h.Credit = kindAck, e.grant(in)
 	case receive.SendEnd:
 		h.Kind = kindEnd
 		e.sendEnd(in, h)
@@ -185,7 +186,23 @@ func (e *Engine) answer(in *incoming, a receive.Action) {
 	e.post(in.rec.From, &h, nil, nil)
 }
 
+// The room of an input queue, which serves all other agents: 64 MiB, and 32 MiB and 128 messages of one
+// source, or as many times more as Options ask for.
+func (o *Options) room() credit.Config {
+	source := credit.Limit{Bytes: max(32<<20, 4*o.CreditBytes), Frames: max(128, 4*o.CreditFrames)}
+	return credit.Config{Queue: 2 * source.Bytes, Source: source, Idle: time.Minute}
+}
+
+// grant gives a transfer its share of the input queue.
+func (e *Engine) grant(in *incoming) credit.Limit {
+	l := e.credit.Grant(time.Now(), in.rec.ID, in.rec.From,
+		credit.Limit{Bytes: e.opt.CreditBytes, Frames: e.opt.CreditFrames}, credit.Limit{Bytes: int64(e.opt.FrameBytes), Frames: 1})
+	in.core.Granted(l)
+	return l
+}
+
 func (e *Engine) sendEnd(in *incoming, h header) {
+	e.credit.Release(in.rec.ID)
 	r := in.rec.result()
 	body, err := json.Marshal(r)
 	for err == nil && e.run != nil && len(body)+HeaderBytes > e.run.link.MaxBody() && len(r.Failures) > 0 {

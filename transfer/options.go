@@ -23,7 +23,9 @@ type Options struct {
 	FrameBytes int
 	// CreditBytes and CreditFrames are in flight for one transfer at the most. Defaults 8 MiB and 32: that
 	// fills a link whose round trip, queue managers included, takes 20 ms at 400 MB/s. Raise both for
-	// longer ones; what is in flight also lies in memory.
+	// longer ones, at both agents, since a receiver grants no more than its own; what is in flight also lies in
+	// memory. Many transfers to one agent share 32 MiB and 128 frames a sender and 64 MiB in all, or four and
+	// eight times the option where that is more.
 	CreditBytes  int64
 	CreditFrames int
 	// CheckpointBytes and CheckpointInterval: what was received is made durable and

@@ -191,6 +191,7 @@ func (e *Engine) linkUp(now time.Time, r *run) {
 func (e *Engine) linkDown(now time.Time) {
 	e.run, e.control = nil, nil
 	clear(e.noWay)
+	e.credit.Clear()
 	for _, o := range e.out { // ended ones too: a confirmation may be on its way
 		o.begun = false
 		e.stepOut(now, o, send.Event{Kind: send.LinkDown})

@@ -30,7 +30,7 @@ var rooms = []room{
 	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest", "internal/cmqc"}},
 	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc", "mqconn/ibmmq"}}, // the MQCNO is the same
 	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}},
-	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/remove", "internal/core/stream", "internal/events", "internal/vfs"}},
+	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/remove", "internal/core/stream", "internal/core/credit", "internal/events", "internal/vfs"}},
 	{path: "transfer/mqlink", may: []string{"transfer", "mqconn"}},
 	{path: "ha", may: []string{
 		"internal/core/agent", "internal/events", "lockfile", "resource", "transfer", "transfer/mqlink", "mqconn", "mqconn/mqrc", "ha/audit",

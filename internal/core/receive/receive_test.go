@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
 )
 
@@ -101,6 +102,18 @@ func TestFileIsNamedOnlyWhenCommitIsDurable(t *testing.T) {
 	s.record().wants(SendEnd)
 	s.step(Event{Kind: Confirmed}).wants(WriteForget)
 	s.record().wants(Forgotten, Settle)
+}
+
+// A sender that was granted less than Config acknowledges at once would wait for the next checkpoint.
+func TestAcknowledgementComesBeforeASmallGrantIsUsedUp(t *testing.T) {
+	for _, l := range []credit.Limit{{Bytes: 1000, Frames: 3}, {Bytes: 20, Frames: 90}} {
+		s := taking(t, 1)
+		s.core.Granted(l)
+		s.frame(1, 0, 5, false).wants(Create, Write)
+		s.frame(1, 5, 5, false).wants(Write, Ack)
+		s.frame(1, 10, 5, false).wants(Write)
+		s.frame(1, 15, 5, false).wants(Write, Ack)
+	}
 }
 
 // The last frame of the manifest is taken in before it is written, and the next place is in file 1:

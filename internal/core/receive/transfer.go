@@ -3,6 +3,7 @@ package receive
 import (
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
 )
 
@@ -51,6 +52,7 @@ type Transfer struct {
 	bytes     int64
 	ackFrames uint64
 	ackBytes  int64
+	granted   credit.Limit
 
 	pos     stream.Pos // next frame to take in
 	created bool       // the part of pos.File was created, or need not be
@@ -260,12 +262,19 @@ func (t *Transfer) fresh() bool {
 	return len(t.pending) > 0 || t.undurable > 0 || t.durable.Before(t.written)
 }
 
+// Granted has the receiver acknowledge before a sender with that much in flight has to wait.
+func (t *Transfer) Granted(l credit.Limit) { t.granted = l }
+
 // ack returns credit, unless more was taken in and is not durable than may be.
 func (t *Transfer) ack(now bool, buf []Action) []Action {
 	if t.durable.File > 0 && t.writing+t.undurable+t.check.bytes > t.cfg.MaxUndurable || len(t.pending)+len(t.check.files) > t.cfg.MaxPending {
 		return buf
 	}
-	if !now && t.frames-t.ackFrames < uint64(t.cfg.AckFrames) && t.bytes-t.ackBytes < t.cfg.AckBytes {
+	frames, bytes := uint64(t.cfg.AckFrames), t.cfg.AckBytes
+	if t.granted.Frames > 0 && t.granted.Bytes > 0 {
+		frames, bytes = min(frames, uint64(t.granted.Frames+1)/2), min(bytes, (t.granted.Bytes+1)/2)
+	}
+	if !now && t.frames-t.ackFrames < frames && t.bytes-t.ackBytes < bytes {
 		return buf
 	}
 	t.ackFrames, t.ackBytes = t.frames, t.bytes

@@ -10,13 +10,14 @@ package send
 import (
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
 )
 
 // Config holds what does not change during a transfer.
 type Config struct {
 	Last         uint32 // number of files after the manifest
-	CreditBytes  int64  // in flight at the most
+	CreditBytes  int64  // in flight at the most, whatever the receiver grants
 	CreditFrames int
 	Buffers      int           // frames read but not yet handed to the link, at the most
 	Retry        time.Duration // how long an answer may take before the question is repeated
@@ -34,9 +35,9 @@ const (
 	LinkUp        EventKind = iota + 1
 	LinkDown                // nothing can be sent until LinkUp
 	Tick                    // Deadline has passed
-	Answered                // Nonce, Answer, Pos, Durable: the receiver answered a question
+	Answered                // Nonce, Answer, Pos, Durable, Credit: the receiver answered a question
 	Nudged                  // the receiver asks to be asked: it misses something
-	Acked                   // Nonce, Durable, Frames, Bytes: taken in since the answer to Nonce
+	Acked                   // Nonce, Durable, Frames, Bytes, Credit: taken in since the answer to Nonce
 	Finished                // Answer: the receiver's last word, a control frame to be settled
 	Sought                  // Nonce: the source stands at the position asked for
 	ReadDone                // Nonce, Length, Fin, Failed: a frame was read
@@ -59,6 +60,7 @@ type Event struct {
 	Durable stream.Pos
 	Frames  uint64
 	Bytes   int64
+	Credit  credit.Limit // zero: it grants what Config says
 	Length  int
 	Fin     bool
 	Failed  bool
@@ -128,6 +130,7 @@ type Transfer struct {
 	bytes   int64 // sent since the answer
 	tookF   uint64
 	tookB   int64 // taken in by the receiver since the answer
+	credit  credit.Limit
 
 	answer stream.Answer // the last word
 	settle int           // control frames to be settled once the end is durable and confirmed
@@ -283,6 +286,7 @@ func (t *Transfer) answered(now time.Time, e Event, buf []Action) []Action {
 		}
 		t.frames, t.bytes, t.tookF, t.tookB = 0, 0, 0, 0
 		t.next, t.durable = e.Pos, e.Durable
+		t.grant(e.Credit)
 		t.phase, t.deadline = Seeking, time.Time{}
 		return t.seek(buf)
 	}
@@ -319,12 +323,21 @@ func (t *Transfer) acked(now time.Time, e Event, buf []Action) []Action {
 		return buf // repeated, late, or a lie about what was never sent
 	}
 	t.tookF, t.tookB = e.Frames, e.Bytes
+	t.grant(e.Credit)
 	t.deadline = now.Add(t.cfg.Stall)
 	if t.durable.Before(e.Durable) && !t.next.Before(e.Durable) {
 		t.durable = e.Durable
 		buf = append(buf, Action{Kind: Mark, Pos: t.durable})
 	}
 	return buf
+}
+
+// grant takes the receiver's share for this transfer, and never more than the configured.
+func (t *Transfer) grant(l credit.Limit) {
+	t.credit = credit.Limit{Bytes: t.cfg.CreditBytes, Frames: t.cfg.CreditFrames}
+	if l.Bytes > 0 && l.Frames > 0 {
+		t.credit.Bytes, t.credit.Frames = min(t.credit.Bytes, l.Bytes), min(t.credit.Frames, l.Frames)
+	}
 }
 
 // finished takes the last word in whatever phase it comes (IT37869: it may come during
@@ -384,7 +397,7 @@ func (t *Transfer) pump(buf []Action) []Action {
 	if t.next.File > 0 && t.durable.File == 0 {
 		return buf
 	}
-	if t.held >= t.cfg.Buffers || int(t.frames-t.tookF) >= t.cfg.CreditFrames || t.bytes-t.tookB >= t.cfg.CreditBytes {
+	if t.held >= t.cfg.Buffers || int(t.frames-t.tookF) >= t.credit.Frames || t.bytes-t.tookB >= t.credit.Bytes {
 		return buf
 	}
 	t.reading = true

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
 )
 
@@ -84,6 +85,26 @@ func TestCreditBoundsWhatIsInFlight(t *testing.T) {
 	s.step(Event{Kind: Acked, Nonce: 100, Frames: 4, Bytes: 40}).wants() // of an older session
 	s.step(Event{Kind: Acked, Nonce: 101, Frames: 9, Bytes: 40}).wants() // of what was never sent
 	s.step(Event{Kind: Acked, Nonce: 101, Frames: 1, Bytes: 10}).wants(Read)
+}
+
+// What the receiver grants may shrink and grow while frames are in flight, and never exceeds the configured.
+func TestGrantOfTheReceiverBoundsWhatIsInFlight(t *testing.T) {
+	s := begun(t)
+	first := stream.Pos{File: 1}
+	few := func(n int) credit.Limit { return credit.Limit{Bytes: 1000, Frames: n} }
+	s.step(Event{Kind: Answered, Nonce: 101, Answer: stream.Receiving, Pos: first, Durable: first, Credit: few(1)}).wants(Seek)
+	s.step(Event{Kind: Sought, Nonce: 101}).wants(Read)
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send)
+	s.step(Event{Kind: Acked, Nonce: 101, Frames: 1, Bytes: 10, Credit: few(9)}).wants(Read)
+	for range 3 {
+		s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send, Read)
+	}
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send) // testConfig allows 4
+	s.step(Event{Kind: Acked, Nonce: 101, Frames: 4, Bytes: 40, Credit: few(1)}).wants()
+	s.step(Event{Kind: Acked, Nonce: 101, Frames: 5, Bytes: 50, Credit: credit.Limit{Bytes: 5, Frames: 4}}).wants(Read)
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send)
+	s.step(Event{Kind: Acked, Nonce: 101, Frames: 6, Bytes: 60}).wants(Read) // an older release grants nothing
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send, Read)
 }
 
 // IT05583: the file had arrived, but the transfer stayed in recovery for ever, because the last
