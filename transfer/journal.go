@@ -22,12 +22,18 @@ import (
 // A mark says how much of the file was durable once; the two are written in turn, so that a torn one
 // leaves the other. What lies behind may be torn, and nobody was told of it. But a file that is damaged or
 // ends before its mark has lost what somebody relies on.
+//
+// The file is filled with zeros ahead of the entries. To sync one is then to overwrite what is there: the file
+// system has no new size and no new blocks to make durable with it. Zeros are no entry, so they end a replay.
+//
 // An epoch begins a file of its own, so that a late write of an earlier holder goes to a file that
 // nobody reads any more.
 
 const (
 	journalVersion = 1
 	maxRecordBytes = 64 << 20
+	// zerosAhead is how far the file reaches at least when an entry had to lengthen it.
+	zerosAhead = 256 << 10
 	// rotateBytes is how long a journal grows before it is written anew.
 	rotateBytes = 64 << 20
 )
@@ -90,7 +96,8 @@ type journal struct {
 	dir    *tree
 	name   journalName
 	file   vfs.File
-	size   int64
+	size   int64 // of marks and entries
+	filled int64 // of the file
 	synced int64 // so much of it is durable
 	marked int64 // the last mark says so
 	marks  int   // written
@@ -208,7 +215,7 @@ func (j *journal) begin(snapshot []byte) error {
 		f.Close()
 		return err
 	}
-	j.file, j.size, j.synced, j.marked, j.start = f, size, size, size, size
+	j.file, j.size, j.filled, j.synced, j.marked, j.start = f, size, size, size, size, size
 	return nil
 }
 
@@ -225,21 +232,6 @@ func appendMark(buf []byte, synced int64) []byte {
 	buf = le.AppendUint64(buf, uint64(synced))
 	le.PutUint32(buf[at+4:], crc32.Checksum(buf[at+8:], castagnoli))
 	return buf
-}
-
-// readMarks gives the higher of two marks; false: there is none.
-func readMarks(b []byte) (synced int64, ok bool) {
-	le := binary.LittleEndian
-	if len(b) < marksBytes {
-		return 0, false
-	}
-	for at := 0; at < marksBytes; at += markBytes {
-		m := b[at : at+markBytes]
-		if string(m[:4]) == "MQHA" && le.Uint32(m[4:]) == crc32.Checksum(m[8:], castagnoli) {
-			synced, ok = max(synced, int64(le.Uint64(m[8:]))), true
-		}
-	}
-	return synced, ok
 }
 
 func appendEntry(buf []byte, v any) ([]byte, error) {
@@ -274,8 +266,16 @@ func (j *journal) append(entry []byte) error {
 	if err := j.dir.fence.Err(); err != nil {
 		return err
 	}
+	whole := len(entry)
+	if j.size+int64(whole) > j.filled {
+		entry = append(entry, make([]byte, zerosAhead)...)
+	}
 	n, err := j.file.WriteAt(entry, j.size)
-	j.size += int64(n)
+	j.filled = max(j.filled, j.size+int64(n))
+	if n >= whole { // room for zeros that is missing is no fault of the entry
+		err = nil
+	}
+	j.size += int64(min(n, whole))
 	j.failed = err
 	return err
 }
@@ -332,63 +332,3 @@ func (j *journal) rotate(snapshot []byte) error {
 }
 
 func (j *journal) close() error { return j.file.Close() }
-
-// readJournal replays a journal up to the first entry that is not whole. What was not synced when the
-// power went may have any of its pages, so whole entries may follow; nobody was told of them.
-func readJournal(dir *tree, n journalName) (*state, error) {
-	whole, err := dir.ReadFile(n.String())
-	if err != nil {
-		return nil, err
-	}
-	damaged := func(format string, args ...any) error {
-		return &JournalError{Path: dir.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
-	}
-	synced, ok := readMarks(whole)
-	if !ok {
-		return nil, damaged("it does not begin with a mark")
-	}
-	var head journalHead
-	body, rest := cutEntry(whole[marksBytes:])
-	if body == nil || json.Unmarshal(body, &head) != nil {
-		return nil, damaged("it has no head")
-	}
-	if head.Version != journalVersion {
-		return nil, &JournalError{
-			Path: dir.Name() + string(os.PathSeparator) + n.String(), Version: head.Version,
-			Reason: fmt.Sprintf("it has version %d, this program understands %d", head.Version, journalVersion),
-		}
-	}
-	s := newState()
-	for i := 0; ; i++ {
-		if body, rest = cutEntry(rest); body == nil {
-			break
-		}
-		var rec record
-		if err := json.Unmarshal(body, &rec); err != nil {
-			return nil, damaged("record %d is not understood: %v", i, err)
-		}
-		s.apply(rec)
-	}
-	if at := int64(len(whole) - len(rest)); at < synced {
-		return nil, damaged("it is whole up to byte %d of %d, and was durable up to %d", at, len(whole), synced)
-	}
-	return s, nil
-}
-
-const prefixBytes = 8
-
-// cutEntry takes the first entry off b; nil: there is no whole one.
-func cutEntry(b []byte) (body, rest []byte) {
-	if len(b) < prefixBytes {
-		return nil, b
-	}
-	n := int64(binary.LittleEndian.Uint32(b))
-	if n == 0 || n > maxRecordBytes || prefixBytes+n > int64(len(b)) {
-		return nil, b
-	}
-	body = b[prefixBytes : prefixBytes+n]
-	if binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(body, castagnoli) {
-		return nil, b
-	}
-	return body, b[prefixBytes+n:]
-}

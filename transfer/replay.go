@@ -1,0 +1,84 @@
+package transfer
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"os"
+)
+
+// readJournal replays a journal up to the first entry that is not whole. What was not synced when the
+// power went may have any of its pages, so whole entries may follow; nobody was told of them.
+func readJournal(dir *tree, n journalName) (*state, error) {
+	whole, err := dir.ReadFile(n.String())
+	if err != nil {
+		return nil, err
+	}
+	damaged := func(format string, args ...any) error {
+		return &JournalError{Path: dir.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
+	}
+	synced, ok := readMarks(whole)
+	if !ok {
+		return nil, damaged("it does not begin with a mark")
+	}
+	var head journalHead
+	body, rest := cutEntry(whole[marksBytes:])
+	if body == nil || json.Unmarshal(body, &head) != nil {
+		return nil, damaged("it has no head")
+	}
+	if head.Version != journalVersion {
+		return nil, &JournalError{
+			Path: dir.Name() + string(os.PathSeparator) + n.String(), Version: head.Version,
+			Reason: fmt.Sprintf("it has version %d, this program understands %d", head.Version, journalVersion),
+		}
+	}
+	s := newState()
+	for i := 0; ; i++ {
+		if body, rest = cutEntry(rest); body == nil {
+			break
+		}
+		var rec record
+		if err := json.Unmarshal(body, &rec); err != nil {
+			return nil, damaged("record %d is not understood: %v", i, err)
+		}
+		s.apply(rec)
+	}
+	if at := int64(len(whole) - len(rest)); at < synced {
+		return nil, damaged("it is whole up to byte %d of %d, and was durable up to %d", at, len(whole), synced)
+	}
+	return s, nil
+}
+
+const prefixBytes = 8
+
+// cutEntry takes the first entry off b; nil: there is no whole one.
+func cutEntry(b []byte) (body, rest []byte) {
+	if len(b) < prefixBytes {
+		return nil, b
+	}
+	n := int64(binary.LittleEndian.Uint32(b))
+	if n == 0 || n > maxRecordBytes || prefixBytes+n > int64(len(b)) {
+		return nil, b
+	}
+	body = b[prefixBytes : prefixBytes+n]
+	if binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(body, castagnoli) {
+		return nil, b
+	}
+	return body, b[prefixBytes+n:]
+}
+
+// readMarks gives the higher of two marks; false: there is none.
+func readMarks(b []byte) (synced int64, ok bool) {
+	le := binary.LittleEndian
+	if len(b) < marksBytes {
+		return 0, false
+	}
+	for at := 0; at < marksBytes; at += markBytes {
+		m := b[at : at+markBytes]
+		if string(m[:4]) == "MQHA" && le.Uint32(m[4:]) == crc32.Checksum(m[8:], castagnoli) {
+			synced, ok = max(synced, int64(le.Uint64(m[8:]))), true
+		}
+	}
+	return synced, ok
+}
