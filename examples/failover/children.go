@@ -25,14 +25,17 @@ type child struct {
 	expected bool // its end was asked for
 }
 
-// startChild starts role with args. handle gets each line that the process writes to its standard
+// startChild starts role of program, "" for this one, with args. handle gets each line that the process writes to its standard
 // output, in order, from one goroutine; died is called if it ends without having been asked to.
-func startChild(name string, handle func([]byte), died func(error), role string, args ...string) (*child, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+func startChild(name string, handle func([]byte), died func(error), program, role string, args ...string) (*child, error) {
+	if program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		program = self
 	}
-	cmd := exec.Command(self, append([]string{role}, args...)...)
+	cmd := exec.Command(program, append([]string{role}, args...)...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

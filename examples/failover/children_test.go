@@ -45,7 +45,7 @@ func fake(role string, args []string) int {
 			fmt.Println(lines.Text())
 		}
 	case "fake-parent":
-		c, err := startChild("grandchild", func([]byte) {}, func(error) {}, "fake-echo")
+		c, err := startChild("grandchild", func([]byte) {}, func(error) {}, "", "fake-echo")
 		if err != nil {
 			return 1
 		}
@@ -78,7 +78,7 @@ func (s *told) text() string {
 
 func startFake(t *testing.T, role string, s *told, died func(error), args ...string) *child {
 	t.Helper()
-	c, err := startChild(role, s.handle, died, role, args...)
+	c, err := startChild(role, s.handle, died, "", role, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

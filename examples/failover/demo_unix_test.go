@@ -104,7 +104,7 @@ func TestDemoWhoseOutputNobodyReadsLeavesNothingBehind(t *testing.T) {
 func TestRolesLeaveSignalsOfTheTerminalToTheDemo(t *testing.T) {
 	t.Setenv(playDemo, "1")
 	s := newTold()
-	c, err := startChild("queue manager", s.handle, unexpected(t), roleQueueManager, "-listen=127.0.0.1:0")
+	c, err := startChild("queue manager", s.handle, unexpected(t), "", roleQueueManager, "-listen=127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,16 +33,16 @@ func (d *demo) destinationSettings() agentSettings {
 	}
 }
 
-func (d *demo) startAgent(name string, s agentSettings) (*child, error) {
+func (d *demo) startAgent(name, program string, s agentSettings) (*child, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	return d.start(name, func(line []byte) { d.watch.agentLine(name, line) }, roleAgent, []string{string(text)})
+	return d.start(name, func(line []byte) { d.watch.agentLine(name, line) }, program, roleAgent, []string{string(text)})
 }
 
-func (d *demo) start(name string, handle func([]byte), role string, args []string) (*child, error) {
-	c, err := startChild(name, handle, d.watch.fail, role, args...)
+func (d *demo) start(name string, handle func([]byte), program, role string, args []string) (*child, error) {
+	c, err := startChild(name, handle, d.watch.fail, program, role, args...)
 	if err == nil {
 		d.show.say("started %s (process %d)", name, c.cmd.Process.Pid)
 	}
@@ -57,9 +57,11 @@ func (d *demo) startAll(ctx context.Context) error {
 	if err := d.startDestination(); err != nil {
 		return err
 	}
+	earlier := d.options.earlier // the first one: its successor is of this release
 	for _, name := range []string{"source agent 1", "source agent 2"} {
 		settings := d.sourceSettings(name)
-		c, err := d.startAgent(name, settings)
+		c, err := d.startAgent(name, earlier, settings)
+		earlier = ""
 		if err != nil {
 			return err
 		}
@@ -83,7 +85,7 @@ func (d *demo) startAll(ctx context.Context) error {
 // startQueueManager starts it at address; the first time the system chooses the port.
 func (d *demo) startQueueManager(ctx context.Context, address string) error {
 	begin := time.Now()
-	c, err := d.start("queue manager "+queueManager, d.watch.queueManagerLine, roleQueueManager, []string{
+	c, err := d.start("queue manager "+queueManager, d.watch.queueManagerLine, "", roleQueueManager, []string{
 		"-name=" + queueManager, "-listen=" + address, "-admin=127.0.0.1:0", "-dir=" + d.path("queue-manager"), "-mqsc=" + d.path(definitionsFile),
 	})
 	if err != nil {
@@ -101,7 +103,11 @@ func (d *demo) startQueueManager(ctx context.Context, address string) error {
 }
 
 func (d *demo) startDestination() (err error) {
-	d.destination, err = d.startAgent("destination agent", d.destinationSettings())
+	program := ""
+	if d.destination != nil { // the first one was of this release
+		program = d.options.earlier
+	}
+	d.destination, err = d.startAgent("destination agent", program, d.destinationSettings())
 	return err
 }
 
