@@ -33,11 +33,17 @@ func newLane[T any](run func([]T)) *lane[T] {
 	return l
 }
 
-func (l *lane[T]) add(op T) {
+// add says whether op will be run: not when the lane is closed.
+func (l *lane[T]) add(op T) bool {
 	l.mu.Lock()
+	if l.ended {
+		l.mu.Unlock()
+		return false
+	}
 	l.queue = append(l.queue, op)
 	l.mu.Unlock()
 	l.signal()
+	return true
 }
 
 func (l *lane[T]) signal() {

@@ -50,7 +50,7 @@ type outFrame struct {
 	fin  bool
 	skip bool
 	crc  uint32 // of the payload
-	sum  [32]byte
+	hash digest // to take the payload in; nil: it need not
 }
 
 // The two lists of an outgoing transfer carry the epoch of the Submit that wrote them, so that a
@@ -102,6 +102,7 @@ func (e *Engine) closeReader(o *outgoing) {
 	}
 	e.readers.Go(func() {
 		r.lane.close()
+		r.hasher.close()
 		r.closeFile()
 	})
 }
@@ -184,14 +185,14 @@ func (e *Engine) sendData(o *outgoing, nonce uint64) {
 	o.just = nil
 	h := header{Kind: kindData, Transfer: o.rec.ID, Nonce: nonce, Pos: f.pos}
 	if f.fin {
-		h.Flags, h.Digest = flagFin, f.sum
+		h.Flags = flagFin
 	}
 	if f.skip {
 		h.Flags = flagSkip
 	}
 	f.body = f.body[:HeaderBytes+f.n]
 	e.stamp(&h)
-	e.enqueue(sendOp{peer: o.rec.To, head: h, frame: f})
+	o.reader.hasher.add(sendOp{run: e.run, peer: o.rec.To, head: h, frame: f})
 }
 
 // mark notes what is durable at the receiver, with the digest of the file up to there. It is not

@@ -14,23 +14,25 @@ import (
 	"github.com/mqha/mqha/internal/core/stream"
 )
 
-// reader reads the frames of one outgoing transfer on a lane of its own, hashing what it reads. The
-// source is the redo log: nothing that was sent is kept.
+// reader reads the frames of one outgoing transfer on a lane of its own, and hashes on another one what it
+// has read, on its way to the link: while the next frame is read. The source is the redo log: nothing that
+// was sent is kept.
 type reader struct {
 	e      *Engine
 	o      *outgoing
 	rec    outRecord // as it was when the reader began
 	layout *layout
 	lane   *lane[readOp]
+	hasher *lane[sendOp]
 	saved  savedPoints
 
 	// owned by the lane
 	sources []source
 	file    sourceFile
 	number  uint32 // of the open file
-	hash    digest
-	hashed  int64 // bytes of the file in hash
-	problem error // why the present file cannot be read
+	hash    digest // goes with each frame to the hasher, which it belongs to from the first one on
+	at      int64  // bytes of the file that were read for hash
+	problem error  // why the present file cannot be read
 }
 
 // sourceFile is what is read: a file of the operating system, or the manifest in the state directory.
@@ -51,7 +53,7 @@ func (e *Engine) readerOf(o *outgoing) *reader {
 	if o.reader == nil {
 		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout}
 		r.saved.keep(o.rec.Point)
-		r.lane = newLane(r.run)
+		r.lane, r.hasher = newLane(r.run), newLane(r.runHashes)
 		o.reader = r
 	}
 	return o.reader
@@ -81,8 +83,8 @@ func (r *reader) run(ops []readOp) {
 // frame reads the frame at pos. A file that cannot be read becomes a frame that says why.
 func (r *reader) frame(pos stream.Pos) *outFrame {
 	f := r.e.takeBuffer()
-	f.pos, f.n, f.fin, f.skip = pos, 0, false, false
-	if r.number != pos.File || r.hash == nil || r.hashed != pos.Offset {
+	f.pos, f.n, f.fin, f.skip, f.hash = pos, 0, false, false, nil
+	if r.number != pos.File || r.hash == nil || r.at != pos.Offset {
 		r.stand(pos)
 	}
 	if r.problem == nil {
@@ -91,7 +93,7 @@ func (r *reader) frame(pos stream.Pos) *outFrame {
 	if r.problem != nil {
 		f.n = copy(f.body[HeaderBytes:], r.problem.Error())
 		f.crc = crc32.Checksum(f.body[HeaderBytes:HeaderBytes+f.n], castagnoli)
-		f.fin, f.skip = false, true
+		f.fin, f.skip, f.hash = false, true, nil
 		r.closeFile()
 	}
 	return f
@@ -111,19 +113,34 @@ func (r *reader) fill(f *outFrame) error {
 		return plainError(err)
 	}
 	f.crc = crc32.Checksum(b, castagnoli)
-	r.hash.frame(b, f.crc)
-	r.hashed += int64(n)
-	f.n, f.fin = n, r.hashed == size
+	r.at += int64(n)
+	f.n, f.fin, f.hash = n, r.at == size, r.hash
 	if !f.fin {
-		r.saved.add(stream.Pos{File: f.pos.File, Offset: r.hashed}, r.hash)
 		return nil
 	}
 	if err := r.stillSame(); err != nil {
 		return err
 	}
-	f.sum = r.hash.sum()
 	r.closeFile()
 	return nil
+}
+
+// runHashes takes the frames that are to be sent, in order, and hands them on. A frame that was read and is
+// not sent leaves a gap here, and is followed by a Seek, which begins with a state from before the gap.
+func (r *reader) runHashes(ops []sendOp) {
+	for i := range ops {
+		op := &ops[i]
+		if f := op.frame; f.hash != nil {
+			f.hash.frame(f.body[HeaderBytes:], f.crc)
+			if f.fin {
+				op.head.Digest = f.hash.sum()
+			} else {
+				r.saved.add(f.pos.Advance(f.n), f.hash)
+			}
+			f.hash = nil
+		}
+		r.e.hand(op)
+	}
 }
 
 func (r *reader) size(file uint32) int64 {
@@ -144,18 +161,18 @@ func (r *reader) stand(pos stream.Pos) {
 	if r.problem = r.open(pos.File); r.problem != nil {
 		return
 	}
-	r.hash, r.hashed = r.saved.nearest(r.rec.Digest, pos)
+	r.hash, r.at = r.saved.nearest(r.rec.Digest, pos)
 	if r.hash == nil {
-		r.hash, r.hashed = r.rec.Digest.begin(), 0
+		r.hash, r.at = r.rec.Digest.begin(), 0
 	}
-	_, err := io.Copy(r.hash, io.NewSectionReader(r.file, r.hashed, pos.Offset-r.hashed))
+	_, err := io.Copy(r.hash, io.NewSectionReader(r.file, r.at, pos.Offset-r.at))
 	switch {
 	case err != nil && pos.File == 0:
 		r.problem = r.ownTrouble(err)
 	case err != nil:
 		r.problem = plainError(err)
 	}
-	r.hashed = pos.Offset
+	r.at = pos.Offset
 }
 
 func (r *reader) open(file uint32) error {
@@ -196,6 +213,7 @@ func (r *reader) loadSources() error {
 		return r.ownTrouble(err)
 	}
 	if err := json.Unmarshal(b, &r.sources); err != nil {
+		r.sources = nil
 		return err
 	}
 	if len(r.sources) != r.rec.Files {

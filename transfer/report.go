@@ -37,11 +37,11 @@ type sentFrame outFrame
 
 func (s *sentFrame) tell(now time.Time) {
 	f := (*outFrame)(s)
-	e, o, failed := f.e, f.of, f.failed
-	if !failed { // a call that is stuck in the link may still read it
+	e, o, ev := f.e, f.of, send.Event{Kind: send.Sent, Nonce: f.nonce, Failed: f.failed}
+	if !f.failed { // a call that is stuck in the link may still read it
 		e.giveBuffer(f)
 	}
-	e.stepOut(now, o, send.Event{Kind: send.Sent, Failed: failed})
+	e.stepOut(now, o, ev)
 }
 
 // writtenFrame tells that a frame is in its part, or could not be written.

@@ -44,6 +44,7 @@ type inFrame struct {
 
 // sendOp is one frame to be sent. complete is called in the loop.
 type sendOp struct {
+	run      *run // on which it is to be sent; nil: there was none
 	peer     string
 	head     header
 	frame    *outFrame // data; nil: payload
@@ -206,17 +207,15 @@ func (e *Engine) stamp(h *header) {
 // post sends a frame without file data.
 func (e *Engine) post(to string, h *header, payload []byte, complete func(now time.Time, failed bool)) {
 	e.stamp(h)
-	e.enqueue(sendOp{peer: to, head: *h, payload: payload, complete: complete})
+	e.hand(&sendOp{run: e.run, peer: to, head: *h, payload: payload, complete: complete})
 }
 
-// enqueue hands an operation to the sender of the present run. Without one it fails, and the core
-// hears of it as of any other failure, later.
-func (e *Engine) enqueue(op sendOp) {
-	if e.run != nil {
-		e.run.sender.add(op)
-		return
+// hand gives an operation to the sender of its run. Where there is none, or none any more, it fails, and the
+// core hears of it as of any other failure, later.
+func (e *Engine) hand(op *sendOp) {
+	if op.run == nil || !op.run.sender.add(*op) {
+		e.left(op, true)
 	}
-	e.left(&op, true)
 }
 
 // left reports that a frame has left, or could not.

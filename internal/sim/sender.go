@@ -220,7 +220,7 @@ func (s *sender) do(a send.Action) {
 		s.w.judge.sent(s.frame)
 		frame := s.frame
 		s.later(s.outlet, func() send.Event {
-			return send.Event{Kind: send.Sent, Failed: !s.w.wire.put(atSender, frame)}
+			return send.Event{Kind: send.Sent, Nonce: frame.nonce, Failed: !s.w.wire.put(atSender, frame)}
 		})
 	case send.Mark:
 		s.later(s.records, func() send.Event {

@@ -17,7 +17,7 @@ type shell struct {
 	now     time.Time
 	up      bool
 	source  []Action // one at a time
-	outlet  []ActionKind
+	outlet  []Action
 	journal []ActionKind
 	durable bool // the end
 	control int
@@ -53,7 +53,7 @@ func (s *shell) perform(a Action) {
 		}
 		s.source = append(s.source, a)
 	case Send:
-		s.outlet = append(s.outlet, Send)
+		s.outlet = append(s.outlet, a)
 		if s.core.Phase() != Sending || len(s.outlet) > testConfig.Buffers+testConfig.CreditFrames {
 			s.t.Fatalf("%d frames to be sent in phase %d", len(s.outlet), s.core.Phase())
 		}
@@ -63,7 +63,7 @@ func (s *shell) perform(a Action) {
 		if !s.durable {
 			s.t.Fatal("confirms what is not durable")
 		}
-		s.outlet = append(s.outlet, Confirm)
+		s.outlet = append(s.outlet, a)
 	case Settle:
 		if s.control--; s.control < 0 {
 			s.t.Fatal("settles what was not given")
@@ -108,9 +108,9 @@ func (s *shell) work() {
 		}
 		s.step(Event{Kind: ReadDone, Nonce: a.Nonce, Length: 3, Fin: failed, Failed: rapid.Bool().Draw(s.t, "vanished") && failed})
 	case lane == 1 && len(s.outlet) > 0:
-		kind := map[ActionKind]EventKind{Send: Sent, Confirm: ConfirmSent}[s.outlet[0]]
+		a := s.outlet[0]
 		s.outlet = s.outlet[1:]
-		s.step(Event{Kind: kind, Failed: failed || !s.up})
+		s.step(Event{Kind: map[ActionKind]EventKind{Send: Sent, Confirm: ConfirmSent}[a.Kind], Nonce: a.Nonce, Failed: failed || !s.up})
 	case lane == 2 && len(s.journal) > 0:
 		kind := s.journal[0]
 		s.journal = s.journal[1:]

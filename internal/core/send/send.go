@@ -41,7 +41,7 @@ const (
 	Finished                // Answer: the receiver's last word, a control frame to be settled
 	Sought                  // Nonce: the source stands at the position asked for
 	ReadDone                // Nonce, Length, Fin, Failed: a frame was read
-	Sent                    // Failed: a frame has left, or could not
+	Sent                    // Nonce, Failed: a frame has left, or could not
 	EndWritten              // the end of the transfer is in the journal
 	EndSynced               // and durable
 	ConfirmSent             // Failed: the confirmation has left, or could not
@@ -207,7 +207,7 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 		buf = t.readDone(e, buf)
 	case Sent:
 		t.held--
-		if e.Failed && t.phase == Sending {
+		if e.Failed && t.phase == Sending && e.Nonce == t.nonce { // not one of an older session, which is over
 			t.again(now)
 		}
 	case EndWritten:

@@ -156,7 +156,7 @@ func TestTimeOutAndLastWordDuringNegotiation(t *testing.T) {
 func TestNothingThatFailsIsRepeatedAtOnce(t *testing.T) {
 	s := sending(t)
 	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send, Read)
-	s.step(Event{Kind: Sent, Failed: true}).wants()
+	s.step(Event{Kind: Sent, Nonce: 101, Failed: true}).wants()
 	if wait := s.core.Deadline().Sub(s.now); wait < testConfig.Retry {
 		t.Errorf("asks after %v", wait)
 	}
@@ -169,6 +169,26 @@ func TestNothingThatFailsIsRepeatedAtOnce(t *testing.T) {
 			t.Errorf("waits %v, not %v", got, wait)
 		}
 		s.passed().wants(Ask)
+	}
+}
+
+// A frame of the link that is gone could not be sent, which is heard when the next session flows: it waited, and
+// asked anew.
+func TestFailureOfAnOlderSessionIsNoNews(t *testing.T) {
+	s := sending(t)
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send, Read)
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send, Read)
+	s.step(Event{Kind: Nudged}).wants(Ask)
+	s.step(Event{Kind: Answered, Nonce: 102, Answer: stream.Receiving, Pos: stream.Pos{File: 1}, Durable: stream.Pos{File: 1}}).wants()
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Discard, Seek)
+	s.step(Event{Kind: Sought, Nonce: 102}).wants(Read)
+	s.step(Event{Kind: Sent, Nonce: 101, Failed: true}).wants()
+	if s.core.Phase() != Sending {
+		t.Errorf("phase %d", s.core.Phase())
+	}
+	s.step(Event{Kind: Sent, Nonce: 102, Failed: true}).wants()
+	if s.core.Phase() != Asking {
+		t.Errorf("phase %d", s.core.Phase())
 	}
 }
 
