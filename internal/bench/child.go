@@ -61,7 +61,7 @@ var tasks = map[string]func(ctx context.Context, t task, o *outcome) error{
 }
 
 func (t task) refOptions() ref.Options {
-	return ref.Options{SHA256: t.Digest == sha256Digest, CheckpointBytes: t.Checkpoint}
+	return ref.Options{SHA256: t.Digest == sha256Digest, Tree: t.Digest == treeDigest, CheckpointBytes: t.Checkpoint}
 }
 
 // childMain carries out one task.

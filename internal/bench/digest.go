@@ -12,11 +12,10 @@ type digest string
 const (
 	crcDigest    digest = "crc" // combined from the CRC32C of the frames
 	sha256Digest digest = "sha256"
-	treeDigest   digest = "tree" // SHA-256 of leaves, on several cores
+	treeDigest   digest = "tree" // SHA-256 of each frame, and of these; of REF alone
 )
 
-// withDigest has an engine prove files with d. The error is why it cannot; it stands in the report. This
-// is the one place that changes when the engine learns another digest.
+// withDigest has an engine prove files with d. The error is why it cannot; it stands in the report.
 func withDigest(o transfer.Options, d digest) (transfer.Options, error) {
 	switch d {
 	case sha256Digest:
@@ -25,8 +24,6 @@ func withDigest(o transfer.Options, d digest) (transfer.Options, error) {
 	case crcDigest:
 		o.Digest = transfer.CRC32C
 		return o, nil
-	case treeDigest:
-		return o, errors.New("package transfer has no tree digest yet")
 	}
 	return o, errors.New("no such digest: " + string(d))
 }

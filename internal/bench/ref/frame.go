@@ -12,8 +12,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // frame is one piece of the file on its way.
 type frame struct {
 	offset  int64
-	payload []byte // of buffer
-	sum     uint32 // CRC32C of payload
+	payload []byte            // of buffer
+	sum     uint32            // CRC32C of payload
+	leaf    [sha256.Size]byte // Options.Tree: SHA-256 of payload
 	last    bool
 	digest  [sha256.Size]byte // of the whole file, in the last frame
 	buffer  []byte
@@ -61,14 +62,19 @@ func read(ctx context.Context, src io.ReaderAt, size int64, o Options, free <-ch
 		if n, err := src.ReadAt(f.payload, at); n < len(f.payload) {
 			return err
 		}
-		f.sum = crc32.Checksum(f.payload, castagnoli)
 		at += int64(len(f.payload))
 		f.last = at == size
+		if o.Tree {
+			f.leaf = sha256.Sum256(f.payload)
+			whole.Write(f.leaf[:])
+		} else {
+			f.sum = crc32.Checksum(f.payload, castagnoli)
+		}
 		if o.SHA256 {
 			whole.Write(f.payload)
-			if f.last {
-				whole.Sum(f.digest[:0])
-			}
+		}
+		if f.last {
+			whole.Sum(f.digest[:0])
 		}
 		last := f.last // the next stage may have it back already
 		if err := pass(ctx, full, f); err != nil || last {

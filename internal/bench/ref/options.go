@@ -5,6 +5,9 @@ type Options struct {
 	// SHA256 has both sides compute a digest of the whole file, beside the CRC32C of each frame, and
 	// compares them in the end. Default: the CRC32C of the frames alone.
 	SHA256 bool
+	// Tree has both sides compute the SHA-256 of each frame in place of its CRC32C, and of these the
+	// digest of the file: each byte is read by one checksum.
+	Tree bool
 	// FrameBytes is how much is read at a time. Default 256 KiB.
 	FrameBytes int
 	// CheckpointBytes is how much is written between two checkpoints. Default 16 MiB; negative: there

@@ -79,7 +79,7 @@ func overTCP(source, dest string, o Options) error {
 func TestCopiesAreIdentical(t *testing.T) {
 	for name, way := range ways {
 		for _, size := range []int{0, 1, 1 << 10, 1<<10 + 1, 8 << 10, 100_000} {
-			for _, o := range []Options{small, {SHA256: true, FrameBytes: 1 << 10, CheckpointBytes: 8 << 10}, {CheckpointBytes: -1}} {
+			for _, o := range []Options{small, {SHA256: true, FrameBytes: 1 << 10, CheckpointBytes: 8 << 10}, {Tree: true, FrameBytes: 1 << 10}, {CheckpointBytes: -1}} {
 				t.Run(fmt.Sprintf("%s, %d bytes, %+v", name, size, o), func(t *testing.T) {
 					source, content := sourceOf(t, size)
 					dest := filepath.Join(t.TempDir(), "dest")
@@ -132,15 +132,20 @@ func TestSerialAndRaw(t *testing.T) {
 
 // A frame that was changed on its way is not written, and a file whose digest differs not delivered.
 func TestDamageIsNoticed(t *testing.T) {
-	for name, damage := range map[string]func(f *frame){
-		"payload": func(f *frame) { f.payload[0] ^= 1 },
-		"place":   func(f *frame) { f.offset++ },
-		"digest":  func(f *frame) { f.digest[0] ^= 1 },
+	for name, c := range map[string]struct {
+		damage func(f *frame)
+		tree   bool
+	}{
+		"payload":         {func(f *frame) { f.payload[0] ^= 1 }, false},
+		"place":           {func(f *frame) { f.offset++ }, false},
+		"digest":          {func(f *frame) { f.digest[0] ^= 1 }, false},
+		"payload, tree":   {func(f *frame) { f.payload[0] ^= 1 }, true},
+		"both of a frame": {func(f *frame) { f.payload[0] ^= 1; f.leaf = sha256.Sum256(f.payload) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dest := filepath.Join(t.TempDir(), "dest")
 			o := small
-			o.SHA256 = true
+			o.SHA256, o.Tree = !c.tree, c.tree
 			w, err := newWriter(osDisk{}, dest, 10, o)
 			if err != nil {
 				t.Fatal(err)
@@ -151,7 +156,7 @@ func TestDamageIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := <-full
-			damage(f)
+			c.damage(f)
 			if err := w.end(w.take(f)); err == nil {
 				t.Error("delivered")
 			}

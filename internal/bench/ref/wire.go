@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// headerBytes stand before each payload: offset, length, checksum, last, digest.
-const headerBytes = 8 + 4 + 4 + 4 + 32
+// headerBytes stand before each payload: offset, length, checksum, last, digest, leaf.
+const headerBytes = 8 + 4 + 4 + 4 + 32 + 32
 
 // durable is what the receiver says in the end, once the file has its name.
 const durable = 'D'
@@ -63,6 +63,7 @@ func transmit(ctx context.Context, conn net.Conn, full <-chan *frame, free chan<
 			header[16] = 1
 		}
 		copy(header[20:], f.digest[:])
+		copy(header[52:], f.leaf[:])
 		vector[0], vector[1] = header[:], f.payload
 		both := net.Buffers(vector) // one writev(2)
 		if _, err := both.WriteTo(conn); err != nil {
@@ -124,6 +125,7 @@ func receive(ctx context.Context, conn net.Conn, free <-chan *frame, full chan<-
 		}
 		f.offset, f.payload = int64(le.Uint64(header[0:])), f.buffer[:n]
 		f.sum, f.last, f.digest = le.Uint32(header[12:]), header[16] == 1, [32]byte(header[20:])
+		f.leaf = [32]byte(header[52:])
 		if _, err := io.ReadFull(conn, f.payload); err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func (w *writer) takeAll(ctx context.Context, full <-chan *frame, free chan<- *f
 }
 
 func (w *writer) take(f *frame) error {
-	if crc32.Checksum(f.payload, castagnoli) != f.sum {
+	if !w.prove(f) {
 		return fmt.Errorf("the frame at %d is damaged", f.offset)
 	}
 	if f.offset != w.written {
@@ -102,11 +102,20 @@ func (w *writer) take(f *frame) error {
 	if !f.last {
 		return nil
 	}
-	if w.o.SHA256 && [sha256.Size]byte(w.whole.Sum(nil)) != f.digest {
+	if (w.o.SHA256 || w.o.Tree) && [sha256.Size]byte(w.whole.Sum(nil)) != f.digest {
 		return errors.New("the digest of what arrived is not the sender's")
 	}
 	w.proven = true
 	return nil
+}
+
+func (w *writer) prove(f *frame) bool {
+	if !w.o.Tree {
+		return crc32.Checksum(f.payload, castagnoli) == f.sum
+	}
+	leaf := sha256.Sum256(f.payload)
+	w.whole.Write(leaf[:])
+	return leaf == f.leaf
 }
 
 // put writes the next bytes.
@@ -131,7 +140,7 @@ func (w *writer) put(b []byte) error {
 func (w *writer) mark() (mark, error) {
 	w.marked = w.written
 	m := mark{offset: w.written}
-	if !w.o.SHA256 {
+	if !w.o.SHA256 && !w.o.Tree {
 		return m, nil
 	}
 	var err error
