@@ -19,10 +19,7 @@ func (t *Transfer) frame(e Event, buf []Action) []Action {
 	if e.Skip && e.Pos.File == 0 {
 		return t.refuse(append(buf, drop)) // the sender cannot read its own manifest
 	}
-	t.frames++
-	t.bytes += int64(e.Length)
-	buf = t.place(e, buf)
-	return t.ack(false, buf)
+	return t.place(e, buf)
 }
 
 // Takes says whether a frame with that question's number and place is the one that comes next.
@@ -46,20 +43,40 @@ func (t *Transfer) place(e Event, buf []Action) []Action {
 		t.writing += int64(e.Length)
 		buf = append(buf, Action{Kind: Write, File: file, Pos: t.pos})
 	}
-	if drop {
-		buf = append(buf, Action{Kind: Drop})
-	}
 	t.pos = t.pos.Advance(e.Length)
 	if e.Fin || e.Skip {
 		t.pos = t.pos.Next()
 		t.created, t.failed = false, false
 	}
+	if drop {
+		t.took(e.Length)
+		return t.ack(false, append(buf, Action{Kind: Drop}))
+	}
 	return buf
+}
+
+// took counts a frame that is in its part now, or not wanted. Until then it is in flight for the sender, so that
+// a process that is killed has nothing in hand beside that.
+func (t *Transfer) took(length int) {
+	t.frames++
+	t.bytes += int64(length)
 }
 
 func (t *Transfer) frameWritten(e Event, buf []Action) []Action {
 	t.writes--
 	t.writing -= int64(e.Length)
+	if t.late > 0 {
+		t.late--
+	} else {
+		t.took(e.Length)
+	}
+	if buf = t.inPart(e, buf); t.phase != Taking {
+		return buf
+	}
+	return t.ack(false, buf)
+}
+
+func (t *Transfer) inPart(e Event, buf []Action) []Action {
 	if t.phase != Taking {
 		return buf // refused meanwhile
 	}

@@ -110,9 +110,30 @@ func TestAcknowledgementComesBeforeASmallGrantIsUsedUp(t *testing.T) {
 		s := taking(t, 1)
 		s.core.Granted(l)
 		s.frame(1, 0, 5, false).wants(Create, Write)
-		s.frame(1, 5, 5, false).wants(Write, Ack)
+		s.frame(1, 5, 5, false).wants(Write)
 		s.frame(1, 10, 5, false).wants(Write)
-		s.frame(1, 15, 5, false).wants(Write, Ack)
+		s.frame(1, 15, 5, false).wants(Write)
+		s.written(1, 0, 5, false).wants()
+		s.written(1, 5, 5, false).wants(Ack)
+		s.written(1, 10, 5, false).wants()
+		s.written(1, 15, 5, false).wants(Ack)
+	}
+}
+
+// Credit came back when a frame was taken off the link: a receiver that was killed had all in hand that waits to be
+// written, beside what was in flight. And what was taken off for an older question returns no credit for the new one.
+func TestCreditComesBackForWhatIsWritten(t *testing.T) {
+	s := taking(t, 1)
+	s.core.Granted(credit.Limit{Bytes: 1000, Frames: 2})
+	s.frame(1, 0, 5, false).wants(Create, Write)
+	s.frame(1, 5, 5, false).wants(Write)
+	s.step(Event{Kind: Asked, Nonce: 2}).wants(Reply)
+	s.written(1, 0, 5, false).wants()
+	s.step(Event{Kind: Frame, Nonce: 2, Pos: stream.Pos{File: 1, Offset: 10}, Length: 5}).wants(Write)
+	s.written(1, 5, 5, false).wants()
+	s.written(1, 10, 5, false).wants(Ack)
+	if a := s.last[0]; a.Nonce != 2 || a.Frames != 1 || a.Bytes != 5 {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -48,7 +48,7 @@ type Transfer struct {
 	asked     bool   // the question waits for the end of the repair
 	nudged    bool   // the sender was asked to ask, and has not yet
 	settle    bool   // a control frame waits
-	frames    uint64 // taken in since the question
+	frames    uint64 // in their parts, or not wanted, since the question
 	bytes     int64
 	ackFrames uint64
 	ackBytes  int64
@@ -58,6 +58,7 @@ type Transfer struct {
 	created bool       // the part of pos.File was created, or need not be
 	failed  bool       // pos.File failed; its frames are dropped
 	writes  int        // Write actions outstanding
+	late    int        // the first of them, which belong to an older question
 	writing int64      // their bytes
 	written stream.Pos // up to here bytes are in their parts, or will never be
 	durable stream.Pos
@@ -230,6 +231,7 @@ func (t *Transfer) question(nonce uint64, buf []Action) []Action {
 	if nonce > t.nonce {
 		t.nonce = nonce
 		t.frames, t.bytes, t.ackFrames, t.ackBytes = 0, 0, 0, 0
+		t.late = t.writes
 	}
 	t.nudged = false
 	switch t.phase {
