@@ -89,9 +89,6 @@ func TestLateCallsOfAStoppedProcessDoNoHarm(t *testing.T) {
 	}
 }
 
-// mostOfAKind calls of one function are tried, the others lie between them.
-const mostOfAKind = 4
-
 // lateCase stops an instance before one call, has the next one end the transfer, and lets the first go on.
 func lateCase(t *testing.T, k lateTask, variant int) (stopped bool) {
 	w := newLateWorld(t)
