@@ -30,6 +30,7 @@ var lateResults = map[string]struct {
 }{
 	"(*Engine).writeFrame":            {"pwrite", "done"}, // the same bytes, wherever they are by now
 	"(*Engine).newPart":               {"preallocate", "done"},
+	"(*Engine).beginWriteBack":        {"writeback", "done"},
 	"(*Engine).setMeta":               {"", "done"}, // chmod or utimes, as the successor did
 	"(*tree).deliver":                 {"deliver", "ENOENT"},
 	"(*tree).replace":                 {"rename", "ENOENT"},

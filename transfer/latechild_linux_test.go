@@ -281,6 +281,10 @@ func (l *lateFile) WriteAt(p []byte, at int64) (int, error) {
 func (l *lateFile) Sync() error     { return l.done("sync", l.File.Sync()) }
 func (l *lateFile) SyncData() error { return l.done("sync", l.File.SyncData()) }
 
+func (l *lateFile) BeginWriteBack(off, n int64) error {
+	return l.done("writeback", l.File.BeginWriteBack(off, n))
+}
+
 func (l *lateFile) Preallocate(size int64) error {
 	return l.done("preallocate", l.File.Preallocate(size))
 }

@@ -20,6 +20,7 @@ import (
 type part struct {
 	file    vfs.File
 	hash    digest
+	begun   int64 // write-back was begun of all before
 	problem error // nothing more is written
 }
 
@@ -175,8 +176,28 @@ func (e *Engine) writeFrame(op *writeOp) {
 			_, p.problem = p.file.WriteAt(f.payload, pos.Offset)
 		}
 	}
+	if p.problem == nil {
+		p.problem = e.beginWriteBack(p, pos.Offset+int64(len(f.payload)))
+	}
 	f.of, f.part, f.problem = in, p, p.problem
 	f.written = receive.Event{Kind: receive.Written, File: pos.File, Pos: pos, Dir: op.made.dir, Length: len(f.payload), Fin: f.head.Flags&flagFin != 0}
+}
+
+// writeBackBytes is how much is written before the disk is set to work on it.
+const writeBackBytes = 4 << 20
+
+// beginWriteBack keeps the disk at work while the next frames arrive, so that the sync of a checkpoint finds little to
+// do: it waits in the kernel, and for Go one of GOMAXPROCS processors with it. An error is one of writing.
+func (e *Engine) beginWriteBack(p *part, end int64) error {
+	from := p.begun
+	if end-from < min(writeBackBytes, e.opt.CheckpointBytes/2) {
+		return nil
+	}
+	p.begun = end
+	if err := e.fence.Err(); err != nil {
+		return err
+	}
+	return p.file.BeginWriteBack(from, end-from)
 }
 
 // runHashes takes the frames that are written. The digest of the whole file, which may cost more than
@@ -299,7 +320,7 @@ func (e *Engine) findParts(in *incoming) completion {
 // comes out before anything is trusted, and must have at least the bytes that the journal speaks of.
 func (e *Engine) reopen(op *writeOp) completion {
 	in, pos := op.in, op.act.Pos
-	p := &part{}
+	p := &part{begun: pos.Offset}
 	err := func() (err error) {
 		if p.file, err = op.made.tree.reopen(op.made.part); err != nil {
 			return err

@@ -103,6 +103,17 @@ func (f *file) Preallocate(size int64) error {
 	}
 }
 
+// BeginWriteBack is sync_file_range(2) with SYNC_FILE_RANGE_WRITE alone: the other flags would report an error of
+// an earlier write here, and then never again to fdatasync(2).
+func (f *file) BeginWriteBack(off, n int64) error {
+	err := unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+	switch {
+	case err == nil, errors.Is(err, unix.EINTR), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL):
+		return nil
+	}
+	return &fs.PathError{Op: "sync_file_range", Path: f.Name(), Err: err}
+}
+
 // lock takes an open file description lock, which no close of another descriptor drops.
 func lock(f *os.File) (bool, error) {
 	lk := unix.Flock_t{Type: unix.F_WRLCK}

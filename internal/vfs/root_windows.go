@@ -36,6 +36,9 @@ func (f *file) SyncData() error { return f.Sync() }
 // Preallocate does nothing.
 func (f *file) Preallocate(int64) error { return nil }
 
+// BeginWriteBack does nothing.
+func (f *file) BeginWriteBack(int64, int64) error { return nil }
+
 // SetTime acts by the name.
 func (f *file) SetTime(modified time.Time) error {
 	return f.root.Chtimes(f.name, modified, modified)

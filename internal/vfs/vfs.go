@@ -70,6 +70,10 @@ type File interface {
 	// that is too small says so at once and the bytes lie together. It does nothing where the file
 	// system cannot.
 	Preallocate(size int64) error
+	// BeginWriteBack has the system begin to bring n bytes from off on to the disk, and does not wait for
+	// that. It makes nothing durable; a SyncData that follows takes less long. It does nothing where
+	// the system cannot.
+	BeginWriteBack(off, n int64) error
 	// Chmod and SetTime act on the descriptor, never by the name, where the system can.
 	Chmod(mode fs.FileMode) error
 	SetTime(modified time.Time) error

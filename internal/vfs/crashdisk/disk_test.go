@@ -78,6 +78,7 @@ func TestSyncDataLeavesAttributes(t *testing.T) {
 	must[int](t)(f.WriteAt([]byte("bytes"), 0))
 	ok(t, f.Chmod(0o640))
 	ok(t, f.Preallocate(1000))
+	ok(t, f.BeginWriteBack(0, 1000))
 	ok(t, f.SyncData())
 	ok(t, dir.SyncDir("."))
 	d.PowerOff(None, chance())
