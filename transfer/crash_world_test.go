@@ -279,7 +279,7 @@ func (k *crashLink) Send(ctx context.Context, f *Frame) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if h, _, err := decode(f.Body); err == nil && h.Kind == kindAnswer && h.Answer == stream.Receiving {
+	if h, _, err := decode(f.Body, ""); err == nil && h.Kind == kindAnswer && h.Answer == stream.Receiving {
 		k.life.node.w.answered(&h)
 	}
 	k.q.mu.Lock()

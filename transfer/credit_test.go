@@ -22,7 +22,7 @@ func (l *deafLink) Receive(ctx context.Context, f *Frame) error {
 		if err := l.Link.Receive(ctx, f); err != nil {
 			return err
 		}
-		h, payload, err := decode(f.Body)
+		h, payload, err := decode(f.Body, "")
 		if err != nil || h.Kind != kindData || h.Pos.File == 0 || !l.deaf.Load() {
 			return nil
 		}

@@ -245,7 +245,7 @@ func TestLowestNumberIsNotForgotten(t *testing.T) {
 			if err := l.link.Receive(ctx, &f); err != nil {
 				t.Fatal(err)
 			}
-			if h, _, err := decode(f.Body); err == nil && h.Transfer == first && (h.Kind == kindEnd || h.Kind == kindAnswer) {
+			if h, _, err := decode(f.Body, ""); err == nil && h.Transfer == first && (h.Kind == kindEnd || h.Kind == kindAnswer) {
 				return h.Answer
 			}
 		}

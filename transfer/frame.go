@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -98,8 +99,9 @@ func (h *header) encodeProven(body []byte, crc uint32) {
 	le.PutUint32(b[188:], crc32.Checksum(b[:188], castagnoli))
 }
 
-// decode reads the header of body and proves header and payload.
-func decode(body []byte) (header, []byte, error) {
+// decode reads the header of body and proves header and payload. From is before, if that is who sent it: most
+// frames come from who sent the last one, and a name is an allocation.
+func decode(body []byte, before string) (header, []byte, error) {
 	var h header
 	if len(body) < HeaderBytes {
 		return h, nil, &FrameError{Reason: fmt.Sprintf("%d bytes, a header has %d", len(body), HeaderBytes)}
@@ -125,7 +127,9 @@ func decode(body []byte) (header, []byte, error) {
 	h.Kind, h.Flags = kind(b[6]), b[7]
 	h.Transfer, h.Incarnation = ID(b[8:24]), [16]byte(b[24:40])
 	h.Epoch = le.Uint64(b[40:])
-	h.From = trimName(b[48:76])
+	if h.From = before; string(trimName(b[48:76])) != before {
+		h.From = string(trimName(b[48:76]))
+	}
 	h.Answer = stream.Answer(b[76])
 	h.Pos = stream.Pos{File: le.Uint32(b[80:]), Offset: int64(le.Uint64(b[84:]))}
 	h.Nonce = le.Uint64(b[100:])
@@ -151,13 +155,7 @@ func (h *header) check() error {
 	return nil
 }
 
-func trimName(b []byte) string {
-	n := len(b)
-	for n > 0 && b[n-1] == 0 {
-		n--
-	}
-	return string(b[:n])
-}
+func trimName(b []byte) []byte { return bytes.TrimRight(b, "\x00") }
 
 // announcement is the payload of kindOpen.
 type announcement struct {

@@ -31,7 +31,7 @@ func BenchmarkFrameDecode(b *testing.B) {
 	b.SetBytes(benchFrameBytes)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, payload, err := decode(body); err != nil || len(payload) != benchFrameBytes {
+		if _, payload, err := decode(body, h.From); err != nil || len(payload) != benchFrameBytes {
 			b.Fatalf("%d bytes, %v", len(payload), err)
 		}
 	}
@@ -75,7 +75,7 @@ func BenchmarkFrameThroughEngines(b *testing.B) {
 		b.Cleanup(func() { e.Close() })
 		return e
 	}
-	from, to := open("A"), open("B")
+	from, to := open("PARIS"), open("ROME")
 	source := filepath.Join(dir, "source")
 	if err := os.WriteFile(source, nil, 0o600); err != nil {
 		b.Fatal(err)
@@ -89,7 +89,7 @@ func BenchmarkFrameThroughEngines(b *testing.B) {
 	b.SetBytes(benchFrameBytes)
 	b.ReportAllocs()
 	b.ResetTimer()
-	id, err := from.Submit(b.Context(), Request{To: "B", Items: []Item{{Source: source, Destination: "x"}}})
+	id, err := from.Submit(b.Context(), Request{To: "ROME", Items: []Item{{Source: source, Destination: "x"}}})
 	if err != nil {
 		b.Fatal(err)
 	}

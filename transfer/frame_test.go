@@ -39,12 +39,30 @@ func TestRubbishOnTheQueueHoldsNobodyUp(t *testing.T) {
 	l.expect(kindAnswer)
 }
 
+// A name is an allocation; most frames come from who sent the last one.
+func TestFrameOfTheSameSenderIsReadWithoutAllocation(t *testing.T) {
+	body := make([]byte, HeaderBytes+10)
+	(&header{Kind: kindData, Transfer: NewID(), Epoch: 1, From: "PARIS", Nonce: 1}).encode(body)
+	before, _, err := decode(body, "ROME")
+	if err != nil || before.From != "PARIS" {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		h, _, err := decode(body, before.From)
+		if err != nil || h != before {
+			t.Fatalf("%+v, %v", h, err)
+		}
+	}); n > 0 {
+		t.Errorf("%.0f allocations", n)
+	}
+}
+
 func FuzzFrame(f *testing.F) {
 	for _, body := range frameSeeds() {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		h, payload, err := decode(body)
+		h, payload, err := decode(body, "")
 		if err != nil {
 			if !errors.Is(err, ErrFrame) {
 				t.Fatalf("untyped: %v", err)
@@ -53,7 +71,7 @@ func FuzzFrame(f *testing.F) {
 		}
 		again := append(make([]byte, HeaderBytes), payload...)
 		h.encode(again)
-		h2, payload2, err := decode(again)
+		h2, payload2, err := decode(again, "")
 		if err != nil || h2 != h || !bytes.Equal(payload, payload2) {
 			t.Fatalf("round trip: %v %v", err, cmp.Diff(h, h2))
 		}

@@ -91,7 +91,7 @@ func TestSeedsHaveEveryKindOfFrame(t *testing.T) {
 		}
 	}
 	for k, body := range seeds {
-		if h, _, err := decode(body); err != nil || h.Kind != k {
+		if h, _, err := decode(body, ""); err != nil || h.Kind != k {
 			t.Errorf("kind %d: %+v, %v", k, h, err)
 		}
 	}

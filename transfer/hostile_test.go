@@ -80,7 +80,7 @@ func (l *liar) expect(k kind) (header, []byte) {
 		if err := l.link.Receive(ctx, &f); err != nil {
 			l.t.Fatalf("waiting for kind %d: %v", k, err)
 		}
-		h, payload, err := decode(f.Body)
+		h, payload, err := decode(f.Body, "")
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func (l *liar) verdict() (accepted bool, reason string) {
 		if err := l.link.Receive(ctx, &f); err != nil {
 			l.t.Fatal(err)
 		}
-		h, payload, err := decode(f.Body)
+		h, payload, err := decode(f.Body, "")
 		switch {
 		case err != nil:
 			l.t.Fatal(err)

@@ -101,6 +101,7 @@ type journal struct {
 	synced int64 // so much of it is durable
 	marked int64 // the last mark says so
 	marks  int   // written
+	buf    []byte
 	start  int64 // size of marks, head and snapshot
 	failed error // of the first write or sync: what came of it nobody knows, and no later one tells
 }
@@ -239,7 +240,7 @@ func appendEntry(buf []byte, v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(body)))
+	buf = binary.LittleEndian.AppendUint32(slices.Grow(buf, prefixBytes+len(body)), uint32(len(body)))
 	buf = binary.LittleEndian.AppendUint32(buf, crc32.Checksum(body, castagnoli))
 	return append(buf, body...), nil
 }
@@ -301,7 +302,8 @@ func (j *journal) mark() error {
 	if err := j.dir.fence.Err(); err != nil {
 		return err
 	}
-	if _, err := j.file.WriteAt(appendMark(nil, j.synced), int64(j.marks%2*markBytes)); err != nil {
+	j.buf = appendMark(j.buf[:0], j.synced)
+	if _, err := j.file.WriteAt(j.buf, int64(j.marks%2*markBytes)); err != nil {
 		return err
 	}
 	j.marks++

@@ -14,7 +14,7 @@ func poison(f *inFrame) Event {
 	ev := Event{Kind: EventDropped, Reason: fmt.Sprintf("a control frame of %d bytes was received %d times and never settled: it may have ended this agent each time, and is passed over", len(f.Body), f.Attempts)}
 	if len(f.Body) >= HeaderBytes {
 		ev.Transfer = ID(f.Body[8:24])
-		if from := trimName(f.Body[48:76]); validName(from) {
+		if from := string(trimName(f.Body[48:76])); validName(from) {
 			ev.Peer = from
 		}
 	}

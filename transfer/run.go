@@ -133,7 +133,7 @@ func (e *Engine) accept(r *run, f *inFrame) error {
 		return r.link.Commit(r.ctx)
 	}
 	var err error
-	f.head, f.payload, err = decode(f.Body)
+	f.head, f.payload, err = decode(f.Body, f.head.From)
 	if err != nil {
 		// Nobody can act on it, so it is settled; the operator is told.
 		e.tell(Event{Kind: EventDropped, Reason: err.Error()})

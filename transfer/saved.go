@@ -11,6 +11,7 @@ import (
 type savedPoints struct {
 	mu     sync.Mutex
 	points []savedPoint
+	prefix digest // for the sums of points
 }
 
 // savedPoint holds a state without a pointer, so that to keep one a frame allocates nothing.
@@ -64,12 +65,15 @@ func (s *savedPoints) at(kind Digest, pos stream.Pos) point {
 	if len(s.points) == 0 || s.points[0].pos != pos {
 		return point{Pos: pos}
 	}
-	d := kind.begin()
-	if d.load(s.points[0].state[:s.points[0].n]) != nil {
+	if s.prefix == nil {
+		s.prefix = kind.begin()
+	}
+	state := s.points[0].state[:s.points[0].n]
+	if s.prefix.load(state) != nil {
 		return point{Pos: pos}
 	}
-	sum := d.sum()
-	return point{Pos: pos, State: bytes.Clone(s.points[0].state[:s.points[0].n]), Sum: sum[:]}
+	sum := s.prefix.sum()
+	return point{Pos: pos, State: bytes.Clone(state), Sum: sum[:]}
 }
 
 // nearest gives the last state in pos's file at or before pos; nil: there is none.

@@ -36,18 +36,24 @@ func (e *Engine) addSync(in *incoming, a receive.Action) {
 			return
 		}
 		op.made = layoutOf{tree: t, final: dir}
+	case receive.Sync: // of an open file: no names are needed, and making them takes long
+		op.made.tree = e.treeOf(a.File)
 	default:
 		op.made = e.place(in, a.File)
-		if a.File > 0 {
-			f := &in.layout.manifest.Files[a.File-1]
-			op.mode, op.time = fs.FileMode(f.Mode), f.modTime()
-		}
+	}
+	if a.Kind == receive.SetMeta && a.File > 0 {
+		f := &in.layout.manifest.Files[a.File-1]
+		op.mode, op.time = fs.FileMode(f.Mode), f.modTime()
 	}
 	in.ops++
 	e.syncer.add(op)
 }
 
 func (e *Engine) runSyncs(ops []syncOp) {
+	if len(ops) == 1 {
+		e.runSync(&ops[0])
+		return
+	}
 	var g errgroup.Group // for its limit: an operation reports to the loop, not here
 	g.SetLimit(syncers)
 	for i := range ops {
@@ -55,18 +61,19 @@ func (e *Engine) runSyncs(ops []syncOp) {
 			break
 		}
 		g.Go(func() error {
-			if complete := e.runSync(&ops[i]); complete != nil {
-				e.done.call(complete)
-			}
+			e.runSync(&ops[i])
 			return nil
 		})
 	}
 	_ = g.Wait()
 }
 
-func (e *Engine) runSync(op *syncOp) completion {
+func (e *Engine) runSync(op *syncOp) {
 	if op.fn != nil {
-		return op.fn()
+		if complete := op.fn(); complete != nil {
+			e.done.call(complete)
+		}
+		return
 	}
 	in, a := op.in, op.act // the lane uses op again
 	var ev receive.Event
@@ -89,9 +96,9 @@ func (e *Engine) runSync(op *syncOp) completion {
 		e.tolerate(op.made.tree.remove(op.made.part))
 	}
 	if a.File > 0 && e.brokenDisk(err) {
-		return nil
+		return
 	}
-	return e.counted(in, func(now time.Time) { e.synced(now, in, a, ev, err) })
+	e.done.call(e.counted(in, func(now time.Time) { e.synced(now, in, a, ev, err) }))
 }
 
 // synced reports to the core. A directory that cannot be synced stops the engine: the names in it

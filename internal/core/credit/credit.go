@@ -33,8 +33,9 @@ type Ledger[K comparable] struct {
 
 type grant struct {
 	Limit
-	source string
-	seen   time.Time
+	source  string
+	account *account
+	seen    time.Time
 }
 
 // account is what one source has.
@@ -53,23 +54,42 @@ func New[K comparable](cfg Config) *Ledger[K] {
 // it had in flight was taken in or lost.
 func (l *Ledger[K]) Grant(now time.Time, k K, source string, want, least Limit) Limit {
 	l.sweep(now)
-	l.Release(k)
+	g := l.grants[k]
+	if g != nil && g.source != source {
+		l.Release(k)
+		g = nil
+	}
+	if g == nil {
+		g = &grant{source: source, account: l.account(source)}
+		g.account.transfers++
+		l.grants[k] = g
+	}
+	g.seen = now
+	l.put(g, Limit{})
+	a := g.account
+	all, own := int64(len(l.grants)), int64(a.transfers)
+	l.put(g, Limit{
+		Bytes:  max(least.Bytes, min(want.Bytes, l.cfg.Queue/all, l.cfg.Queue-l.bytes, l.cfg.Source.Bytes/own, l.cfg.Source.Bytes-a.Bytes)),
+		Frames: max(least.Frames, min(want.Frames, l.cfg.Source.Frames/a.transfers, l.cfg.Source.Frames-a.Frames)),
+	})
+	return g.Limit
+}
+
+func (l *Ledger[K]) account(source string) *account {
 	a := l.sources[source]
 	if a == nil {
 		a = &account{}
 		l.sources[source] = a
 	}
-	a.transfers++
-	all, own := int64(len(l.grants)+1), int64(a.transfers)
-	g := &grant{source: source, seen: now, Limit: Limit{
-		Bytes:  max(least.Bytes, min(want.Bytes, l.cfg.Queue/all, l.cfg.Queue-l.bytes, l.cfg.Source.Bytes/own, l.cfg.Source.Bytes-a.Bytes)),
-		Frames: max(least.Frames, min(want.Frames, l.cfg.Source.Frames/a.transfers, l.cfg.Source.Frames-a.Frames)),
-	}}
-	l.grants[k] = g
-	l.bytes += g.Bytes
-	a.Bytes += g.Bytes
-	a.Frames += g.Frames
-	return g.Limit
+	return a
+}
+
+// put replaces what g has.
+func (l *Ledger[K]) put(g *grant, has Limit) {
+	l.bytes += has.Bytes - g.Bytes
+	g.account.Bytes += has.Bytes - g.Bytes
+	g.account.Frames += has.Frames - g.Frames
+	g.Limit = has
 }
 
 // Release takes back what a transfer has that ended.
@@ -79,11 +99,8 @@ func (l *Ledger[K]) Release(k K) {
 		return
 	}
 	delete(l.grants, k)
-	l.bytes -= g.Bytes
-	a := l.sources[g.source]
-	a.Bytes -= g.Bytes
-	a.Frames -= g.Frames
-	if a.transfers--; a.transfers == 0 {
+	l.put(g, Limit{})
+	if g.account.transfers--; g.account.transfers == 0 {
 		delete(l.sources, g.source)
 	}
 }
