@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/mqha/mqha/internal/bench/ref"
 )
@@ -33,8 +32,8 @@ type task struct {
 type outcome struct {
 	Address        string  `json:"address,omitempty"`
 	PeakMemory     int64   `json:"peak_memory"`
-	Collections    uint32  `json:"collections"` // of garbage
 	AllocsPerFrame float64 `json:"allocs_per_frame"`
+	GCsPerGiB      float64 `json:"gcs_per_gib"`
 	FirstFrame     float64 `json:"first_frame"` // seconds from the start of the work to the first bytes of the file
 	Read           int64   `json:"read"`        // bytes, by system calls
 }
@@ -78,9 +77,7 @@ func childMain(argument string) int {
 		}
 	}
 	if err == nil {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		o.PeakMemory, o.Collections, o.Read = peakMemory(), m.NumGC, bytesRead()
+		o.PeakMemory, o.Read = peakMemory(), bytesRead()
 		err = say(o)
 	}
 	if err != nil {
@@ -138,6 +135,5 @@ func runPair(ctx context.Context, s *site, send, receive task) (sample, error) {
 	o, err := decodeLine(rest)
 	m.CPU += cpu
 	m.PeakMemory = max(m.PeakMemory, o.PeakMemory)
-	m.Collections = max(m.Collections, o.Collections)
 	return m, err
 }

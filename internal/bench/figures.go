@@ -53,8 +53,10 @@ func allocations(_ *measurement, all []sample) float64 {
 	return math.Floor(known(all, func(s sample) bool { return s.AllocsPerFrame >= 0 }, func(s sample) float64 { return s.AllocsPerFrame }))
 }
 
-func collections(m *measurement, all []sample) float64 {
-	return median(all, func(s sample) float64 { return float64(s.Collections) }) * (1 << 30) / float64(m.bed.size)
+// collections are those of a transfer that flows. A process grows its memory from nothing with three or four,
+// whatever it sends.
+func collections(_ *measurement, all []sample) float64 {
+	return known(all, func(s sample) bool { return s.GCsPerGiB >= 0 }, func(s sample) float64 { return s.GCsPerGiB })
 }
 
 // others is how much of all processors was not ours meanwhile: other programs, and what the kernel wrote

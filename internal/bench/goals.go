@@ -46,7 +46,9 @@ var allGoals = []goal{
 		{text: "engine-sha256 to all processors' work for ref-sha256", of: speed("engine-sha256"),
 			over: quantity{"ref-sha256", processorBound}, least: 0.80},
 	}},
-	{"G3", []clause{faster("engine-crc", "engine-crc-final", 1.25), faster("engine-sha256", "engine-sha256-final", 1.25)}},
+	// Not the engine with one sync in the end: it has the disk begin as early as with checkpoints, and so loses
+	// nothing by that.
+	{"G3", []clause{faster("engine-crc", "ref-crc-final", 1.25), faster("engine-sha256", "ref-sha256-final", 1.25)}},
 	{"G4", []clause{faster("engine-tcp-crc", "ref-tcp-crc", 0.90), faster("engine-tcp-crc", "rsyncd", 1.3)}},
 	{"G5", []clause{
 		faster("engine-sha256", "rsync", 1.3), faster("engine-sha256", "rclone", 1.4),
@@ -68,7 +70,7 @@ var allGoals = []goal{
 	}},
 	{"G14", []clause{
 		{text: "allocations a frame, both ends, as testing.AllocsPerRun counts", of: quantity{"engine-sha256-8MiB", allocations}, most: 0},
-		atMost("garbage collections", "engine-sha256-8MiB", collections, 1, "/GiB"),
+		atMost("garbage collections while it flows", "engine-sha256-8MiB", collections, 1, "/GiB"),
 		atMost("memory of both ends in process", "engine-sha256-8MiB", memory, 24, "MiB"),
 		atMost("memory of the larger end over TCP", "engine-tcp-sha256", memory, 24, "MiB"),
 	}},

@@ -73,7 +73,7 @@ func TestGoalIsAsBadAsItsWorstPart(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	m := measured(nil)
-	s := sample{Seconds: 2, CPU: 1, Busy: 3, outcome: outcome{PeakMemory: 5 * mib, Collections: 3, AllocsPerFrame: 1.9, Read: 1}, Reread: 7 * mib}
+	s := sample{Seconds: 2, CPU: 1, Busy: 3, outcome: outcome{PeakMemory: 5 * mib, GCsPerGiB: 3, AllocsPerFrame: 1.9, Read: 1}, Reread: 7 * mib}
 	for name, tt := range map[string]struct {
 		f    figure
 		want float64
@@ -83,7 +83,7 @@ func TestFigures(t *testing.T) {
 		"processor bound": {processorBound, 200},
 		"processor time":  {processorTime, 10.737},
 		"memory":          {memory, 5},
-		"collections":     {collections, 32.212},
+		"collections":     {collections, 3},
 		"allocations":     {allocations, 1},
 		"reread":          {reread, 7},
 		"others":          {others, 0.5},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -119,13 +120,19 @@ func TestMeterCountsAllocationsOfAFrame(t *testing.T) {
 	m := newMeter(frames * frameBytes)
 	l := m.over(&hungry{})
 	full, other := transfer.Frame{Body: make([]byte, transfer.HeaderBytes+frameBytes)}, transfer.Frame{Body: make([]byte, transfer.HeaderBytes)}
-	for range frames {
+	for i := range frames {
 		if err := errors.Join(l.Send(t.Context(), &full), l.Send(t.Context(), &other)); err != nil {
 			t.Fatal(err)
+		}
+		if i%(frames/4) == frames/8 { // four times, and twice in the half that counts
+			runtime.GC()
 		}
 	}
 	var o outcome
 	m.tell(&o)
+	if per := 2.0 * (1 << 30) / (frames / 2 * frameBytes); o.GCsPerGiB != per {
+		t.Errorf("%f collections a GiB instead of %f", o.GCsPerGiB, per)
+	}
 	if o.AllocsPerFrame < 6 || o.AllocsPerFrame > 6.5 { // the other frame is no frame of the file
 		t.Errorf("%f", o.AllocsPerFrame)
 	}
@@ -134,7 +141,7 @@ func TestMeterCountsAllocationsOfAFrame(t *testing.T) {
 	}
 	m = newMeter(frames * frameBytes)
 	m.tell(&o)
-	if o.AllocsPerFrame >= 0 {
-		t.Errorf("nothing was sent: %f", o.AllocsPerFrame)
+	if o.AllocsPerFrame >= 0 || o.GCsPerGiB >= 0 {
+		t.Errorf("nothing was sent: %f, %f", o.AllocsPerFrame, o.GCsPerGiB)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // meter is a Link that watches the full frames that are sent, which one goroutine does: when the first
-// comes, and what is allocated in the process between a quarter and three quarters of all.
+// comes, and what is allocated and collected in the process between a quarter and three quarters of all.
 type meter struct {
 	transfer.Link
 	begun  time.Time
@@ -48,9 +48,10 @@ func isFull(f *transfer.Frame) bool { return len(f.Body) == transfer.HeaderBytes
 
 // tell is called when nothing is sent any more.
 func (m *meter) tell(o *outcome) {
-	o.FirstFrame, o.AllocsPerFrame = m.first.Seconds(), -1
+	o.FirstFrame, o.AllocsPerFrame, o.GCsPerGiB = m.first.Seconds(), -1, -1
 	if n := m.frames*3/4 - m.frames/4; n > 0 && m.end.Mallocs > 0 {
 		o.AllocsPerFrame = float64(m.end.Mallocs-m.start.Mallocs) / float64(n)
+		o.GCsPerGiB = float64(m.end.NumGC-m.start.NumGC) * (1 << 30) / float64(n*frameBytes)
 	}
 }
 

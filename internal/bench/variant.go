@@ -26,6 +26,8 @@ var variants = []variant{
 	{name: "serial", what: "read, SHA-256, write, then fsync", run: child("serial", sha256Digest, 0)},
 	{name: "ref-crc", what: "REF, CRC32C", run: child("ref", crcDigest, interval)},
 	{name: "ref-sha256", what: "REF, SHA-256", run: child("ref", sha256Digest, interval)},
+	{name: "ref-crc-final", what: "REF, CRC32C, one sync in the end", run: child("ref", crcDigest, -1)},
+	{name: "ref-sha256-final", what: "REF, SHA-256, one sync in the end", run: child("ref", sha256Digest, -1)},
 	{name: "ref-tree", what: "REF, SHA-256 of each frame instead of its CRC32C", run: child("ref", treeDigest, interval)},
 	{name: "ref-tcp-crc", what: "REF over TCP, CRC32C", run: pair("ref", crcDigest)},
 	{name: "ref-tcp-sha256", what: "REF over TCP, SHA-256", run: pair("ref", sha256Digest)},
