@@ -75,8 +75,8 @@ func TestSickDisk(t *testing.T) {
 		{stateOfB, "fail " + all + " EROFS", stops}, {stateOfB, "fail write,names ENOSPC", stops}, {stateOfB, "", stops},
 		{gotOfB, "fail write EIO", stops}, {gotOfB, "fail fsync EIO", stops}, {gotOfB, "fail fsync,fsyncdir EIO", stops},
 		{gotOfB, "fail " + all + " EIO", stops}, {gotOfB, "fail " + all + " EROFS", stops}, {gotOfB, "fail write,names ENOSPC", waits}, {gotOfB, "", stops},
-		// What is read lies in several places (Options.ReadRoots). One that is gone does not stop what goes on in the others.
-		{readOfA, "fail read EIO", fails}, {readOfA, "", fails},
+		// What is read lies in several places (Options.ReadRoots). One that is gone does not stop what goes on in the others, and is waited for.
+		{readOfA, "fail read EIO", waits}, {readOfA, "", waits},
 	} {
 		name := c.line
 		if name == "" {
@@ -104,7 +104,8 @@ func TestSickDisk(t *testing.T) {
 	}
 }
 
-// TestRealDiskInTrouble: a disk that is full, and one that became read-only as after a bad block in its tables.
+// TestRealDiskInTrouble: a disk that is full, one that became read-only as after a bad block in its tables, and one that
+// was pulled.
 func TestRealDiskInTrouble(t *testing.T) {
 	random := labRandom(t)
 	for _, c := range []struct {
@@ -115,6 +116,7 @@ func TestRealDiskInTrouble(t *testing.T) {
 		{"full tmpfs", stateOfA, stops}, {"full tmpfs", stateOfB, stops}, {"full tmpfs", gotOfB, waits},
 		{"full ext4", stateOfA, stops}, {"full ext4", stateOfB, stops}, {"full ext4", gotOfB, waits},
 		{"read-only ext4", stateOfA, stops}, {"read-only ext4", stateOfB, stops}, {"read-only ext4", gotOfB, stops},
+		{"pulled ext4", readOfA, waits}, {"pulled xfs", readOfA, waits},
 	} {
 		t.Run(fmt.Sprintf("%s, %s", c.place, c.disk), func(t *testing.T) {
 			calls := callsOf(t, c.place)
@@ -135,6 +137,12 @@ func realTrouble(t *testing.T, kind string) (string, trouble) {
 		smallDisk(t, dir, "8m")
 		return dir, filled(t, dir)
 	}
+	switch kind {
+	case "pulled ext4":
+		return pulled(newDisk(t, 16<<20, "loop", "mkfs.ext4", "-q"))
+	case "pulled xfs":
+		return pulled(newDisk(t, 320<<20, "loop", "mkfs.xfs", "-q"))
+	}
 	d := newDisk(t, 16<<20, "loop,errors=remount-ro", "mkfs.ext4", "-q")
 	if kind == "full ext4" {
 		return d.dir, filled(t, d.dir)
@@ -153,6 +161,19 @@ func realTrouble(t *testing.T, kind string) (string, trouble) {
 		},
 		mend: func() { d.unmount(); d.mount() },
 	}
+}
+
+// pulled has everything answered with EIO but what is cached, as of ext4 the names of files.
+func pulled(d *labDisk) (string, trouble) {
+	var mu sync.Mutex // while the directory is open in pull, nobody can unmount it
+	locked := func(fn func()) func() {
+		return func() {
+			mu.Lock()
+			defer mu.Unlock()
+			fn()
+		}
+	}
+	return d.dir, trouble{name: "pulled", errno: syscall.EIO, strike: locked(d.pull), mend: locked(func() { d.unmount(); d.mount() })}
 }
 
 // filled leaves no room on the disk.
@@ -297,7 +318,9 @@ func (o *ordeal) outcomeOf(s transfer.Status) outcome {
 	return unharmed
 }
 
-func isStalled(e transfer.Event) bool { return e.Kind == transfer.EventStalled && !e.Sending }
+func isStalled(e transfer.Event) bool {
+	return e.Kind == transfer.EventStalled && e.Transfer != (transfer.ID{})
+}
 
 // holdAgainst looks that nothing but the source's files lies under their names, whatever the disk says.
 func (o *ordeal) holdAgainst(dir string) {

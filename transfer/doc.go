@@ -20,7 +20,9 @@
 //     synced, proven, and not sent again; what was on the way to it is.
 //   - A file that cannot be delivered (changed meanwhile, a name that is taken, a bad block) is reported
 //     by name and does not stop the others. A full disk is waited for. Where the disk itself is pulled or
-//     read-only the engine stops (ErrDurability), and the next one goes on.
+//     read-only the engine stops (ErrDurability), and the next one goes on. A transfer waits for the disk
+//     that it is read from (Options.ReadRoots), which may come later than the engine, or go and come back; one
+//     that went while a transfer reads the last of its files may look like a bad block, and fail that file.
 //   - A source that is to be deleted (Request.SourceDisposition) goes when the receiver's completion is
 //     durable here, and only if it is still the file that was sent: size, modification time, inode and
 //     time of creation. It is renamed into a private directory beside it, looked at again there, and

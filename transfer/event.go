@@ -13,8 +13,9 @@ const (
 	EventProgress  EventKind = "progress"  // Durable has advanced
 	EventFailed    EventKind = "failed"    // one file is not delivered: File, Reason
 	EventLeft      EventKind = "left"      // a source that was to be deleted stays: File at this agent, Reason
-	// EventStalled: the receiver's disk is full, or (without a Transfer) there is no way to Peer, such as a
-	// queue that is not defined. It is tried again until somebody has mended it.
+	// EventStalled: the receiver's disk is full, the disk that a transfer is read from is away (Sending), or, without
+	// a Transfer, there is no way to Peer, such as a queue that is not defined. It is tried again until somebody has
+	// mended it.
 	EventStalled EventKind = "stalled"
 	// EventDegraded: the engine goes on without something that it can do without: Reason.
 	EventDegraded  EventKind = "degraded"

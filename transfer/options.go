@@ -13,7 +13,8 @@ type Options struct {
 	// it in.
 	Name string
 	// ReadRoots are the directories below which files may be sent. None: nothing is sent, and
-	// Submit refuses.
+	// Submit refuses. One that is away, such as a disk that is not mounted yet after a takeover, is
+	// waited for by the transfers that need it (EventStalled), and looked at every five RetryInterval.
 	ReadRoots []string
 	// WriteRoot is the directory below which files are delivered. It must exist. Empty: every
 	// transfer from another agent is refused.

@@ -25,6 +25,7 @@ type reader struct {
 	lane   *lane[readOp]
 	hasher *lane[sendOp]
 	saved  savedPoints
+	closed chan struct{} // by closeReader
 
 	// owned by the lane
 	sources []source
@@ -51,7 +52,7 @@ type readOp struct {
 // readerOf starts the reader when data is wanted for the first time.
 func (e *Engine) readerOf(o *outgoing) *reader {
 	if o.reader == nil {
-		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout}
+		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout, closed: make(chan struct{})}
 		r.saved.keep(o.rec.Point)
 		r.lane, r.hasher = newLane(r.run), newLane(r.runHashes)
 		o.reader = r
@@ -72,7 +73,7 @@ func (r *reader) run(ops []readOp) {
 			continue
 		}
 		f := r.frame(op.pos)
-		if r.e.failure() != nil {
+		if f == nil || r.e.failure() != nil {
 			return // why it cannot be read may be no word for the other side
 		}
 		f.of, f.nonce = r.o, op.nonce
@@ -80,15 +81,12 @@ func (r *reader) run(ops []readOp) {
 	}
 }
 
-// frame reads the frame at pos. A file that cannot be read becomes a frame that says why.
+// frame reads the frame at pos. A file that cannot be read becomes a frame that says why. nil: the reader was closed.
 func (r *reader) frame(pos stream.Pos) *outFrame {
 	f := r.e.takeBuffer()
 	f.pos, f.n, f.fin, f.skip, f.hash = pos, 0, false, false, nil
-	if r.number != pos.File || r.hash == nil || r.at != pos.Offset {
-		r.stand(pos)
-	}
-	if r.problem == nil {
-		r.problem = r.fill(f)
+	if !r.fetch(f) {
+		return nil
 	}
 	if r.problem != nil {
 		f.n = copy(f.body[HeaderBytes:], r.problem.Error())

@@ -104,7 +104,7 @@ func (r *remover) loaded(err error) {
 	dirs := make([]uint32, len(r.sources))
 	known := map[source]uint32{}
 	for i, s := range r.sources {
-		d := source{Root: s.Root, Index: s.Index, Path: path.Dir(s.Path)}
+		d := source{Root: s.Root, Index: s.Index, RootID: s.RootID, Path: path.Dir(s.Path)}
 		n, ok := known[d]
 		if !ok {
 			n = uint32(len(r.dirs))
@@ -282,10 +282,17 @@ func (r *remover) treeOf(s *source) (*tree, error) {
 		return t, nil
 	}
 	t, err := openTree(r.e.mount, dir, r.e.fence)
-	if err == nil {
-		r.trees[dir] = t
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errElsewhere // the source is not missing with it
+	case err != nil:
+		return nil, err
+	case s.elsewhere(t):
+		t.Close()
+		return nil, errElsewhere
 	}
-	return t, err
+	r.trees[dir] = t
+	return t, nil
 }
 
 // removeAll goes on with what earlier instances have not ended.

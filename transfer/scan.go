@@ -17,8 +17,10 @@ type source struct {
 	Root  string `json:"root"`  // of Options.ReadRoots
 	Index int    `json:"index"` // of Root there, for a node that has the disk elsewhere
 	Path  string `json:"path"`  // slash-separated, below the root
-	Inode uint64 `json:"inode,omitempty"`
-	Born  int64  `json:"born,omitempty"` // vfs.Identity; only of a file that is to be deleted
+	// RootID is that of Root when it was listed; 0: it cannot be told, or an earlier release listed it.
+	RootID uint64 `json:"rootid,omitempty"`
+	Inode  uint64 `json:"inode,omitempty"`
+	Born   int64  `json:"born,omitempty"` // vfs.Identity; only of a file that is to be deleted
 }
 
 // rootOf finds the source's root among those of this node.
@@ -48,8 +50,9 @@ type scanner struct {
 	dirs  map[string]bool // of the manifest
 
 	// of the item that is being listed
-	root  vfs.Dir
-	index int // of root
+	root   vfs.Dir
+	rootID uint64
+	index  int // of root
 }
 
 // scan lists what a request names, once: files that appear later are not sent, files that vanish or
@@ -90,6 +93,9 @@ func (s *scanner) item(mount vfs.Mount, it Item) error {
 	}
 	defer root.Close()
 	s.root, s.index = root, i
+	if s.rootID, err = root.ID(); err != nil {
+		return badRequest("Source %q: %v", it.Source, err)
+	}
 	fi, err := root.Lstat(rel)
 	if err != nil {
 		return badRequest("Source %q: %v", it.Source, err)
@@ -152,7 +158,7 @@ func (s *scanner) add(p, name string, fi fs.FileInfo) {
 		s.fail(name, err.Error())
 		return
 	}
-	src := source{Root: s.roots[s.index], Index: s.index, Path: p, Inode: vfs.Inode(fi)}
+	src := source{Root: s.roots[s.index], Index: s.index, RootID: s.rootID, Path: p, Inode: vfs.Inode(fi)}
 	file := manifestFile{Name: name, Size: fi.Size(), Mode: uint32(fi.Mode().Perm()), MTime: fi.ModTime().UnixNano()}
 	if s.moves {
 		id, err := s.root.Identify(p)
@@ -181,6 +187,9 @@ func addParents(dirs map[string]bool, name string) {
 
 // errNoRoot is why a source is neither read nor deleted.
 var errNoRoot = errors.New("the sending agent may not read there any more")
+
+// errElsewhere is why a source is not deleted that may be there.
+var errElsewhere = errors.New("the directory that it was below is not the one that was read")
 
 // errChanged says that a source is not what was listed. What was sent of it is discarded by the
 // receiver: a part only ever receives bytes of one version.
