@@ -26,7 +26,7 @@ func (e *Engine) counted(in *incoming, complete completion) completion {
 
 // waitForRoom sets the time of the next try once nothing is under way any more.
 func (e *Engine) waitForRoom(now time.Time, in *incoming) {
-	if in.full && in.ops == 0 {
+	if in.full && in.ops == 0 && !e.draining {
 		in.again = now.Add(5 * e.opt.RetryInterval)
 	}
 }
@@ -55,6 +55,9 @@ func (e *Engine) tryAgain(in *incoming) {
 	in.ops++
 	e.syncJournal(func(now time.Time) {
 		in.ops--
+		if e.draining {
+			return
+		}
 		in.closeParts()
 		in.full, in.found, in.points = false, nil, savedPoints{}
 		in.failed = in.failedBefore(in.rec.Point.Pos)

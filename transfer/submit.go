@@ -194,6 +194,7 @@ func (e *Engine) startDrain(now time.Time) {
 		o.pauseRemoval()
 	}
 	for _, in := range e.in {
+		in.again = time.Time{} // of one that waits for room: the next engine begins at the last checkpoint
 		e.stepIn(now, in, receive.Event{Kind: receive.DrainStarted})
 	}
 }
@@ -205,7 +206,7 @@ func (e *Engine) quiet() bool {
 		}
 	}
 	for _, in := range e.in {
-		if !in.full && !in.core.Quiet() {
+		if in.full && in.ops > 0 || !in.full && !in.core.Quiet() {
 			return false
 		}
 	}
