@@ -37,7 +37,8 @@
 //     can finish one system call per goroutine before it notices. The names on the disk carry the
 //     epoch, so that such a call finds nothing or writes the same bytes; two cases remain: pages that
 //     a host which was cut off writes back late into a file already delivered, and a part that
-//     somebody else deletes between COMMIT and rename, which then counts as delivered. Such a call can
+//     somebody else deletes in the instant before its rename, or after COMMIT while its agent is down, which
+//     then counts as delivered (earlier its file fails). Such a call can
 //     also create an empty part when all is over, which stays, and one that writes the same bytes into a
 //     file that was delivered meanwhile, or makes room for them, sets its modification time to that moment.
 //   - Deleting a source cannot be fenced in one corner. A program that still has the file open and writes

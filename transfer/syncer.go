@@ -152,17 +152,29 @@ func (e *Engine) syncPart(op *syncOp) error {
 	if p.file == nil {
 		return p.problem
 	}
+	sync := op.made.tree.sync
 	if op.act.Unfinished {
-		return op.made.tree.syncData(p.file)
+		sync = op.made.tree.syncData
 	}
-	return op.made.tree.sync(p.file)
+	if err := sync(p.file); err != nil || op.act.File == 0 {
+		return err
+	}
+	return op.made.tree.holds(p)
 }
 
 // deliver gives a part its name. The manifest replaces what an earlier try left.
 func (e *Engine) deliver(op *syncOp) error {
-	op.in.closePart(op.act.File)
 	if op.act.File == 0 {
+		op.in.closePart(0)
 		return op.made.tree.replace(op.made.part, op.made.final)
+	}
+	var err error
+	if p := op.in.part(op.act.File); p.file != nil { // else an earlier instance may have renamed it
+		err = op.made.tree.holds(p)
+	}
+	op.in.closePart(op.act.File)
+	if err != nil {
+		return err
 	}
 	return op.made.tree.deliver(op.made.part, op.made.final)
 }

@@ -70,6 +70,27 @@ func (t *tree) remove(name string) error {
 	return err
 }
 
+// errTakenAway is why a file fails whose part is not where it was made. A program that clears away what it does not
+// know must leave files alone whose names begin with a dot and end with .part.
+var errTakenAway = errors.New("somebody has removed or renamed it before it was complete")
+
+// holds says whether an open part still has its name. Bytes that have none are lost with the descriptor, and after
+// COMMIT a part that is not there counts as delivered.
+func (t *tree) holds(p *part) error {
+	open, err := p.file.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := t.Lstat(p.name)
+	switch {
+	case err == nil && vfs.Same(open, named):
+		return nil
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return errTakenAway
+	}
+	return err
+}
+
 // replace renames within the tree, over what has the new name.
 func (t *tree) replace(from, to string) error {
 	if err := t.fence.Err(); err != nil {

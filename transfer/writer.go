@@ -19,6 +19,7 @@ import (
 // while the sync lane syncs it; its hash belongs to the hash lane from the first frame that arrives on.
 type part struct {
 	file    vfs.File
+	name    string
 	hash    digest
 	begun   int64 // write-back was begun of all before
 	problem error // nothing more is written
@@ -139,7 +140,7 @@ func (e *Engine) runWrite(op *writeOp) completion {
 const smallestPreallocated = 1 << 20
 
 func (e *Engine) newPart(in *incoming, made *layoutOf) *part {
-	p := &part{hash: in.rec.Digest.begin()}
+	p := &part{name: made.part, hash: in.rec.Digest.begin()}
 	p.file, p.problem = made.tree.createPart(made.part)
 	if p.problem == nil && made.size >= smallestPreallocated {
 		if p.problem = e.fence.Err(); p.problem == nil {
@@ -320,7 +321,7 @@ func (e *Engine) findParts(in *incoming) completion {
 // comes out before anything is trusted, and must have at least the bytes that the journal speaks of.
 func (e *Engine) reopen(op *writeOp) completion {
 	in, pos := op.in, op.act.Pos
-	p := &part{begun: pos.Offset}
+	p := &part{name: op.made.part, begun: pos.Offset}
 	err := func() (err error) {
 		if p.file, err = op.made.tree.reopen(op.made.part); err != nil {
 			return err

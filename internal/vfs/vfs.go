@@ -8,6 +8,7 @@ package vfs
 import (
 	"io"
 	"io/fs"
+	"os"
 	"time"
 )
 
@@ -95,6 +96,14 @@ type Identity struct {
 // Number is the inode number of a file on a file system that is not the operating system's; the Sys of
 // its fs.FileInfo is one.
 type Number uint64
+
+// Same says whether a and b describe one file.
+func Same(a, b fs.FileInfo) bool {
+	if n, ok := a.Sys().(Number); ok {
+		return b.Sys() == n
+	}
+	return os.SameFile(a, b)
+}
 
 // Mount opens a directory. OpenRoot is the one for real disks.
 type Mount func(dir string) (Dir, error)
