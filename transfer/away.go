@@ -54,6 +54,9 @@ func (r *reader) pause(d time.Duration) bool {
 
 // isAway says whether the trouble at pos is one of the whole directory that is read.
 func (r *reader) isAway(pos stream.Pos) bool {
+	if isShort(r.problem) {
+		return true
+	}
 	missing := errors.Is(r.problem, fs.ErrNotExist)
 	if pos.File == 0 || len(r.sources) == 0 || !missing && !isBroken(r.problem) {
 		return false

@@ -31,6 +31,7 @@ type Engine struct {
 	files       *tree // WriteRoot; nil: nothing is received
 	mount       vfs.Mount
 	root        uint64 // vfs.Dir.ID of WriteRoot
+	pending     int    // pendingFiles, of this process as it was
 	events      *events.Queue[Event]
 
 	// owned by the loop
@@ -94,7 +95,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 		return nil, fmt.Errorf("%w: %w", ErrFenced, err)
 	}
 	e := &Engine{
-		opt: o, fence: f, epoch: f.Epoch(), mount: mount, credit: credit.New[ID](o.room()),
+		opt: o, fence: f, epoch: f.Epoch(), mount: mount, pending: pendingFiles(), credit: credit.New[ID](o.room()),
 		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{}, noWay: map[string]string{},
 		calls: make(chan func()), frames: make(chan *inFrame, framesInHand), done: newReports(),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),

@@ -26,27 +26,38 @@ func (e *Engine) counted(in *incoming, complete completion) completion {
 
 // waitForRoom sets the time of the next try once nothing is under way any more.
 func (e *Engine) waitForRoom(now time.Time, in *incoming) {
-	if in.full && in.ops == 0 && !e.draining {
+	if !in.full || in.ops > 0 {
+		return
+	}
+	in.closeParts() // others may need the descriptors
+	if !e.draining {
 		in.again = now.Add(5 * e.opt.RetryInterval)
 	}
 }
 
-// fullDisk says whether err means that there is no room, and stops the transfer if it does.
+// fullDisk says whether err means that there is no room, or no descriptor, and stops the transfer if it does.
 func (e *Engine) fullDisk(in *incoming, err error) bool {
 	if !isFull(err) {
 		return false
 	}
 	if !in.full {
 		in.full = true
-		e.emitIn(in, EventStalled, "", "the disk is full: "+plainError(err).Error())
+		reason := "the disk is full: "
+		if isShort(err) {
+			reason = "there are too few descriptors: "
+		}
+		e.emitIn(in, EventStalled, "", reason+plainError(err).Error())
 	}
 	return true
 }
 
-// isFull knows ENOSPC and EDQUOT, and what Windows calls them.
+// isFull knows ENOSPC and EDQUOT, what Windows calls them, and isShort.
 func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || isFullHere(err)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || isFullHere(err) || isShort(err)
 }
+
+// isShort says that this process, or the system, has no descriptor left: that is no fault of a file either.
+func isShort(err error) bool { return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) }
 
 // tryAgain begins at the last checkpoint. Its record is synced first, because the operation that
 // was to do so may be the one that no longer counted.

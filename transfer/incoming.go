@@ -52,10 +52,14 @@ type foundPart struct {
 // the epoch that accepted it, so that a late call of a stopped holder does not meet a later one's.
 func manifestPath(id ID, epoch uint64) string { return fmt.Sprintf("in.%s.%d.manifest", id, epoch) }
 
+// pendingFiles is how many files of one transfer wait at most, open, for a checkpoint: half of the descriptors, shared by
+// as many transfers as one agent sends at the same time.
+func pendingFiles() int { return int(min(512, max(8, descriptors()/2/maxSources))) }
+
 func (e *Engine) receiveConfig() receive.Config {
 	return receive.Config{
 		CheckpointBytes: e.opt.CheckpointBytes, CheckpointInterval: e.opt.CheckpointInterval,
-		CheckpointFiles: 256, MaxUndurable: 2 * e.opt.CheckpointBytes, MaxPending: 512,
+		CheckpointFiles: e.pending / 2, MaxUndurable: 2 * e.opt.CheckpointBytes, MaxPending: e.pending,
 		AckFrames: 16, AckBytes: min(4<<20, e.opt.CreditBytes/2),
 	}
 }

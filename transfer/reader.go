@@ -225,7 +225,7 @@ func (r *reader) loadSources() error {
 // journal: a disk that fails there says nothing about the files, which the next instance can send. A list
 // that is missing will be missing then, too, and fails its transfer alone.
 func (r *reader) ownTrouble(err error) error {
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, io.EOF) {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, io.EOF) && !isShort(err) {
 		r.e.fail(fmt.Errorf("%w: state directory: %w", ErrDurability, err))
 	}
 	return plainError(err)

@@ -115,6 +115,9 @@ func (s *scanner) item(mount vfs.Mount, it Item) error {
 // directory lists what is in a directory. What cannot be read is reported by name and does not stop the rest.
 func (s *scanner) directory(dir, destination string) error {
 	names, err := s.root.Names(dir)
+	if isShort(err) {
+		return badRequest("%q cannot be listed now: %v", dir, err)
+	}
 	if err != nil {
 		s.fail(destination, err.Error())
 	}

@@ -106,7 +106,7 @@ func (e *Engine) runSync(op *syncOp) {
 // nobody knows whether it was delivered.
 func (e *Engine) synced(now time.Time, in *incoming, a receive.Action, ev receive.Event, err error) {
 	if err != nil {
-		if e.fence.Err() != nil || a.Kind == receive.SyncDir || errors.Is(err, errUnknown) {
+		if e.fence.Err() != nil || a.Kind == receive.SyncDir && !isShort(err) || errors.Is(err, errUnknown) {
 			e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
 			return
 		}

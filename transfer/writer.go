@@ -153,6 +153,9 @@ func (e *Engine) newPart(in *incoming, made *layoutOf) *part {
 // takenOver stops the engine when a part could not be given this epoch's name: a part that is not
 // found under it would count as delivered. One that is gone meanwhile is looked for again.
 func (e *Engine) takenOver(now time.Time, in *incoming, file uint32, err error) {
+	if isShort(err) && e.fullDisk(in, err) {
+		return
+	}
 	gone := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !gone {
 		e.fail(fmt.Errorf("%w: cannot take a part of %s over: %w", ErrDurability, in.rec.ID, err))
@@ -266,7 +269,7 @@ func (e *Engine) dirMade(now time.Time, in *incoming, d uint32, dir string, err 
 func (e *Engine) loaded(now time.Time, in *incoming, m *manifest, err error) {
 	ev := receive.Event{Kind: receive.Loaded, Failed: err != nil}
 	if err != nil {
-		if e.ownTrouble(err) {
+		if isShort(err) && e.fullDisk(in, err) || e.ownTrouble(err) {
 			return
 		}
 		in.rec.Reason = err.Error()
@@ -303,6 +306,9 @@ func (e *Engine) findParts(in *incoming) completion {
 	}
 	slices.SortStableFunc(all, func(a, b listed) int { return cmp.Compare(b.name.epoch, a.name.epoch) })
 	return func(now time.Time) {
+		if isShort(err) && e.fullDisk(in, err) {
+			return
+		}
 		if err != nil {
 			e.fail(fmt.Errorf("%w: cannot list the parts of %s: %w", ErrDurability, in.rec.ID, err))
 			return
@@ -350,6 +356,9 @@ func (e *Engine) reopen(op *writeOp) completion {
 		in.setPart(pos.File, p)
 	}
 	return func(now time.Time) {
+		if isShort(err) && e.fullDisk(in, err) {
+			return
+		}
 		e.stepIn(now, in, receive.Event{Kind: receive.Reopened, Failed: err != nil})
 	}
 }
