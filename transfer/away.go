@@ -16,7 +16,8 @@ import (
 // others is how many of the files that come next are tried.
 const others = 4
 
-// fetch reads the frame at f.pos, and waits where the disk is away. False: the reader was closed meanwhile.
+// fetch reads the frame at f.pos, and waits where the disk is away. False: the reader was
+// woken meanwhile, and nobody wants the frame.
 func (r *reader) fetch(f *outFrame) bool {
 	pos := f.pos
 	for told := false; ; told = true {
@@ -40,15 +41,27 @@ func (r *reader) fetch(f *outFrame) bool {
 	}
 }
 
-// pause waits, unless the reader is closed.
+// pause waits. False: the reader was woken, and is left as one that waits.
 func (r *reader) pause(d time.Duration) bool {
+	r.waits.Store(true)
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		r.waits.Store(false)
 		return true
-	case <-r.closed:
+	case <-r.woken:
 		return false
+	}
+}
+
+// waiting says that the reader, if there is one, waits for a disk that is away.
+func (r *reader) waiting() bool { return r != nil && r.waits.Load() }
+
+// wake has the reader, if there is one, wait for no disk any more: its transfer has ended, or the engine is drained.
+func (r *reader) wake() {
+	if r != nil {
+		r.wakeOnce()
 	}
 }
 

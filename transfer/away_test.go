@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -226,6 +227,29 @@ func TestNextInstanceGoesOnWhereTheSourceWasAway(t *testing.T) {
 		t.Error(err)
 	}
 	roots.off.Store(true)
+	r.open(t, 2, roots.mount)
+	r.run()
+	r.arrives(t)
+}
+
+// TestDrainDoesNotWaitForASourceThatIsAway, and the drained engine does not go on when it is back.
+func TestDrainDoesNotWaitForASourceThatIsAway(t *testing.T) {
+	roots := &unreadableRoots{sick: func(name string, at int64) bool { return name == "2" && at > 1<<20 || name > "2" }}
+	r := newAwayRig(t, func(a *seat) vfs.Mount { roots.root = a.read; return roots.mount }, nil)
+	r.waits(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := r.from.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	roots.off.Store(true)
+	if s, err := r.from.Status(r.id); err != nil || s.State.Ended() {
+		t.Errorf("%+v, %v", s, err)
+	}
+	r.stop()
+	if err := r.from.Close(); err != nil {
+		t.Error(err)
+	}
 	r.open(t, 2, roots.mount)
 	r.run()
 	r.arrives(t)

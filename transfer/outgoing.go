@@ -100,7 +100,7 @@ func (e *Engine) closeReader(o *outgoing) {
 	if r == nil {
 		return
 	}
-	close(r.closed)
+	r.wake()
 	e.readers.Go(func() {
 		r.lane.close()
 		r.hasher.close()

@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/send"
@@ -18,14 +20,16 @@ import (
 // has read, on its way to the link: while the next frame is read. The source is the redo log: nothing that
 // was sent is kept.
 type reader struct {
-	e      *Engine
-	o      *outgoing
-	rec    outRecord // as it was when the reader began
-	layout *layout
-	lane   *lane[readOp]
-	hasher *lane[sendOp]
-	saved  savedPoints
-	closed chan struct{} // by closeReader
+	e        *Engine
+	o        *outgoing
+	rec      outRecord // as it was when the reader began
+	layout   *layout
+	lane     *lane[readOp]
+	hasher   *lane[sendOp]
+	saved    savedPoints
+	waits    atomic.Bool   // for a disk that is away
+	woken    chan struct{} // closed: it does not wait any more
+	wakeOnce func()        // closes woken
 
 	// owned by the lane
 	sources []source
@@ -52,7 +56,8 @@ type readOp struct {
 // readerOf starts the reader when data is wanted for the first time.
 func (e *Engine) readerOf(o *outgoing) *reader {
 	if o.reader == nil {
-		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout, closed: make(chan struct{})}
+		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout, woken: make(chan struct{})}
+		r.wakeOnce = sync.OnceFunc(func() { close(r.woken) })
 		r.saved.keep(o.rec.Point)
 		r.lane, r.hasher = newLane(r.run), newLane(r.runHashes)
 		o.reader = r
@@ -81,7 +86,7 @@ func (r *reader) run(ops []readOp) {
 	}
 }
 
-// frame reads the frame at pos. A file that cannot be read becomes a frame that says why. nil: the reader was closed.
+// frame reads the frame at pos. A file that cannot be read becomes a frame that says why. nil: it is not waited for any more.
 func (r *reader) frame(pos stream.Pos) *outFrame {
 	f := r.e.takeBuffer()
 	f.pos, f.n, f.fin, f.skip, f.hash = pos, 0, false, false, nil

@@ -191,6 +191,7 @@ func (e *Engine) startDrain(now time.Time) {
 	e.draining = true
 	for _, o := range e.live {
 		e.stepOut(now, o, send.Event{Kind: send.DrainStarted})
+		o.reader.wake()
 		o.pauseRemoval()
 	}
 	for _, in := range e.in {
@@ -201,7 +202,7 @@ func (e *Engine) startDrain(now time.Time) {
 
 func (e *Engine) quiet() bool {
 	for _, o := range e.live {
-		if o.core.Phase() == send.Ending || e.run != nil && !o.core.Quiet() || o.removes() {
+		if o.core.Phase() == send.Ending || e.run != nil && !o.core.Quiet(o.reader.waiting()) || o.removes() {
 			return false
 		}
 	}

@@ -168,7 +168,7 @@ func TestSenderSurvivesEventsThatMakeNoSense(t *testing.T) {
 		for i, e := range rapid.SliceOfN(event, 1, 60).Draw(t, "events") {
 			core.Step(time.Unix(int64(i), 0), e, nil)
 			core.Deadline()
-			core.Quiet()
+			core.Quiet(false)
 		}
 	})
 }

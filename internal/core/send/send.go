@@ -164,12 +164,12 @@ func (t *Transfer) Answer() stream.Answer { return t.answer }
 // Deadline is when the shell must deliver a Tick; zero: never.
 func (t *Transfer) Deadline() time.Time { return t.deadline }
 
-// Quiet says that nothing of this transfer is in flight or being read.
-func (t *Transfer) Quiet() bool {
-	if t.phase != Sending {
-		return !t.reading && t.held == 0
+// Quiet says that nothing of this transfer is in flight or being read. A Read that waits for its disk does not count.
+func (t *Transfer) Quiet(waits bool) bool {
+	if t.reading && !waits || t.held > 0 {
+		return false
 	}
-	return !t.reading && t.held == 0 && t.tookF >= t.frames
+	return t.phase != Sending || t.tookF >= t.frames
 }
 
 // Step takes an event and appends what is to be done to buf.
