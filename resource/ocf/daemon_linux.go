@@ -49,15 +49,7 @@ func (a *action) serve(m meeting, p resource.Program, announce func() error) err
 	var helpers sync.WaitGroup
 	over := make(chan struct{})
 	helpers.Go(func() { m.watchOut(out, over) })
-	helpers.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			helpers.Go(func() { d.converse(conn) })
-		}
-	})
+	helpers.Go(func() { d.accept(listener, over, &helpers) })
 	if err = announce(); err != nil {
 		err = fmt.Errorf("nobody waits for this start any more: %w", err)
 	} else {
@@ -72,6 +64,28 @@ func (a *action) serve(m meeting, p resource.Program, announce func() error) err
 	close(over)
 	helpers.Wait()
 	return errors.Join(err, out.Close())
+}
+
+// acceptAgain is the time between two tries of accept(2) when it fails.
+const acceptAgain = 100 * time.Millisecond
+
+// accept serves whoever asks until the listener is closed. A process that is short of descriptors or memory
+// for a while must not be deaf for the rest of its life.
+func (d *daemon) accept(listener net.Listener, over <-chan struct{}, helpers *sync.WaitGroup) {
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case err == nil:
+			helpers.Go(func() { d.converse(conn) })
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			select {
+			case <-time.After(acceptAgain):
+			case <-over:
+			}
+		}
+	}
 }
 
 // listen opens the socket; the directory lets nobody else in.
