@@ -71,9 +71,12 @@ func (m meeting) awaitEnd(ctx context.Context) error {
 	}
 }
 
-// kill ends the daemon by force. The number is that of the holder of the lock when it is looked at
+// kill ends the daemon by force.
+func (m meeting) kill() error { return m.signal(unix.SIGKILL) }
+
+// signal sends a signal to the daemon, if one runs. The number is that of the holder of the lock when it is looked at
 // again through a descriptor of the process, so it cannot have become somebody else's.
-func (m meeting) kill() error {
+func (m meeting) signal(sig unix.Signal) error {
 	pid, err := m.holder()
 	if err != nil || pid == 0 {
 		return err
@@ -88,7 +91,7 @@ func (m meeting) kill() error {
 	if again, err := m.holder(); err != nil || again != pid {
 		return err
 	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+	if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
 	return nil
