@@ -19,6 +19,7 @@ type host struct {
 	options Options
 	address string        // empty: nobody listens
 	limit   time.Duration // of a send, and of all that are left when the Program has ended
+	send    func(ctx context.Context, message string, limit time.Duration) error
 	told    chan struct{} // capacity 1: the queue is not empty
 	over    chan struct{} // closed when the Program has ended
 
@@ -30,7 +31,9 @@ type host struct {
 }
 
 func newHost(o Options, address string, limit time.Duration) *host {
-	return &host{options: o, address: address, limit: limit, told: make(chan struct{}, 1), over: make(chan struct{})}
+	h := &host{options: o, address: address, limit: limit, told: make(chan struct{}, 1), over: make(chan struct{})}
+	h.send = h.write
+	return h
 }
 
 // maxQueue bounds what waits for systemd. The oldest STATUS goes first.
@@ -178,10 +181,10 @@ func (h *host) rest() []string {
 // sendLimit: systemd reads at once, unless it is being restarted or debugged.
 const sendLimit = 5 * time.Second
 
-// send makes a new socket each time: messages are rare, and systemd's own socket may be a new one. A
+// write makes a new socket each time: messages are rare, and systemd's own socket may be a new one. A
 // leading @ stands for the zero byte of an abstract address, which package net knows. When ctx ends it
 // waits no longer.
-func (h *host) send(ctx context.Context, message string, limit time.Duration) error {
+func (h *host) write(ctx context.Context, message string, limit time.Duration) error {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: h.address, Net: "unixgram"})
 	if err != nil {
 		return fmt.Errorf("sdnotify: %w", err)
