@@ -19,6 +19,7 @@ import (
 
 // daemon runs a Program and answers the actions. It is the Program's Notifier.
 type daemon struct {
+	ctx  context.Context // of the Program and its check
 	stop context.CancelFunc
 
 	mu      sync.Mutex
@@ -43,9 +44,11 @@ func (a *action) serve(m meeting, p resource.Program, announce func() error) err
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	signalled, forget := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer forget() // and not earlier: a second signal would kill
+	ctx, stop := context.WithCancel(signalled)
 	defer stop()
-	d := &daemon{stop: stop, now: reply{State: starting}, changed: make(chan struct{})}
+	d := &daemon{ctx: ctx, stop: stop, now: reply{State: starting}, changed: make(chan struct{})}
 	var helpers sync.WaitGroup
 	over := make(chan struct{})
 	helpers.Go(func() { m.watchOut(out, over) })
@@ -55,6 +58,7 @@ func (a *action) serve(m meeting, p resource.Program, announce func() error) err
 	} else {
 		err = p.Run(ctx, d)
 	}
+	stop() // also when it ended by itself: nothing waits for a check of what has ended
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 	}
@@ -200,8 +204,9 @@ func say(conn net.Conn, r reply) error {
 	return err
 }
 
-// ask runs the Program's check, one at a time: a check that hangs is not asked again beside itself, and
-// is the one thing that the end of the daemon does not wait for.
+// ask runs the Program's check, one at a time: a check that hangs is not asked again beside itself. It ends
+// with the Program's context; one that does not heed it is the one thing that the end of the daemon does not
+// wait for.
 func (d *daemon) ask(limit time.Duration) error {
 	d.mu.Lock()
 	check := d.healthy
@@ -214,7 +219,7 @@ func (d *daemon) ask(limit time.Duration) error {
 	}
 	d.asking = true
 	d.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(d.ctx, limit)
 	answer := make(chan error, 1)
 	go func() {
 		defer cancel()
@@ -232,7 +237,10 @@ func (d *daemon) ask(limit time.Duration) error {
 		case err := <-answer: // cancel comes just after it
 			return err
 		default:
-			return fmt.Errorf("the check has not returned within %v", limit)
 		}
+		if d.ctx.Err() != nil {
+			return errors.New("the program is told to stop")
+		}
+		return fmt.Errorf("the check has not returned within %v", limit)
 	}
 }

@@ -49,7 +49,8 @@ var testMetadata = Metadata{
 var errConfig = errors.New("the configuration is wrong")
 
 // testProgram waits for a lock, is ready, and ends when it is told to. Files in its directory say what
-// else it does.
+// else it does; "late" and "quits" are named pipes, which let it end when somebody has opened them for writing and
+// closed them: when it is told to, and by itself.
 func testProgram(v Values) (resource.Program, error) {
 	dir := v.Text("state")
 	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
@@ -82,6 +83,9 @@ func testProgram(v Values) (resource.Program, error) {
 			}
 		}
 		n.Healthy(func(ctx context.Context) error {
+			if err := os.WriteFile(filepath.Join(dir, "asked"), nil, 0o600); err != nil {
+				return err
+			}
 			if has("deaf") {
 				<-ctx.Done()
 			}
@@ -99,10 +103,16 @@ func testProgram(v Values) (resource.Program, error) {
 			return err
 		}
 		n.Ready()
+		if _, err := os.ReadFile(filepath.Join(dir, "quits")); !errors.Is(err, os.ErrNotExist) {
+			return errors.Join(errors.New("it quits"), err)
+		}
 		<-ctx.Done()
 		n.Progress("stops", time.Second)
 		if has("stubborn") {
 			time.Sleep(time.Hour)
+		}
+		if _, err := os.ReadFile(filepath.Join(dir, "late")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
 		if has("talks") {
 			if err := talk(); err != nil {
