@@ -52,6 +52,7 @@ func (a *action) serve(m meeting, p resource.Program, announce func() error) err
 	var helpers sync.WaitGroup
 	over := make(chan struct{})
 	helpers.Go(func() { m.watchOut(out, over) })
+	helpers.Go(func() { m.watchLock(lock, over, stop) })
 	helpers.Go(func() { d.accept(listener, over, &helpers) })
 	if err = announce(); err != nil {
 		err = fmt.Errorf("nobody waits for this start any more: %w", err)
@@ -62,12 +63,23 @@ func (a *action) serve(m meeting, p resource.Program, announce func() error) err
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 	}
-	// Who asks from now on finds it in the file: an answer would race with the end.
-	farewell, encodeErr := json.Marshal(d.end(err, codeOf(err, a.Code, Generic)))
-	err = errors.Join(err, encodeErr, os.WriteFile(m.farewell(), farewell, 0o600), listener.Close())
+	err = errors.Join(err, m.sayFarewell(lock, d.end(err, codeOf(err, a.Code, Generic))), listener.Close())
 	close(over)
 	helpers.Wait()
 	return errors.Join(err, out.Close())
+}
+
+// sayFarewell: who asks from now on finds it in the file, as an answer would race with the end. Nobody asks a
+// daemon without its directory, and at its name a successor may have made one.
+func (m meeting) sayFarewell(lock *os.File, last reply) error {
+	if m.lostName(lock) {
+		return nil
+	}
+	text, err := json.Marshal(last)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(m.farewell(), text, 0o600)
 }
 
 // acceptAgain is the time between two tries of accept(2) when it fails.
@@ -92,15 +104,16 @@ func (d *daemon) accept(listener net.Listener, over <-chan struct{}, helpers *sy
 	}
 }
 
-// listen opens the socket; the directory lets nobody else in.
+// listen opens the socket; the directory lets nobody else in. It is left there at the end, see sayFarewell.
 func (m meeting) listen() (net.Listener, error) {
 	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	listener, err := net.Listen("unix", m.socket())
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: m.socket(), Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
+	listener.SetUnlinkOnClose(false)
 	if err := os.Chmod(m.socket(), 0o600); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}

@@ -2,6 +2,8 @@ package ocf
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,4 +158,72 @@ func TestDaemonThatIsToldTwiceStopsInGoodOrder(t *testing.T) {
 	if _, err := os.Stat(r.m.farewell()); err != nil {
 		t.Errorf("it did not say good-bye: %v", err)
 	}
+}
+
+// daemon is a descriptor of the process that holds the lock, and ends it after the test: without the lock
+// nobody else finds it.
+func (r *rig) daemon() (pidfd int) {
+	r.t.Helper()
+	pidfd, err := unix.PidfdOpen(r.pid(), 0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		_ = unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0) // it has ended, if all went well
+		unix.Close(pidfd)
+	})
+	return pidfd
+}
+
+// gone returns when the process has ended.
+func (r *rig) gone(pidfd int) {
+	r.t.Helper()
+	if n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 30_000); n != 1 || err != nil {
+		r.t.Fatalf("it lives: %v", err)
+	}
+}
+
+// Without its directory a daemon passed for not running: stop said 0 while it lived on, for ever.
+func TestDaemonWhoseDirectoryWasRemovedEnds(t *testing.T) {
+	r := newRig(t)
+	r.act(Success, "start")
+	daemon := r.daemon()
+	if err := os.RemoveAll(r.m.dir); err != nil {
+		t.Fatal(err)
+	}
+	r.gone(daemon)
+	r.act(NotRunning, "monitor")
+	r.act(Success, "start")
+	r.act(Success, "monitor")
+}
+
+func TestDaemonWhoseDirectoryWasExchangedLeavesItsSuccessorAlone(t *testing.T) {
+	r := newRig(t)
+	r.act(Success, "start")
+	daemon := r.daemon()
+	late := filepath.Join(r.state, "late")
+	if err := errors.Join(unix.Mkfifo(late, 0o600), os.Rename(r.m.dir, r.m.dir+".away")); err != nil {
+		t.Fatal(err)
+	}
+	letGo, err := os.OpenFile(late, os.O_WRONLY, 0) // returns when the program stops
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, stderr := r.begin()
+	line := make([]byte, len("waits for the lock\n"))
+	if _, err := io.ReadFull(stderr, line); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(late), letGo.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r.gone(daemon)
+	_, _ = io.Copy(io.Discard, stderr) // until its end
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("start: %v", err)
+	}
+	if _, err := os.Stat(r.m.farewell()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it said good-bye for its successor: %v", err)
+	}
+	r.act(Success, "monitor", deep)
 }
