@@ -28,7 +28,7 @@
 //
 //	call         runs beside            called when                        after an error
 //	Online       nothing                wanted, and all below is online    a failure; Terminate
-//	LooksAlive   Offline, Terminate     every LooksAlivePoll               IsAlive at once
+//	LooksAlive   Offline, Terminate     every LooksAlivePoll               IsAlive at once, which decides
 //	IsAlive      Offline, Terminate     every IsAlivePoll, after an error  a failure; Terminate
 //	                                    of LooksAlive, after an alarm, or
 //	                                    when something above has failed
