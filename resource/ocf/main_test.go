@@ -220,6 +220,18 @@ func TestExitCodesBeforeAnythingRuns(t *testing.T) {
 	}
 }
 
+// The instance a:1 of a clone and a resource a_1 took each other's daemon for their own.
+func TestTwoResourcesNeverShareADirectory(t *testing.T) {
+	seen := map[string]string{}
+	for _, instance := range []string{"a", "a:1", "a_1", "a:0", "a-1"} {
+		dir := newMeeting(testMetadata, Values{Instance: instance}, func(string) string { return "/run" }).dir
+		if filepath.Dir(dir) != "/run" || seen[dir] != "" {
+			t.Errorf("%s and %s: %s", instance, seen[dir], dir)
+		}
+		seen[dir] = instance
+	}
+}
+
 func TestValuesAreReadAsTheirKind(t *testing.T) {
 	env := map[string]string{"OCF_RESOURCE_INSTANCE": "r", "OCF_RESKEY_state": "/s", "OCF_RESKEY_count": "7", "OCF_RESKEY_fast": "On"}
 	v, err := testMetadata.values(func(name string) string { return env[name] })

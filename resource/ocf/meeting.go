@@ -21,7 +21,7 @@ func newMeeting(m Metadata, v Values, getenv func(string) string) meeting {
 	if dir == "" {
 		dir = "/run/resource-agents"
 	}
-	// The instance of a clone has a colon; a slash would lead elsewhere.
-	name := strings.NewReplacer("/", "_", ":", "_").Replace(m.Name + "-" + v.Instance)
+	// A slash would lead elsewhere. The colon of a clone's instance stays: a_1 may be another resource than a:1.
+	name := strings.ReplaceAll(m.Name+"-"+v.Instance, "/", "_")
 	return meeting{filepath.Join(dir, name)}
 }
