@@ -203,6 +203,8 @@ func TestExitCodesBeforeAnythingRuns(t *testing.T) {
 		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_fast": "perhaps"}, Configured, "fast"},
 		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_grace": "soon"}, Configured, "grace"},
 		{"validate-all", map[string]string{"OCF_RESKEY_state": elsewhere}, Installed, "no such service"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESOURCE_INSTANCE": strings.Repeat("r", 108)}, Configured, "107 bytes"},
+		{"start", map[string]string{"OCF_RESKEY_state": good, "OCF_RESOURCE_INSTANCE": strings.Repeat("r", 108)}, Configured, "107 bytes"},
 		{"start", map[string]string{"OCF_RESKEY_state": "relative"}, Configured, "must be absolute"},
 		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_fast": "yes", "OCF_RESKEY_grace": "2min"}, Success, ""},
 	} {

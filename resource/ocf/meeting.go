@@ -25,3 +25,13 @@ func newMeeting(m Metadata, v Values, getenv func(string) string) meeting {
 	name := strings.ReplaceAll(m.Name+"-"+v.Instance, "/", "_")
 	return meeting{filepath.Join(dir, name)}
 }
+
+func (m meeting) socket() string { return filepath.Join(m.dir, "socket") }
+
+// check: the kernel says no more than "invalid argument" to a longer path, see unix(7).
+func (m meeting) check() error {
+	if n := len(m.socket()); n > 107 {
+		return Errorf(Configured, "the path %s has %d bytes, that of a unix socket has at most 107 bytes: choose a shorter name", m.socket(), n)
+	}
+	return nil
+}
