@@ -107,6 +107,37 @@ func TestOpenAlarmDoesNotOutliveTheResource(t *testing.T) {
 	})
 }
 
+// A start that came through when it was no longer wanted: whoever listened to its alarm would listen for ever.
+func TestNobodyListensToWhatIsOnItsWayDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t)
+		c.hang["app Online"] = make(chan struct{})
+		app := &watched{c.resource("app"), make(chan error, 1)}
+		g, run := runGroup(t, resource.Options{}, resource.Spec{Name: "app", Resource: app})
+		if err := g.SetWanted("app", false); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		close(c.hang["app Online"])
+		c.expect("app Online", "app Offline")
+		app.alarm <- errors.New("of what was never wanted")
+		synctest.Wait()
+		if len(app.alarm) != 1 {
+			t.Error("somebody listens")
+		}
+		run.cancel()
+		synctest.Wait()
+		select {
+		case err := <-run.done:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("Run does not end")
+		}
+	})
+}
+
 func TestCommandThatEndsIsRestartedWithoutAPoll(t *testing.T) {
 	out := newOutput()
 	c := &resource.Command{New: child("obedient"), OnLine: out.add}

@@ -12,6 +12,7 @@ import (
 type calls struct {
 	ends   map[group.Op]context.CancelFunc
 	listen context.CancelFunc // nil: nobody listens to its alarm
+	stops  int                // how often it was stopped: tells an alarm of an earlier life
 }
 
 func (c *calls) cancel() {
@@ -22,6 +23,7 @@ func (c *calls) cancel() {
 
 // deafen ends the listening to an alarm of a member that is being stopped.
 func (c *calls) deafen() {
+	c.stops++
 	if c.listen != nil {
 		c.listen()
 		c.listen = nil
@@ -33,6 +35,7 @@ type answer struct {
 	event    group.Event
 	alarm    <-chan error // of an Online that succeeded
 	progress string       // not empty: nothing but this
+	stops    int          // of an alarm
 }
 
 // call runs one call to a resource on a goroutine of its own. It ends by itself, or is counted in
@@ -122,17 +125,21 @@ func (r *run) accept(a answer) {
 	if a.event.Kind == group.Returned {
 		delete(r.calls[i].ends, a.event.Op)
 	}
+	if a.event.Kind == group.Alarm && a.stops != r.calls[i].stops {
+		return
+	}
 	r.step(a.event)
 	if a.alarm != nil && r.g.state(i) == Online { // and not on its way down already
 		r.listen(i, a.alarm)
 	}
 }
 
-// listen passes on the alarms of a member, in the order of all answers: what it says after it was
-// stopped comes before the answer of any later call, and the core ignores it.
+// listen passes on the alarms of a member. One that it has just taken may be posted late, when the member was
+// stopped and is online again: accept knows it by its count of stops.
 func (r *run) listen(member int, alarm <-chan error) {
 	ctx, cancel := context.WithCancel(r.parent)
 	r.calls[member].listen = cancel
+	stops := r.calls[member].stops
 	r.listeners.Add(1)
 	go func() {
 		defer r.listeners.Done()
@@ -142,7 +149,7 @@ func (r *run) listen(member int, alarm <-chan error) {
 				if ctx.Err() != nil {
 					return
 				}
-				r.post(answer{event: group.Event{Kind: group.Alarm, Member: member, Err: err, Watched: open}})
+				r.post(answer{stops: stops, event: group.Event{Kind: group.Alarm, Member: member, Err: err, Watched: open}})
 				if !open {
 					return
 				}

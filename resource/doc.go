@@ -28,7 +28,7 @@
 //
 //	call         runs beside            called when                        after an error
 //	Online       nothing                wanted, and all below is online    a failure; Terminate
-//	LooksAlive   Offline, Terminate     every LooksAlivePoll               IsAlive at once
+//	LooksAlive   Offline, Terminate     every LooksAlivePoll               IsAlive at once, which decides
 //	IsAlive      Offline, Terminate     every IsAlivePoll, after an error  a failure; Terminate
 //	                                    of LooksAlive, after an alarm, or
 //	                                    when something above has failed
@@ -51,9 +51,10 @@
 //     Online may come again, or nothing.
 //   - The limit is Policy.PendingTimeout. For Online and Offline it is one of silence: [Progress] begins
 //     it anew. When it has passed, the context of the call ends, the call counts as failed, and
-//     its answer, if one comes, is ignored. A call that does not return then delays its own resource
-//     and those that wait for it, nobody else; after Terminate had its time as well, the resource is
-//     given up, and the group has to move.
+//     its answer, if one comes, is ignored. The context of a check ends a little before, and what it
+//     says then still counts, so it may dial until its context ends. A call that does not return
+//     delays its own resource and those that wait for it, nobody else; after Terminate had its time as
+//     well, the resource is given up, and the group has to move.
 //   - The context of a check also ends when the resource is stopped, and that of Online when it is
 //     no longer wanted. What a check says of a resource that is to be stopped is ignored. An Online
 //     that returns nil after that is followed by Offline, one that returns an error by Terminate; one that

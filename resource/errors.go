@@ -30,6 +30,9 @@ var (
 // in its Status and is asked again; Online is tried again after LooksAlivePoll (5 s where that is off),
 // and nothing is counted. While it lasts, failures of what depends on the resource are taken for the
 // same cause. Elsewhere(nil) is nil.
+//
+// A check may dial until its context ends and say so then. An Online that waits for something elsewhere must
+// not: silent beyond PendingTimeout, it has failed and that counts. It shows Progress, or returns earlier.
 func Elsewhere(err error) error {
 	if err == nil {
 		return nil

@@ -13,9 +13,10 @@ func (p Policy) WithDefaults() Policy { return p.withDefaults() }
 // SetFlush replaces the fsync of p, for a disk that does not answer.
 func (p *Path) SetFlush(flush func(*os.File) error) { p.flush = flush }
 
-// FailWishes makes a step of saving a wish fail: sync, rename or syncDir; an empty name: none.
+// FailWishes makes a step of saving a wish fail: sync, rename or syncDir, or syncDir and all that is tried after it;
+// an empty name: none.
 func (g *Group) FailWishes(step string, err error) {
-	g.disk = wishDisk{sync: (*os.File).Sync, rename: os.Rename, syncDir: syncDir}
+	g.disk = realDisk()
 	switch step {
 	case "sync":
 		g.disk.sync = func(*os.File) error { return err }
@@ -23,5 +24,15 @@ func (g *Group) FailWishes(step string, err error) {
 		g.disk.rename = func(string, string) error { return err }
 	case "syncDir":
 		g.disk.syncDir = func(string) error { return err }
+	case "syncDir, and all after it":
+		var now error
+		g.disk.syncDir = func(string) error { now = err; return now }
+		g.disk.remove = func(string) error { return now }
+		g.disk.sync = func(f *os.File) error {
+			if now != nil {
+				return now
+			}
+			return f.Sync()
+		}
 	}
 }

@@ -3,7 +3,6 @@ package resource
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 
@@ -47,7 +46,7 @@ type Group struct {
 // spells out. It starts nothing.
 func NewGroup(o Options, specs ...Spec) (*Group, error) {
 	g := &Group{o: o, index: map[string]int{}, calls: make([]int, len(specs)), wish: make(chan struct{}, 1),
-		saving: make(chan struct{}, 1), disk: wishDisk{sync: (*os.File).Sync, rename: os.Rename, syncDir: syncDir}}
+		saving: make(chan struct{}, 1), disk: realDisk()}
 	for i, s := range specs {
 		if s.Name == "" {
 			return nil, fmt.Errorf("resource: member %d has no name", i+1)

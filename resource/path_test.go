@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mqha/mqha/internal/need"
 	"github.com/mqha/mqha/resource"
 )
 
@@ -125,7 +126,7 @@ func TestPathIsOnlineOnItsDeviceOnly(t *testing.T) {
 	p := &resource.Path{Dir: t.TempDir(), Device: "/dev/no-such-device", Poll: -1}
 	err := p.Online(t.Context())
 	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip(err)
+		need.Missing(t, "the device of a directory: %v", err)
 	}
 	var source string
 	if !errors.Is(err, resource.ErrDevice) {

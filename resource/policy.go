@@ -14,7 +14,8 @@ type Policy struct {
 	// or a dependent's failure gives reason to ask. (MSCS has no such value.)
 	IsAlivePoll time.Duration
 	// PendingTimeout limits each call; default 180 s. For Online and Offline it limits the silence:
-	// Progress begins it anew. Stopping a silent member takes at most three times as long: Offline,
+	// Progress begins it anew. The context of LooksAlive and IsAlive ends a tenth of it earlier, 5 s
+	// at most, so that what a check says then still counts. Stopping a silent member takes at most three times as long: Offline,
 	// Terminate, and a check that hangs. Negative is refused: a stop without a limit could keep the
 	// group here for ever.
 	PendingTimeout time.Duration

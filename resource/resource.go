@@ -11,7 +11,8 @@ type Resource interface {
 	// Offline stops the resource in good order and returns when it is stopped, also when it was
 	// stopped before. After an error Terminate is called.
 	Offline(context.Context) error
-	// LooksAlive is a cheap guess. An error leads to IsAlive, to nothing else.
+	// LooksAlive is a cheap guess. An error leads to IsAlive, and one that matches ErrElsewhere to
+	// nothing; but one that does not return within Policy.PendingTimeout is a failure at once.
 	LooksAlive(context.Context) error
 	// IsAlive is the complete check. An error is a failure of the resource, unless it matches
 	// ErrElsewhere.

@@ -15,9 +15,11 @@ import (
 // come back with it. Before Run it says what Run brings online; at first everything is wanted.
 //
 // Without Options.StateDir a new process starts with everything wanted. With it the wish is durable
-// when SetWanted returns nil. When it returns an error, which then matches ErrWishes, it has no effect,
-// neither now nor in a new process; only when the disk refused at the very end and a power failure follows may the
-// next Run find it all the same. It returns ErrUnknown for a name that is not in the group.
+// when SetWanted returns nil; on Windows, which flushes no directories, a power failure just after may
+// lose it. When it returns an error, which then matches ErrWishes, it has no effect now. The next Run,
+// here or elsewhere, may find it all the same when the disk failed at the very end and then let nothing
+// be taken back, which the error says, or when a power failure follows. Say what is wanted again when the
+// disk is well. It returns ErrUnknown for a name that is not in the group.
 func (g *Group) SetWanted(name string, online bool) error {
 	i, ok := g.index[name]
 	if !ok {
@@ -96,6 +98,11 @@ type wishDisk struct {
 	sync    func(*os.File) error
 	rename  func(from, to string) error
 	syncDir func(dir string) error
+	remove  func(file string) error
+}
+
+func realDisk() wishDisk {
+	return wishDisk{sync: (*os.File).Sync, rename: os.Rename, syncDir: syncDir, remove: os.Remove}
 }
 
 func (d wishDisk) saveWish(file, name string, online bool) error {
@@ -115,7 +122,7 @@ func (d wishDisk) saveWish(file, name string, online bool) error {
 }
 
 // replace leaves the old or the new content whatever happens, and the new one is durable when it
-// returns nil. After an error it is the old one, unless the power fails, too.
+// returns nil. After an error it is the old one, unless the power fails, too, or the disk stays bad.
 func (d wishDisk) replace(file string, text []byte) error {
 	old, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -126,13 +133,19 @@ func (d wishDisk) replace(file string, text []byte) error {
 		return err
 	}
 	err = d.syncDir(filepath.Dir(file))
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case existed:
-		return errors.Join(err, d.write(file, old))
 	}
-	return errors.Join(err, os.Remove(file))
+	var back error
+	if existed {
+		back = d.write(file, old)
+	} else {
+		back = d.remove(file)
+	}
+	if back != nil {
+		return fmt.Errorf("%w; the wish may be found again, as it could not be taken back: %w", err, back)
+	}
+	return err
 }
 
 func (d wishDisk) write(file string, text []byte) error {
@@ -149,7 +162,7 @@ func (d wishDisk) write(file string, text []byte) error {
 		err = d.rename(f.Name(), file)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, d.remove(f.Name()))
 	}
 	return nil
 }

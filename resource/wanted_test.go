@@ -157,3 +157,35 @@ func TestWishThatCannotBeSavedIsNotFoundLater(t *testing.T) {
 		}
 	}
 }
+
+// A disk that turns bad at the last step and stays so keeps what it was told to forget. SetWanted used to promise that
+// only a power failure could bring it back.
+func TestWishOnADiskThatStaysBadMayBeFoundByTheNextRun(t *testing.T) {
+	for _, earlier := range []bool{false, true} { // whether there is a file to write back
+		dir, broken := t.TempDir(), errors.New("read-only file system")
+		g := node(t, dir, "disk", "app")
+		if earlier {
+			if err := g.SetWanted("disk", true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.FailWishes("syncDir, and all after it", broken)
+		err := g.SetWanted("app", false)
+		if !errors.Is(err, resource.ErrWishes) || !errors.Is(err, broken) || !strings.Contains(err.Error(), "may be found again") {
+			t.Errorf("SetWanted: %v", err)
+		}
+		if !g.Snapshot()[1].Wanted {
+			t.Error("it has an effect at once")
+		}
+		if got := life(t, g); !slices.Equal(got, []string{"disk"}) {
+			t.Errorf("online: %q", got)
+		}
+		g.FailWishes("", nil)
+		if err := g.SetWanted("app", true); err != nil {
+			t.Fatal(err)
+		}
+		if got := life(t, g); !slices.Equal(got, []string{"disk", "app"}) {
+			t.Errorf("after it was said again: online %q", got)
+		}
+	}
+}

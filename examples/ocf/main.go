@@ -17,8 +17,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mqha/mqha/ha"
@@ -46,18 +48,29 @@ is on a disk that all nodes share or that moves with the agent. A queue manager 
 		{Name: "drain", Kind: ocf.Duration, Default: "10s", Short: "time to drain", Long: "How long a stop brings transfers to a checkpoint; the stop operation's time-out should exceed it by 40 s"},
 	},
 	Start: 2 * time.Minute, Stop: 2 * time.Minute,
-	Code: func(err error) ocf.Code {
-		switch {
-		case errors.Is(err, mqconn.ErrNotBuilt):
-			return ocf.Installed
-		case ha.ExitCode(err) == 78:
-			return ocf.Configured
-		}
-		return ocf.Generic
-	},
+	Code: code,
 }
 
 func main() { ocf.Main(metadata, program) }
+
+// code keeps the agent off every node only for what is wrong on every node. The user's password, certificates
+// and the rights to files are this node's, and some of it passes by itself: a directory server may be slow after
+// a failover. Pacemaker then tries the other node.
+func code(err error) ocf.Code {
+	var fault *mqconn.Error
+	isFault := errors.As(err, &fault)
+	switch {
+	case ha.ExitCode(err) != 78:
+		return ocf.Generic
+	case errors.Is(err, mqconn.ErrNotBuilt), isFault && fault.Class == mqconn.NotHere:
+		return ocf.Installed
+	case isFault && !errors.Is(err, ha.ErrConfig):
+		return ocf.Permission
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return ocf.Permission
+	}
+	return ocf.Configured
+}
 
 func program(v ocf.Values) (resource.Program, error) {
 	password, err := readPassword(v.Text("passwordfile"))

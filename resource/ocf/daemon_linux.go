@@ -19,6 +19,7 @@ import (
 
 // daemon runs a Program and answers the actions. It is the Program's Notifier.
 type daemon struct {
+	ctx  context.Context // of the Program and its check
 	stop context.CancelFunc
 
 	mu      sync.Mutex
@@ -43,46 +44,76 @@ func (a *action) serve(m meeting, p resource.Program, announce func() error) err
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	signalled, forget := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer forget() // and not earlier: a second signal would kill
+	ctx, stop := context.WithCancel(signalled)
 	defer stop()
-	d := &daemon{stop: stop, now: reply{State: starting}, changed: make(chan struct{})}
+	d := &daemon{ctx: ctx, stop: stop, now: reply{State: starting}, changed: make(chan struct{})}
 	var helpers sync.WaitGroup
 	over := make(chan struct{})
 	helpers.Go(func() { m.watchOut(out, over) })
-	helpers.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			helpers.Go(func() { d.converse(conn) })
-		}
-	})
+	helpers.Go(func() { m.watchLock(lock, over, stop) })
+	helpers.Go(func() { d.accept(listener, over, &helpers) })
 	if err = announce(); err != nil {
 		err = fmt.Errorf("nobody waits for this start any more: %w", err)
 	} else {
 		err = p.Run(ctx, d)
 	}
+	stop() // also when it ended by itself: nothing waits for a check of what has ended
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 	}
-	// Who asks from now on finds it in the file: an answer would race with the end.
-	farewell, encodeErr := json.Marshal(d.end(err, codeOf(err, a.Code, Generic)))
-	err = errors.Join(err, encodeErr, os.WriteFile(m.farewell(), farewell, 0o600), listener.Close())
+	err = errors.Join(err, m.sayFarewell(lock, d.end(err, codeOf(err, a.Code, Generic))), listener.Close())
 	close(over)
 	helpers.Wait()
 	return errors.Join(err, out.Close())
 }
 
-// listen opens the socket; the directory lets nobody else in.
+// sayFarewell: who asks from now on finds it in the file, as an answer would race with the end. Nobody asks a
+// daemon without its directory, and at its name a successor may have made one.
+func (m meeting) sayFarewell(lock *os.File, last reply) error {
+	if m.lostName(lock) {
+		return nil
+	}
+	text, err := json.Marshal(last)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(m.farewell(), text, 0o600)
+}
+
+// acceptAgain is the time between two tries of accept(2) when it fails.
+const acceptAgain = 100 * time.Millisecond
+
+// accept serves whoever asks until the listener is closed. A process that is short of descriptors or memory
+// for a while must not be deaf for the rest of its life.
+func (d *daemon) accept(listener net.Listener, over <-chan struct{}, helpers *sync.WaitGroup) {
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case err == nil:
+			helpers.Go(func() { d.converse(conn) })
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			select {
+			case <-time.After(acceptAgain):
+			case <-over:
+			}
+		}
+	}
+}
+
+// listen opens the socket; the directory lets nobody else in. It is left there at the end, see sayFarewell.
 func (m meeting) listen() (net.Listener, error) {
 	if err := os.Remove(m.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	listener, err := net.Listen("unix", m.socket())
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: m.socket(), Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
+	listener.SetUnlinkOnClose(false)
 	if err := os.Chmod(m.socket(), 0o600); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -186,8 +217,9 @@ func say(conn net.Conn, r reply) error {
 	return err
 }
 
-// ask runs the Program's check, one at a time: a check that hangs is not asked again beside itself, and
-// is the one thing that the end of the daemon does not wait for.
+// ask runs the Program's check, one at a time: a check that hangs is not asked again beside itself. It ends
+// with the Program's context; one that does not heed it is the one thing that the end of the daemon does not
+// wait for.
 func (d *daemon) ask(limit time.Duration) error {
 	d.mu.Lock()
 	check := d.healthy
@@ -200,7 +232,7 @@ func (d *daemon) ask(limit time.Duration) error {
 	}
 	d.asking = true
 	d.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(d.ctx, limit)
 	answer := make(chan error, 1)
 	go func() {
 		defer cancel()
@@ -218,7 +250,10 @@ func (d *daemon) ask(limit time.Duration) error {
 		case err := <-answer: // cancel comes just after it
 			return err
 		default:
-			return fmt.Errorf("the check has not returned within %v", limit)
 		}
+		if d.ctx.Err() != nil {
+			return errors.New("the program is told to stop")
+		}
+		return fmt.Errorf("the check has not returned within %v", limit)
 	}
 }

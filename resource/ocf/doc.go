@@ -25,7 +25,10 @@
 // The daemon and the actions meet in the directory <RunDir>/<type>-<instance>, mode 0700, on this
 // node's own disk: a lock file that the daemon holds while it lives, a unix socket of mode 0600, the
 // file end with how it ended, and the files out and out.1. Whether a daemon runs is decided by the kernel's
-// lock alone, and a process is killed only while it holds it, or by the start that has just made it.
+// lock alone, and a process is killed only while it holds it, or by the start that has just made it. Who removes
+// this directory under a daemon hides it: monitor gives 7, and stop 0 without waiting. The daemon looks ten
+// times a second, ends its Program when its lock file is gone, and until then only the lock that the Program
+// itself holds keeps a new one from running beside it.
 //
 // The file out is the daemon's standard output and error since its start, out.1 what was there before. Each
 // is at most 1 MiB: when out has become longer its end is copied to out.1, and out is emptied. The daemon looks

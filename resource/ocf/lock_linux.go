@@ -28,6 +28,39 @@ func (m meeting) hold() (*os.File, error) {
 	return f, nil
 }
 
+// lostName: the file that the daemon has locked is not the one that the actions find. It opens nothing: closing
+// another descriptor of the file would release the lock.
+func (m meeting) lostName(lock *os.File) bool {
+	own, err := lock.Stat()
+	if err != nil {
+		return false
+	}
+	found, err := os.Stat(m.lock())
+	return errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(own, found)
+}
+
+// lockLook is how often the daemon looks whether its lock has its name.
+const lockLook = 100 * time.Millisecond
+
+// watchLock ends a daemon whose lock has lost its name, until over is closed: to the actions nothing runs, and
+// the next start makes another one.
+func (m meeting) watchLock(lock *os.File, over <-chan struct{}, stop func()) {
+	tick := time.NewTicker(lockLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-over:
+			return
+		}
+		if m.lostName(lock) {
+			fmt.Fprintf(os.Stderr, "%s was removed: this daemon ends\n", m.lock())
+			stop()
+			return
+		}
+	}
+}
+
 // holder is the number of the process that holds the lock; 0: none does.
 func (m meeting) holder() (pid int, err error) {
 	f, err := os.Open(m.lock()) // not for writing: its disk may have become read-only
@@ -71,9 +104,12 @@ func (m meeting) awaitEnd(ctx context.Context) error {
 	}
 }
 
-// kill ends the daemon by force. The number is that of the holder of the lock when it is looked at
+// kill ends the daemon by force.
+func (m meeting) kill() error { return m.signal(unix.SIGKILL) }
+
+// signal sends a signal to the daemon, if one runs. The number is that of the holder of the lock when it is looked at
 // again through a descriptor of the process, so it cannot have become somebody else's.
-func (m meeting) kill() error {
+func (m meeting) signal(sig unix.Signal) error {
 	pid, err := m.holder()
 	if err != nil || pid == 0 {
 		return err
@@ -88,7 +124,7 @@ func (m meeting) kill() error {
 	if again, err := m.holder(); err != nil || again != pid {
 		return err
 	}
-	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+	if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
 	return nil

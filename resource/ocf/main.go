@@ -59,10 +59,13 @@ func (a *action) run() error {
 	if err != nil {
 		return a.tolerate(&Error{Code: codeOf(err, a.Code, Configured), Err: err})
 	}
-	if a.name == "validate-all" {
-		return nil
+	m := newMeeting(a.Metadata, values, a.getenv)
+	if a.name == "validate-all" || a.name == "start" {
+		if err := m.check(); err != nil || a.name == "validate-all" {
+			return err
+		}
 	}
-	return a.perform(newMeeting(a.Metadata, values, a.getenv), p)
+	return a.perform(m, p)
 }
 
 // tolerate: a resource whose parameters were spoilt while it runs must still be stopped and watched.

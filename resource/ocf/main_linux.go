@@ -98,7 +98,7 @@ func (m meeting) abandon(limit time.Duration) (fate string, err error) {
 	defer cancel()
 	gentle, cancelGentle := context.WithTimeout(all, limit*2/3)
 	defer cancelGentle()
-	_, _ = m.ask(request{Ask: "stop"}, limit/4)
+	_ = m.tellToStop(limit / 4) // else it is killed
 	if m.awaitEnd(gentle) == nil {
 		return "told to stop", nil
 	}
@@ -256,6 +256,16 @@ func (m meeting) ask(q request, limit time.Duration) (reply, error) {
 	return receive(bufio.NewReader(conn))
 }
 
+// tellToStop has the daemon stop in good order. One that cannot be asked, because its socket was removed or
+// it has no descriptor to spare, gets SIGTERM, which means the same; the error says so.
+func (m meeting) tellToStop(limit time.Duration) error {
+	_, err := m.ask(request{Ask: "stop"}, limit)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, m.signal(unix.SIGTERM))
+}
+
 func (a *action) monitor(m meeting) error {
 	notRunning := Errorf(NotRunning, "not running")
 	pid, err := m.holder()
@@ -294,7 +304,7 @@ func (a *action) stop(m meeting) error {
 	if err != nil || pid == 0 {
 		return err
 	}
-	if _, err := m.ask(request{Ask: "stop"}, margin(timeout)); err != nil {
+	if err := m.tellToStop(margin(timeout)); err != nil {
 		fmt.Fprintf(a.log, "process %d does not answer: %v\n", pid, err)
 	}
 	if m.awaitEnd(gentle) == nil {

@@ -49,7 +49,8 @@ var testMetadata = Metadata{
 var errConfig = errors.New("the configuration is wrong")
 
 // testProgram waits for a lock, is ready, and ends when it is told to. Files in its directory say what
-// else it does.
+// else it does; "late" and "quits" are named pipes, which let it end when somebody has opened them for writing and
+// closed them: when it is told to, and by itself.
 func testProgram(v Values) (resource.Program, error) {
 	dir := v.Text("state")
 	has := func(name string) bool { _, err := os.Stat(filepath.Join(dir, name)); return err == nil }
@@ -82,6 +83,9 @@ func testProgram(v Values) (resource.Program, error) {
 			}
 		}
 		n.Healthy(func(ctx context.Context) error {
+			if err := os.WriteFile(filepath.Join(dir, "asked"), nil, 0o600); err != nil {
+				return err
+			}
 			if has("deaf") {
 				<-ctx.Done()
 			}
@@ -99,10 +103,16 @@ func testProgram(v Values) (resource.Program, error) {
 			return err
 		}
 		n.Ready()
+		if _, err := os.ReadFile(filepath.Join(dir, "quits")); !errors.Is(err, os.ErrNotExist) {
+			return errors.Join(errors.New("it quits"), err)
+		}
 		<-ctx.Done()
 		n.Progress("stops", time.Second)
 		if has("stubborn") {
 			time.Sleep(time.Hour)
+		}
+		if _, err := os.ReadFile(filepath.Join(dir, "late")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
 		if has("talks") {
 			if err := talk(); err != nil {
@@ -193,6 +203,8 @@ func TestExitCodesBeforeAnythingRuns(t *testing.T) {
 		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_fast": "perhaps"}, Configured, "fast"},
 		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_grace": "soon"}, Configured, "grace"},
 		{"validate-all", map[string]string{"OCF_RESKEY_state": elsewhere}, Installed, "no such service"},
+		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESOURCE_INSTANCE": strings.Repeat("r", 108)}, Configured, "107 bytes"},
+		{"start", map[string]string{"OCF_RESKEY_state": good, "OCF_RESOURCE_INSTANCE": strings.Repeat("r", 108)}, Configured, "107 bytes"},
 		{"start", map[string]string{"OCF_RESKEY_state": "relative"}, Configured, "must be absolute"},
 		{"validate-all", map[string]string{"OCF_RESKEY_state": good, "OCF_RESKEY_fast": "yes", "OCF_RESKEY_grace": "2min"}, Success, ""},
 	} {
@@ -207,6 +219,18 @@ func TestExitCodesBeforeAnythingRuns(t *testing.T) {
 		if code != row.code || !strings.Contains(stderr.String(), row.stderr) || out.Len() > 0 {
 			t.Errorf("%s %v: exit %d, want %d: %s%s", row.args, row.env, code, row.code, stderr.String(), out.String())
 		}
+	}
+}
+
+// The instance a:1 of a clone and a resource a_1 took each other's daemon for their own.
+func TestTwoResourcesNeverShareADirectory(t *testing.T) {
+	seen := map[string]string{}
+	for _, instance := range []string{"a", "a:1", "a_1", "a:0", "a-1"} {
+		dir := newMeeting(testMetadata, Values{Instance: instance}, func(string) string { return "/run" }).dir
+		if filepath.Dir(dir) != "/run" || seen[dir] != "" {
+			t.Errorf("%s and %s: %s", instance, seen[dir], dir)
+		}
+		seen[dir] = instance
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 )
 
 func (m meeting) lock() string     { return filepath.Join(m.dir, "lock") }
-func (m meeting) socket() string   { return filepath.Join(m.dir, "socket") }
 func (m meeting) farewell() string { return filepath.Join(m.dir, "end") }
 func (m meeting) out() string      { return filepath.Join(m.dir, "out") }
 func (m meeting) older() string    { return filepath.Join(m.dir, "out.1") }

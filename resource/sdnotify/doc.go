@@ -2,14 +2,16 @@
 // sd_notify(3). The unit file beside this file is a complete one.
 //
 //	READY=1                when the Program is Ready, or at its start, see Options.ReadyAtStart
-//	STATUS=                what it makes Progress with, that it is not healthy and why, how it ended
+//	STATUS=                what it makes Progress with, that it is not healthy and why, as long as that
+//	                       is so, how it ended
 //	STOPPING=1             when the context of Run ends, as with SIGTERM
 //	EXTEND_TIMEOUT_USEC=   with each Progress while it starts or stops
 //	WATCHDOG=1             three times within WatchdogSec, each time after its Healthy check returned nil;
 //	                       never while it fails or hangs: systemd then kills and restarts the service
 //
 // A systemd that does not listen holds nothing up: what it does not take within 5 s is dropped, but for
-// READY=1 and STOPPING=1, which are sent again. The end of the service waits for it 5 s at most.
+// READY=1 and STOPPING=1, which are sent again. What its socket refuses is lost, and Options.OnError
+// is told. The end of the service waits for it 5 s at most.
 //
 // Without systemd, when NOTIFY_SOCKET is not set, the Program simply runs.
 //

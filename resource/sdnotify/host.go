@@ -1,6 +1,7 @@
 package sdnotify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,30 +20,40 @@ type host struct {
 	options Options
 	address string        // empty: nobody listens
 	limit   time.Duration // of a send, and of all that are left when the Program has ended
+	send    func(ctx context.Context, message string, limit time.Duration) error
 	told    chan struct{} // capacity 1: the queue is not empty
 	over    chan struct{} // closed when the Program has ended
 
 	mu       sync.Mutex
 	queue    []string
+	status   string // that the Program said last
 	ready    bool
 	stopping bool
 	healthy  func(context.Context) error
 }
 
 func newHost(o Options, address string, limit time.Duration) *host {
-	return &host{options: o, address: address, limit: limit, told: make(chan struct{}, 1), over: make(chan struct{})}
+	h := &host{options: o, address: address, limit: limit, told: make(chan struct{}, 1), over: make(chan struct{})}
+	h.send = h.write
+	return h
 }
 
-// maxQueue bounds what waits for systemd. The oldest STATUS goes first.
+// maxQueue bounds what waits for systemd. The oldest goes first, but for what counts: a later message says the
+// same of the watchdog and of the time-out.
 const maxQueue = 64
 
 // tell queues a message: assignments, one a line.
 func (h *host) tell(message string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.add(message)
+}
+
+// add is tell for whoever holds mu: what is said has to come in the order of what it says.
+func (h *host) add(message string) {
 	if h.address == "" {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if len(h.queue) >= maxQueue {
 		for i, old := range h.queue {
 			if !counts(old) {
@@ -63,19 +74,24 @@ func counts(message string) bool {
 	return strings.HasPrefix(message, "READY=") || strings.HasPrefix(message, "STOPPING=")
 }
 
+// show queues what the Program says for STATUS, with the assignments that go with it. The caller holds mu.
+func (h *host) show(before, status, after string) {
+	h.status = status
+	h.add(before + "STATUS=" + status + after)
+}
+
 // Ready says READY=1, once.
 func (h *host) Ready() {
 	h.mu.Lock()
-	first := !h.ready
-	h.ready = true
-	h.mu.Unlock()
-	if !first {
+	defer h.mu.Unlock()
+	if h.ready {
 		return
 	}
+	h.ready = true
 	if h.options.ReadyAtStart {
-		h.tell("STATUS=ready")
+		h.show("", "ready", "")
 	} else {
-		h.tell("READY=1\nSTATUS=ready")
+		h.show("READY=1\n", "ready", "")
 	}
 }
 
@@ -83,14 +99,14 @@ func (h *host) Ready() {
 // announced and half as much again, because systemd takes the time literally. A service that is up has no
 // time-out to extend.
 func (h *host) Progress(what string, next time.Duration) {
-	message := "STATUS=" + oneLine(what)
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	up := (h.ready || h.options.ReadyAtStart) && !h.stopping
-	h.mu.Unlock()
+	extend := ""
 	if !up && next > 0 {
-		message += "\nEXTEND_TIMEOUT_USEC=" + strconv.FormatInt((next+next/2).Microseconds(), 10)
+		extend = "\nEXTEND_TIMEOUT_USEC=" + strconv.FormatInt((next+next/2).Microseconds(), 10)
 	}
-	h.tell(message)
+	h.show("", oneLine(what), extend)
 }
 
 // Healthy sets what the watchdog asks.
@@ -109,9 +125,9 @@ func (h *host) announceStop(ctx context.Context) {
 		}
 	}
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.stopping = true
-	h.mu.Unlock()
-	h.tell("STOPPING=1\nSTATUS=stopping")
+	h.show("STOPPING=1\n", "stopping", "")
 }
 
 // deliver sends what is told until all was said. A systemd that is being debugged, or executes itself anew,
@@ -178,10 +194,10 @@ func (h *host) rest() []string {
 // sendLimit: systemd reads at once, unless it is being restarted or debugged.
 const sendLimit = 5 * time.Second
 
-// send makes a new socket each time: messages are rare, and systemd's own socket may be a new one. A
+// write makes a new socket each time: messages are rare, and systemd's own socket may be a new one. A
 // leading @ stands for the zero byte of an abstract address, which package net knows. When ctx ends it
 // waits no longer.
-func (h *host) send(ctx context.Context, message string, limit time.Duration) error {
+func (h *host) write(ctx context.Context, message string, limit time.Duration) error {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: h.address, Net: "unixgram"})
 	if err != nil {
 		return fmt.Errorf("sdnotify: %w", err)
@@ -198,13 +214,20 @@ func (h *host) send(ctx context.Context, message string, limit time.Duration) er
 	return nil
 }
 
+// recovered takes back what a failed check has put into STATUS.
+func (h *host) recovered() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.show("WATCHDOG=1\n", cmp.Or(h.status, "healthy again"), "")
+}
+
 // watchdog asks the Program three times an interval, so that one slow answer is not the end. The check is
 // never asked beside itself: while it hangs, nothing is said, and systemd acts.
 func (h *host) watchdog(interval time.Duration) {
 	tick := time.NewTicker(interval / 3)
 	defer tick.Stop()
 	answers := make(chan error, 1)
-	asking := false
+	asking, ill := false, false
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel() // a check that heeds its context ends; one that hangs is not waited for
 	for {
@@ -228,11 +251,15 @@ func (h *host) watchdog(interval time.Duration) {
 			}()
 		case err := <-answers:
 			asking = false
-			if err != nil {
+			switch {
+			case err != nil:
 				h.tell("STATUS=not healthy: " + oneLine(err.Error()))
-				continue
+			case ill:
+				h.recovered()
+			default:
+				h.tell("WATCHDOG=1")
 			}
-			h.tell("WATCHDOG=1")
+			ill = err != nil
 		case <-h.over:
 			return
 		}

@@ -175,7 +175,46 @@ func TestWatchdogIsFedByHealthAlone(t *testing.T) {
 	state.Store(0)
 	for d.hears() != "STATUS=not healthy: context deadline exceeded" {
 	}
-	d.expect("WATCHDOG=1", "WATCHDOG=1")
+	d.expect("WATCHDOG=1\nSTATUS=healthy again", "WATCHDOG=1")
+	s.end(nil)
+}
+
+// One failed check left its "not healthy" in systemctl status for the rest of the service's life.
+func TestStatusAfterAFailedCheckIsThatOfTheProgramAgain(t *testing.T) {
+	d := newSystemd(t)
+	t.Setenv("WATCHDOG_USEC", "15000")
+	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
+	s, n := startService(t, sdnotify.Options{})
+	var ill atomic.Bool
+	n.Healthy(func(context.Context) error {
+		if ill.Load() {
+			return errors.New("ill")
+		}
+		return nil
+	})
+	for _, step := range []struct {
+		do   func()
+		want string
+	}{
+		{n.Ready, "STATUS=ready"},
+		{func() { n.Progress("replays\nREADY=1", 0) }, "STATUS=replays READY=1"},
+		{s.stop, "STATUS=stopping"},
+	} {
+		step.do()
+		for got := ""; !strings.HasSuffix(got, step.want); got = d.hears() {
+		}
+		ill.Store(true)
+		for d.hears() != "STATUS=not healthy: ill" {
+		}
+		ill.Store(false)
+		got := d.hears()
+		for got == "STATUS=not healthy: ill" {
+			got = d.hears()
+		}
+		if got != "WATCHDOG=1\n"+step.want {
+			t.Fatalf("got %q, want %s", got, step.want)
+		}
+	}
 	s.end(nil)
 }
 

@@ -136,6 +136,16 @@ func TestCheckpointsGrowWithHealthAndStopWhenItHangs(t *testing.T) {
 	})
 }
 
+// A program that announces less than the hint would be taken for hung by its next slow step.
+func TestHintIsNeverShorterThanConfigured(t *testing.T) {
+	l := newLedger(false, 30*time.Second)
+	for next, want := range map[time.Duration]time.Duration{time.Second: 30 * time.Second, 0: 30 * time.Second, time.Minute: 90 * time.Second} {
+		if !l.progress(next) || l.waitHint != want {
+			t.Errorf("after %v: %v, want %v", next, l.waitHint, want)
+		}
+	}
+}
+
 func TestErrorIsLoggedWithTheExitCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(t, Options{ReadyAtStart: true, ExitCode: func(err error) int {

@@ -118,6 +118,20 @@ func TestFirstFailureOfAnOutageIsNotCountedEither(t *testing.T) {
 	s.expect(1, Up, errIll, 0)
 }
 
+// The queue manager has just come back, and nobody knows yet: a start that failed a moment earlier failed for it.
+func TestStartThatFailsAtTheEndOfAnOutageIsNotCounted(t *testing.T) {
+	p := patient
+	p.Retry = 5 * time.Second
+	s := newStage(t, Member{Policy: p}, Member{After: [][]int{{0}}, Policy: p})
+	s.outage(0, LooksAlive, IsAlive)
+	s.pass(time.Minute)
+	s.tell(Event{Kind: Want, Member: 1})
+	clear(s.answer)
+	s.answer[call{1, Online}] = Event{Err: errIll}
+	s.tell(Event{Kind: Want, Member: 1, Wanted: true})
+	s.expect(1, Broken, errIll, 0)
+}
+
 func TestGuessDoesNotEndWhatTheCompleteCheckHasFound(t *testing.T) {
 	s := newStage(t, Member{Policy: patient})
 	s.outage(0, IsAlive)

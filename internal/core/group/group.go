@@ -9,8 +9,8 @@ type Op uint8
 const (
 	Online     Op = iota + 1 // At: when it is overdue
 	Offline                  // At: when it is overdue
-	LooksAlive               // At: when it is overdue
-	IsAlive                  // At: when it is overdue
+	LooksAlive               // At: when its context ends; it is overdue a little later
+	IsAlive                  // At: the same
 	Terminate
 	callCount
 )
@@ -112,6 +112,10 @@ type Policy struct {
 	Threshold  int           // failures within Period that lead to a restart; negative: none
 	Period     time.Duration // negative: failures are never forgotten
 }
+
+// lastWord is what is kept back of the limit of a check for what it says when its context has ended: that
+// of one that dials with this context is that the cause is elsewhere.
+func (p Policy) lastWord() time.Duration { return min(p.Pending/10, 5*time.Second) }
 
 // Member describes one member.
 type Member struct {

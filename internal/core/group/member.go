@@ -47,7 +47,8 @@ type member struct {
 
 	deadline  time.Time // of Online, Offline or Terminate
 	notBefore time.Time // of the next Online; zero: at once
-	answerBy  time.Time // of LooksAlive or IsAlive
+	answerBy  time.Time // of LooksAlive or IsAlive: the end of its context, then of its last word
+	lastWord  bool      // the context of the check has ended
 	nextLooks time.Time // zero: never
 	nextIs    time.Time // zero: never
 	failures  []time.Time
@@ -296,7 +297,8 @@ func (c *Core) call(m *member, op Op) {
 	m.calls[op] = true
 	at := c.after(m.policy.Pending)
 	if op == LooksAlive || op == IsAlive {
-		m.answerBy = at
+		at = at.Add(-m.policy.lastWord())
+		m.answerBy, m.lastWord = at, false
 	} else {
 		m.deadline = at
 	}
@@ -308,6 +310,11 @@ func (c *Core) overdue() {
 	for _, m := range c.due.passed(c.now) {
 		c.touch(m)
 		if m.healthy() && m.checking() && c.passed(m.answerBy) {
+			if !m.lastWord {
+				// Counted from now: for a process that stood still both instants have passed.
+				m.lastWord, m.answerBy = true, c.after(m.policy.lastWord())
+				continue
+			}
 			op := LooksAlive
 			if m.calls[IsAlive] {
 				op = IsAlive

@@ -22,7 +22,7 @@ func (p *plainPolicy) fail(now time.Time) (count int, restart bool) {
 			count++
 		}
 	}
-	return count, count <= p.Threshold || count == 0
+	return count, count <= p.Threshold
 }
 
 // One member lives and fails at random instants, by a check or in its start. What the group does is what
