@@ -300,7 +300,7 @@ func (c *Conn) judge(k call, err error) error {
 // giveUp leaves the call, and its Message, to the worker for ever.
 func (c *Conn) giveUp(k call) error {
 	c.closed = true
-	close(c.gone)
+	defer close(c.gone) // last: the end of the Session waits for it, and then has to know whether the outcome is unknown
 	c.session.c.open.Add(-1)
 	c.unitGone()
 	c.worker.abandon()

@@ -234,7 +234,8 @@ type model struct {
 
 	last          uint64 // highest generation begun
 	repeatable    bool
-	doubt         bool // the function of the last generation returned with an unknown outcome
+	doubt         bool // an outcome of the last generation is unknown
+	whole         bool // the last function returned with its session whole
 	dialled       map[int]bool
 	refusedOnly   bool // this round
 	refusedRounds int
@@ -293,7 +294,7 @@ func (m *model) check(t *rapid.T, a Action) {
 		if m.cancelled || m.inFunction != 0 || m.open != 0 || a.Generation <= m.last {
 			t.Fatalf("generation %d begins after %d", a.Generation, m.last)
 		}
-		m.last, m.inFunction, m.open, m.lost = a.Generation, a.Generation, a.Generation, false
+		m.last, m.inFunction, m.open, m.lost, m.whole = a.Generation, a.Generation, a.Generation, false, false
 	case Close:
 		if m.inFunction != 0 {
 			t.Fatal("closes while the function runs")
@@ -324,7 +325,7 @@ func (m *model) dialEnds(t *rapid.T) {
 	if v == 0 {
 		m.connected, m.refusedRounds, m.dialled = true, 0, map[int]bool{}
 		if m.cancelled {
-			m.open = m.core.Generation() + 1
+			m.open, m.whole, m.lost = m.core.Generation()+1, false, false
 		}
 		m.step(t, Event{Kind: Connected})
 		return
@@ -373,6 +374,9 @@ func TestCoreKeepsItsPromisesWhateverHappens(t *testing.T) {
 				if (m.core.Phase() == Idle) != (m.outstanding.Kind == 0) {
 					t.Fatalf("phase %d with %+v outstanding", m.core.Phase(), m.outstanding)
 				}
+				if m.core.Whole() != m.whole {
+					t.Fatalf("the last session was whole when its function returned: %v, want %v", m.core.Whole(), m.whole)
+				}
 				if m.lost && m.inFunction != 0 && m.core.Phase() != Ending {
 					t.Fatal("a lost session still counts as live")
 				}
@@ -394,11 +398,12 @@ func (m *model) complete(t *rapid.T) {
 		m.dialled, m.refusedOnly = map[int]bool{}, true
 		m.step(t, Event{Kind: Elapsed})
 	case Begin:
-		m.inFunction = 0
-		m.doubt = rapid.Bool().Draw(t, "unknown")
-		m.step(t, Event{Kind: Returned, Unknown: m.doubt})
+		m.whole, m.inFunction = !m.lost && !m.cancelled, 0
+		m.step(t, Event{Kind: Returned})
 	case Close:
+		// A call may be under way until the connections are closed, whether the function has returned or not.
 		m.open = 0
-		m.step(t, Event{Kind: Closed})
+		m.doubt = rapid.Bool().Draw(t, "unknown")
+		m.step(t, Event{Kind: Closed, Unknown: m.doubt})
 	}
 }
