@@ -15,8 +15,9 @@ import (
 // process is counted, too.
 //
 // The file is a row of records of 32 bytes: message identifier, count, checksum; the last one of a message counts, and
-// a count of zero says that it is gone. It is not synced: what was written survives the process, and a loss of power
-// costs a few counts, after which a message is tried a little more often.
+// a count of zero says that it is gone. It is not synced: what was written survives the process. A loss of power costs a few
+// counts, or all of them, where the file system puts the new name of a file that was written anew on disk before its
+// content. A message is then tried as often again as the Threshold says.
 type attempts struct {
 	file string // empty: in memory only
 

@@ -27,7 +27,7 @@ const (
 // done one after the other; but a unit of work belongs to one.
 //
 // Every method ends within about a second of the end of its ctx or of the Session; a call that the MQ
-// client does not return from by then, or within Config.CallLimit, is given up: ErrStuck, and the
+// client does not return from within two seconds (twice MaxSlice) of it, or within Config.CallLimit, is given up: ErrStuck, and the
 // Session ends. A call that did complete is reported as it did, whatever has ended meanwhile. Except
 // for ErrNoMessage, ErrClosed and the cause of ctx, every error is an *Error.
 //

@@ -63,7 +63,8 @@ func New(c Config) (*Connector, error) {
 // It calls fn again if and only if the Session it gave fn has been lost, and no call of it has an unknown
 // outcome unless Config.Repeatable; any other result of fn it returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with the Session; its
 // context.Cause is then the *Error that ended it. When fn returns, every connection of the Session
-// is closed, and only after that are new ones dialled.
+// is closed, and only after that are new ones dialled. A Session that is lost after fn's last call and before fn returns is lost
+// like any other: fn is called again, whatever it returned, and nothing of it is unknown.
 //
 // When the ctx of Run ends, the Session ends as well and its connections are closed without waiting
 // for fn, and Run returns what fn returned. Where there was no Session, Run returns the cause of ctx,

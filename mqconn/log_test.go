@@ -153,7 +153,7 @@ func TestFirstFailureOfEachOutageIsLogged(t *testing.T) {
 
 func TestCodesTellTheirSeverity(t *testing.T) {
 	codes := map[Code]bool{}
-	for k := DialFailed; k <= PoisonFailed; k++ {
+	for k := DialFailed; k <= Missed; k++ {
 		code := Event{Kind: k}.Code()
 		if codes[code] {
 			t.Errorf("%v has the code of another kind: %s", k, code)
