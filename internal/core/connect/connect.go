@@ -112,7 +112,8 @@ type Core struct {
 	cfg        Config
 	phase      Phase
 	generation uint64
-	endpoint   int
+	endpoint   int // the next one
+	dialled    int // the one before
 	attempt    int // dials since the last good connection
 
 	connected bool // ever
@@ -138,7 +139,7 @@ func (c *Core) Phase() Phase { return c.phase }
 func (c *Core) Generation() uint64 { return c.generation }
 
 // Endpoint is the one dialled last.
-func (c *Core) Endpoint() int { return c.endpoint }
+func (c *Core) Endpoint() int { return c.dialled }
 
 // Whole says whether the function of the last generation was called, and returned while its session was whole.
 func (c *Core) Whole() bool { return c.whole }
@@ -197,6 +198,7 @@ func (c *Core) round(buf []Action) []Action {
 func (c *Core) dial(buf []Action) []Action {
 	c.phase = Dialing
 	c.attempt++
+	c.dialled = c.endpoint
 	return append(buf, Action{Kind: Dial, Endpoint: c.endpoint})
 }
 
