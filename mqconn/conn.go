@@ -291,6 +291,11 @@ func (c *Conn) judge(k call, err error) error {
 			c.session.unknown.CompareAndSwap(nil, e)
 		}
 	}
+	if e.Reason == mqrc.BackedOut {
+		// The queue manager refuses this unit of work, for example one that its log is too small for. It ends the Session, but
+		// it is no loss of the connection: the messages count as tried.
+		c.unitEnded(backedOut)
+	}
 	if e.EndsSession() {
 		c.session.c.lost(c.session, e, errors.Is(err, ErrStuck))
 	}
