@@ -16,8 +16,20 @@ import (
 // Meanwhile one of them refuses and the other is a standby. Nothing is lost, and nothing comes more often than the
 // outcomes that were not known of it allow.
 func TestQueueManagerMovesFiftyTimesUnderLoad(t *testing.T) {
+	moveUnderLoad(t, newSite(t, nil, movesMQSC, "a", "b"))
+}
+
+// The same over TCP: the ports of the dead host, of the standby and of the queue manager themselves answer, and what breaks are
+// sockets.
+func TestQueueManagerMovesFiftyTimesUnderLoadOverSockets(t *testing.T) {
+	moveUnderLoad(t, newSite(t, newSockets(t), movesMQSC, "a", "b"))
+}
+
+const movesMQSC = "DEFINE QLOCAL(Q) MAXDEPTH(999999)\nDEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN)"
+
+func moveUnderLoad(t *testing.T, s *site) {
+	t.Helper()
 	const moves, perMove = 50, 30
-	s := newSite(t, "DEFINE QLOCAL(Q) MAXDEPTH(999999)", "a", "b")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	l := &load{doubts: map[uint64]int{}, seen: map[uint64]int{}, got: make(chan struct{}, 1)}
