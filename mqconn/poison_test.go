@@ -331,36 +331,3 @@ func listen(t testing.TB, qm *mqtest.QueueManager) string {
 	}
 	return l.Addr().String()
 }
-
-// The queue manager backs the unit of work out (2003), as one that its log is too small for, each time. That ends the Session, but
-// is no lost connection, which would not count.
-func TestMessageWhoseCommitTheQueueManagerBacksOutIsMoved(t *testing.T) {
-	qm := mqtest.New(t, mqtest.Options{MQSC: poisonMQSC})
-	p := newPoison(t, mqconn.PoisonOptions{Queue: mqconn.Address{Queue: "IN.POISON"}, Threshold: 3})
-	c, err := mqconn.New(mqconn.Config{Dialer: blind{qm.Dialer()}})
-	must(t, err)
-	given := 0
-	err = c.Run(t.Context(), func(ctx context.Context, s *mqconn.Session) error {
-		conn, err := s.Open(ctx, "in", true)
-		must(t, err)
-		if s.Generation() == 1 {
-			put(t, ctx, conn, "IN", "bad")
-		}
-		var m mqconn.Message
-		if err := p.Get(ctx, conn, "IN", &m, mqconn.GetOptions{}); errors.Is(err, mqconn.ErrNoMessage) {
-			return errEnough
-		} else if err != nil {
-			return err
-		}
-		if given++; given == 20 {
-			return errEnough
-		}
-		qm.Inject(mqtest.Fault{Verb: mqconn.VerbCommit, Reason: mqrc.BackedOut})
-		return conn.Commit(ctx)
-	})
-	depth, depthErr := qm.Depth("IN.POISON")
-	must(t, depthErr)
-	if !errors.Is(err, errEnough) || given != 3 || depth != 1 {
-		t.Errorf("%v, given to the program %d times with Threshold 3, %d messages moved", err, given, depth)
-	}
-}
