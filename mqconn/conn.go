@@ -26,10 +26,10 @@ const (
 // Conn is one connection of a Session. Its methods may be called by several goroutines, and are then
 // done one after the other; but a unit of work belongs to one.
 //
-// Every method ends within about a second of the end of its ctx or of the Session; a call that the MQ
-// client does not return from within two seconds (twice MaxSlice) of it, or within Config.CallLimit, is given up: ErrStuck, and the
-// Session ends. A call that did complete is reported as it did, whatever has ended meanwhile. Except
-// for ErrNoMessage, ErrClosed and the cause of ctx, every error is an *Error.
+// Every method ends within about a second of the end of its ctx or of the Session; a call that the MQ client does not return
+// from within two seconds (twice MaxSlice) of it, or within Config.CallLimit, is given up: ErrStuck, and the Session ends. A
+// call that did complete is reported as it did, whatever has ended meanwhile. Except for ErrNoMessage, ErrClosed and the
+// cause of ctx, every error is an *Error.
 //
 // While a Conn is idle with no unit of work open, it commits an empty unit of work every 5 s, so that
 // a connection that broke in silence is noticed, and a peer that does not answer for 10 s is given up: also

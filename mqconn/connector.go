@@ -60,11 +60,11 @@ func New(c Config) (*Connector, error) {
 // Run dials one connection and calls fn with a Session around it; when that Session has ended and fn
 // has returned, it does so again, with a new Session of the next generation, for as long as it takes.
 //
-// It calls fn again if and only if the Session it gave fn has been lost, and no call of it has an unknown
-// outcome unless Config.Repeatable; any other result of fn it returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with the Session; its
-// context.Cause is then the *Error that ended it. When fn returns, every connection of the Session
-// is closed, and only after that are new ones dialled. A Session that is lost after fn's last call and before fn returns is lost
-// like any other: fn is called again, whatever it returned, and nothing of it is unknown.
+// It calls fn again if and only if the Session it gave fn has been lost, and no call of it has an unknown outcome unless
+// Config.Repeatable; any other result of fn it returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with
+// the Session; its context.Cause is then the *Error that ended it. When fn returns, every connection of the Session is
+// closed, and only after that are new ones dialled. A Session that is lost after fn's last call and before fn returns is
+// lost like any other: fn is called again, whatever it returned, and nothing of it is unknown.
 //
 // When the ctx of Run ends, the Session ends as well and its connections are closed without waiting
 // for fn, and Run returns what fn returned. Where there was no Session, Run returns the cause of ctx,
@@ -212,10 +212,10 @@ func (c *Connector) proceed(ctx context.Context, e connect.Event, failure error,
 	return a
 }
 
-// carry keeps the oldest outcome that is unknown from Session to Session, until a function that was told of it has
-// returned with its Session whole, or has called Resolved. One whose Session was lost may have been about to ask, one whose Run was to
-// end may not have asked, and to one that was cancelled before it began nothing was told. It is called under the mutex, when
-// the connections of s are closed: until then an outcome of it may become unknown.
+// carry keeps the oldest outcome that is unknown from Session to Session, until a function that was told of it has returned
+// with its Session whole, or has called Resolved. One whose Session was lost may have been about to ask, one whose Run was
+// to end may not have asked, and to one that was cancelled before it began nothing was told. It is called under the mutex,
+// when the connections of s are closed: until then an outcome of it may become unknown.
 func (c *Connector) carry(s *Session) {
 	if c.core.Whole() {
 		c.doubt = nil

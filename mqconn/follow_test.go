@@ -32,7 +32,8 @@ type site struct {
 
 func newSite(tb testing.TB, over *sockets, mqsc string, endpoints ...string) *site {
 	tb.Helper()
-	s := &site{tb: tb, options: mqtest.Options{Dir: tb.TempDir(), MQSC: mqsc}, endpoints: endpoints, turned: make(chan struct{}, 1), sockets: over}
+	s := &site{tb: tb, options: mqtest.Options{Dir: tb.TempDir(), MQSC: mqsc}, endpoints: endpoints, sockets: over,
+		turned: make(chan struct{}, 1)}
 	s.start(endpoints[0])
 	tb.Cleanup(func() {
 		if qm, _ := s.now(); qm != nil {

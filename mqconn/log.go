@@ -115,8 +115,8 @@ func (w *logWriter) repeated(e Event, text string, fields ...zap.Field) {
 // maxTexts is how many different texts of errors without a reason code are told from each other in one outage.
 const maxTexts = 16
 
-// cause tells failures from each other by their reason codes. What a Dialer says in its own words may differ each time, by a port or
-// a time of day, and would fill the log: beyond maxTexts all other texts count as the same.
+// cause tells failures from each other by their reason codes. What a Dialer says in its own words may differ each time, by a
+// port or a time of day, and would fill the log: beyond maxTexts all other texts count as the same.
 func (w *logWriter) cause(err error) string {
 	if err == nil {
 		return ""

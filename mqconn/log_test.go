@@ -231,8 +231,8 @@ func TestStatusTellsWhatAnOperatorAsks(t *testing.T) {
 	})
 }
 
-// The text of a Dialer's error differs each time, as one with the port of this side does. Such lines are bounded all the same, and
-// so is what is remembered of them.
+// The text of a Dialer's error differs each time, as one with the port of this side does. Such lines are bounded all the
+// same, and so is what is remembered of them.
 func TestErrorsWhoseTextDiffersEachTimeDoNotFillTheLog(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	w := &logWriter{log: zap.New(core)}

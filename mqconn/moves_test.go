@@ -198,8 +198,8 @@ func (l *load) awaitMore(t *testing.T, n int) {
 	})
 }
 
-// awaitStrike injects a fault of a commit, and returns when it has struck and the program knows. It does not count messages: the
-// load runs free, and may be any number of them ahead.
+// awaitStrike injects a fault of a commit, and returns when it has struck and the program knows. It does not count messages:
+// the load runs free, and may be any number of them ahead.
 func (l *load) awaitStrike(t *testing.T, qm *mqtest.QueueManager, f mqtest.Fault) {
 	t.Helper()
 	l.mu.Lock()

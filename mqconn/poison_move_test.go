@@ -10,8 +10,8 @@ import (
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
-// The queue manager backs the unit of work out (2003), as one that its log is too small for, each time. That ends the Session, but
-// is no lost connection, which would not count.
+// The queue manager backs the unit of work out (2003), as one that its log is too small for, each time. That ends the
+// Session, but is no lost connection, which would not count.
 func TestMessageWhoseCommitTheQueueManagerBacksOutIsMoved(t *testing.T) {
 	qm := mqtest.New(t, mqtest.Options{MQSC: poisonMQSC})
 	p := newPoison(t, mqconn.PoisonOptions{Queue: mqconn.Address{Queue: "IN.POISON"}, Threshold: 3})
@@ -43,8 +43,8 @@ func TestMessageWhoseCommitTheQueueManagerBacksOutIsMoved(t *testing.T) {
 	}
 }
 
-// The answer of the commit that moves a message is lost. To move it twice is what happens at worst, so nothing is in doubt for the
-// program: Run goes on, also where it must not repeat anything by accident, and tells of nothing.
+// The answer of the commit that moves a message is lost. To move it twice is what happens at worst, so nothing is in doubt
+// for the program: Run goes on, also where it must not repeat anything by accident, and tells of nothing.
 func TestLostAnswerOfAMoveLeavesNothingInDoubt(t *testing.T) {
 	for _, lost := range []mqtest.Break{mqtest.BeforeWork, mqtest.AfterWork} {
 		qm := mqtest.New(t, mqtest.Options{MQSC: poisonMQSC})

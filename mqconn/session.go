@@ -69,13 +69,13 @@ func (s *Session) Generation() uint64 { return s.generation }
 // does so before it repeats the work.
 //
 // Each Session is told of it, also by a later Run, until one function has returned with its Session whole, or has called
-// Resolved: the Session of one that asks over MQ may be lost before the answer comes. Where there are several, it is the oldest: what
-// was done since then may be in doubt as well.
+// Resolved: the Session of one that asks over MQ may be lost before the answer comes. Where there are several, it is the
+// oldest: what was done since then may be in doubt as well.
 func (s *Session) Unknown() *Error { return s.before }
 
-// Resolved says that the program has found out what has become of the call that Unknown tells of, and of those after it, or does not mind.
-// Later Sessions are told only of what becomes unknown in this one or after it. It is for functions that go on with other work; a
-// return with the Session whole says the same.
+// Resolved says that the program has found out what has become of the call that Unknown tells of, and of those after it, or
+// does not mind. Later Sessions are told only of what becomes unknown in this one or after it. It is for functions that go
+// on with other work; a return with the Session whole says the same.
 func (s *Session) Resolved() {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()

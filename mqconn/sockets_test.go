@@ -12,9 +12,9 @@ import (
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
-// sockets are the TCP ports of a site. An endpoint is a name, as of a host; the port behind it is another after each start, because
-// one that was given back may be somebody else's. Its queue manager, its standby, or nobody any more, is there: what a dial is
-// answered comes over the socket.
+// sockets are the TCP ports of a site. An endpoint is a name, as of a host; the port behind it is another after each start,
+// because one that was given back may be somebody else's. Its queue manager, its standby, or nobody any more, is there: what
+// a dial is answered comes over the socket.
 type sockets struct {
 	tb testing.TB
 

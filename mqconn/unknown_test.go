@@ -116,8 +116,8 @@ func TestUnknownOutcomeCountsAlsoWhereAnotherCallEndedTheSession(t *testing.T) {
 	})
 }
 
-// The session is lost after the commit was answered and before the function has returned. Nothing is unknown, and the function is
-// called again: doc.go says so, and ExampleSession_Unknown keeps a note.
+// The session is lost after the commit was answered and before the function has returned. Nothing is unknown, and the
+// function is called again: doc.go says so, and ExampleSession_Unknown keeps a note.
 func TestFunctionIsCalledAgainWhenItsSessionIsLostAfterItsWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := breaks(VerbGet, mqrc.ConnectionBroken)

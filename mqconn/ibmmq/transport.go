@@ -229,9 +229,9 @@ func (t *transport) Backout() error {
 
 func (t *transport) Info() mqconn.Info { return t.info }
 
-// Close backs out before it disconnects, because MQDISC would commit. Where MQBACK fails and MQDISC does not, the unit of work that
-// was open may have been committed, and the error of MQBACK says so. Where both fail the connection is broken, and the queue
-// manager has backed out.
+// Close backs out before it disconnects, because MQDISC would commit. Where MQBACK fails and MQDISC does not, the unit of
+// work that was open may have been committed, and the error of MQBACK says so. Where both fail the connection is broken, and
+// the queue manager has backed out.
 func (t *transport) Close() error {
 	var back error
 	if t.transacted {

@@ -148,8 +148,8 @@ func TestOneRefusalAmongEndpointsThatAreDownDoesNotGiveUp(t *testing.T) {
 	}
 }
 
-// After the first good connection only a round in which each endpoint refuses waits for whoever mends it: where one is a standby, it
-// may be the queue manager's next place.
+// After the first good connection only a round in which each endpoint refuses waits for whoever mends it: where one is a
+// standby, it may be the queue manager's next place.
 func TestOneRefusalBesideAWrongEndpointIsNotWaitedOutForLong(t *testing.T) {
 	s := begin(t, 2, fixed(testMin))
 	s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
