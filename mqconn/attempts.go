@@ -15,8 +15,9 @@ import (
 // process is counted, too.
 //
 // The file is a row of records of 32 bytes: message identifier, count, checksum; the last one of a message counts, and
-// a count of zero says that it is gone. It is not synced: what was written survives the process, and a loss of power
-// costs a few counts, after which a message is tried a little more often.
+// a count of zero says that it is gone. It is not synced: what was written survives the process. A loss of power costs a few
+// counts, or all of them, where the file system puts the new name of a file that was written anew on disk before its
+// content. A message is then tried as often again as the Threshold says.
 type attempts struct {
 	file string // empty: in memory only
 
@@ -26,8 +27,14 @@ type attempts struct {
 
 	mu      sync.Mutex // never held during I/O: the end of a connection takes it, and a disk may hang
 	counts  map[ID]uint32
-	taken   map[*Conn][]ID // in open units of work
-	pending []byte         // records not written yet
+	taken   map[*Conn][]attempt // in open units of work
+	pending []byte              // records not written yet
+}
+
+// attempt is one message of a unit of work.
+type attempt struct {
+	id      ID
+	counted bool // not at the threshold: a loss then has nothing to take back
 }
 
 const (
@@ -47,7 +54,7 @@ func appendRecord(b []byte, id ID, count uint32) []byte {
 }
 
 func openAttempts(file string) (*attempts, error) {
-	a := &attempts{file: file, writing: make(chan struct{}, 1), counts: make(map[ID]uint32), taken: make(map[*Conn][]ID)}
+	a := &attempts{file: file, writing: make(chan struct{}, 1), counts: make(map[ID]uint32), taken: make(map[*Conn][]attempt)}
 	if file == "" {
 		return a, nil
 	}
@@ -96,8 +103,9 @@ func (a *attempts) begin(conn *Conn, id ID, threshold int) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	before := a.counts[id]
-	a.taken[conn] = append(a.taken[conn], id)
-	if int(before) < threshold {
+	counted := int(before) < threshold
+	a.taken[conn] = append(a.taken[conn], attempt{id, counted})
+	if counted {
 		a.counts[id] = before + 1
 		a.pending = appendRecord(a.pending, id, before+1)
 	}
@@ -117,10 +125,11 @@ const (
 func (a *attempts) ended(conn *Conn, f fate) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, id := range a.taken[conn] {
+	for _, tried := range a.taken[conn] {
+		id := tried.id
 		count, known := a.counts[id]
 		switch {
-		case !known || f == backedOut:
+		case !known || f == backedOut || f == lostWith && !tried.counted:
 			continue
 		case f == committed:
 			count = 0

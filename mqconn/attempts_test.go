@@ -23,7 +23,11 @@ func TestAttemptsSurviveTheProcess(t *testing.T) {
 		const threshold = 4
 		conns := []*Conn{{}, {}}
 		counts := map[ID]uint32{} // the model
-		taken := map[*Conn][]ID{}
+		type tried struct {
+			id     ID
+			moving bool
+		}
+		taken := map[*Conn][]tried{}
 		id := rapid.Custom(func(t *rapid.T) ID { return ID{rapid.ByteRange(1, 5).Draw(t, "message")} })
 		conn := rapid.SampledFrom(conns)
 		t.Repeat(map[string]func(*rapid.T){
@@ -39,7 +43,7 @@ func TestAttemptsSurviveTheProcess(t *testing.T) {
 				if before < threshold {
 					counts[m]++
 				}
-				taken[c] = append(taken[c], m)
+				taken[c] = append(taken[c], tried{m, before == threshold})
 			},
 			"end": func(t *rapid.T) {
 				c, f := conn.Draw(t, "connection"), rapid.SampledFrom([]fate{committed, backedOut, lostWith}).Draw(t, "fate")
@@ -47,10 +51,10 @@ func TestAttemptsSurviveTheProcess(t *testing.T) {
 				for _, m := range taken[c] {
 					switch {
 					case f == committed:
-						delete(counts, m)
-					case f == lostWith && counts[m] > 0:
-						if counts[m]--; counts[m] == 0 {
-							delete(counts, m)
+						delete(counts, m.id)
+					case f == lostWith && counts[m.id] > 0 && !m.moving: // it was not tried, only moved
+						if counts[m.id]--; counts[m.id] == 0 {
+							delete(counts, m.id)
 						}
 					}
 				}
@@ -76,7 +80,7 @@ func TestAttemptsSurviveTheProcess(t *testing.T) {
 						t.Fatalf("%d attempts are left of %d", a.counts[m], n)
 					}
 				}
-				counts, taken = maps.Clone(a.counts), map[*Conn][]ID{}
+				counts, taken = maps.Clone(a.counts), map[*Conn][]tried{}
 			},
 		})
 	})
@@ -154,5 +158,30 @@ func TestAttemptsAreCountedWhereTheJournalCannotBeWritten(t *testing.T) {
 	defer func() { _ = again.close() }()
 	if again.counts[ID{1}] != 2 {
 		t.Errorf("after the disk came back: %v", again.counts)
+	}
+}
+
+// At the threshold a message is moved, not tried. A loss in that moment took one attempt away all the same, and gave the
+// message back to the program.
+func TestLossDuringAMoveDoesNotGiveTheMessageBackToTheProgram(t *testing.T) {
+	a, err := openAttempts("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Conn{}
+	for range 3 {
+		a.begin(c, ID{1}, 3)
+		a.ended(c, backedOut)
+	}
+	for move := range 5 {
+		if n := a.begin(c, ID{1}, 3); n != 3 {
+			t.Errorf("move %d: %d attempts before", move, n)
+		}
+		a.ended(c, lostWith)
+	}
+	a.begin(c, ID{1}, 3)
+	a.ended(c, committed)
+	if n := a.begin(c, ID{1}, 3); n != 0 {
+		t.Errorf("after the move: %d attempts", n)
 	}
 }

@@ -35,7 +35,8 @@ func (c *Connector) dialWatched(ctx context.Context, o DialOptions) dialled {
 			case results <- d:
 			case <-ctx.Done():
 				if d.err == nil {
-					_ = d.transport.Close() // too late; nobody is left who could be told
+					// Too late, and nobody is left who could be told. Run waits for it: within bounds, and counted.
+					_ = startWorker(c, d.transport).stop()
 				}
 			}
 		})

@@ -53,7 +53,8 @@ type Config struct {
 
 	// DialLimit is how long one dial may take, CallLimit how long any other call may take beyond
 	// the wait that it asked for, before it is given up with ErrStuck. Default 30 s each; negative:
-	// no limit.
+	// no limit. Without a CallLimit an idle connection to a peer that died in silence is not given up either:
+	// its probe waits like any other call, until the MQ client notices.
 	DialLimit, CallLimit time.Duration
 
 	// Repeatable says that the function given to Run does no harm when it is called again after a call

@@ -26,10 +26,10 @@ const (
 // Conn is one connection of a Session. Its methods may be called by several goroutines, and are then
 // done one after the other; but a unit of work belongs to one.
 //
-// Every method ends within about a second of the end of its ctx or of the Session; a call that the MQ
-// client does not return from by then, or within Config.CallLimit, is given up: ErrStuck, and the
-// Session ends. A call that did complete is reported as it did, whatever has ended meanwhile. Except
-// for ErrNoMessage, ErrClosed and the cause of ctx, every error is an *Error.
+// Every method ends within about a second of the end of its ctx or of the Session; a call that the MQ client does not return
+// from within two seconds (twice MaxSlice) of it, or within Config.CallLimit, is given up: ErrStuck, and the Session ends. A
+// call that did complete is reported as it did, whatever has ended meanwhile. Except for ErrNoMessage, ErrClosed and the
+// cause of ctx, every error is an *Error.
 //
 // While a Conn is idle with no unit of work open, it commits an empty unit of work every 5 s, so that
 // a connection that broke in silence is noticed, and a peer that does not answer for 10 s is given up: also
@@ -291,6 +291,11 @@ func (c *Conn) judge(k call, err error) error {
 			c.session.unknown.CompareAndSwap(nil, e)
 		}
 	}
+	if e.Reason == mqrc.BackedOut {
+		// The queue manager refuses this unit of work, for example one that its log is too small for. It ends the Session, but
+		// it is no loss of the connection: the messages count as tried.
+		c.unitEnded(backedOut)
+	}
 	if e.EndsSession() {
 		c.session.c.lost(c.session, e, errors.Is(err, ErrStuck))
 	}
@@ -300,7 +305,7 @@ func (c *Conn) judge(k call, err error) error {
 // giveUp leaves the call, and its Message, to the worker for ever.
 func (c *Conn) giveUp(k call) error {
 	c.closed = true
-	close(c.gone)
+	defer close(c.gone) // last: the end of the Session waits for it, and then has to know whether the outcome is unknown
 	c.session.c.open.Add(-1)
 	c.unitGone()
 	c.worker.abandon()

@@ -27,6 +27,7 @@ type Connector struct {
 	actions []connect.Action
 	running bool
 	session *Session             // the last one
+	doubt   *Error               // the oldest unknown outcome that no function has answered for; see carry
 	events  *events.Queue[Event] // nil: nobody listens, or Run is not active
 	since   time.Time
 	next    time.Time // when a wait ends
@@ -59,10 +60,11 @@ func New(c Config) (*Connector, error) {
 // Run dials one connection and calls fn with a Session around it; when that Session has ended and fn
 // has returned, it does so again, with a new Session of the next generation, for as long as it takes.
 //
-// It calls fn again if and only if the Session it gave fn has been lost, and no call of it has an unknown
-// outcome unless Config.Repeatable; any other result of fn it returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with the Session; its
-// context.Cause is then the *Error that ended it. When fn returns, every connection of the Session
-// is closed, and only after that are new ones dialled.
+// It calls fn again if and only if the Session it gave fn has been lost, and no call of it has an unknown outcome unless
+// Config.Repeatable; any other result of fn it returns unchanged. Calls of fn never overlap. The ctx that fn gets ends with
+// the Session; its context.Cause is then the *Error that ended it. When fn returns, every connection of the Session is
+// closed, and only after that are new ones dialled. A Session that is lost after fn's last call and before fn returns is
+// lost like any other: fn is called again, whatever it returned, and nothing of it is unknown.
 //
 // When the ctx of Run ends, the Session ends as well and its connections are closed without waiting
 // for fn, and Run returns what fn returned. Where there was no Session, Run returns the cause of ctx,
@@ -70,8 +72,8 @@ func New(c Config) (*Connector, error) {
 //
 // Where a Session was lost, Config.Repeatable is not set, and the outcome of a Commit or of a Put outside a
 // unit of work is not known, Run returns the *Error of that call, whose class is OutcomeUnknown. When the
-// program has found out, or does not mind, it calls Run again: generations go on, and the first
-// Session's Unknown still tells.
+// program has found out, or does not mind, it calls Run again: generations go on, and Session.Unknown
+// still tells, until a call of fn has returned with its Session whole.
 //
 // Run gives up by itself, with the last *Error, only before the first good connection of this
 // Connector, when five rounds in a row over all endpoints were refused for reasons of authority or
@@ -106,10 +108,10 @@ func (c *Connector) Run(ctx context.Context, fn func(ctx context.Context, s *Ses
 			event = connect.Event{Kind: connect.Elapsed}
 		case connect.Begin:
 			result = c.call(fn)
-			event = connect.Event{Kind: connect.Returned, Unknown: c.session.unknown.Load() != nil}
+			event = connect.Event{Kind: connect.Returned}
 		case connect.Close:
 			c.session.close()
-			event = connect.Event{Kind: connect.Closed}
+			event = connect.Event{Kind: connect.Closed, Unknown: c.session.unknown.Load() != nil}
 		case connect.Finish:
 			return c.result(ctx, a.Result, result)
 		}
@@ -130,6 +132,7 @@ func (c *Connector) call(fn func(ctx context.Context, s *Session) error) error {
 		c.mu.Unlock()
 		c.session.close()
 		c.mu.Lock()
+		c.carry(c.session)
 		c.step(connect.Event{Kind: connect.Closed})
 		c.mu.Unlock()
 	}()
@@ -180,11 +183,11 @@ func (c *Connector) proceed(ctx context.Context, e connect.Event, failure error,
 	attempt := c.core.Attempt()
 	if e.Kind == connect.Connected {
 		c.good.Store(true)
-		before := c.session
 		c.session = newSession(ctx, c, c.core.Generation()+1, dialled)
-		if before != nil {
-			c.session.before = before.unknown.Load()
-		}
+		c.session.before = c.doubt
+	}
+	if e.Kind == connect.Closed {
+		c.carry(c.session)
 	}
 	if b := c.step(e); b.Kind != 0 {
 		a = b
@@ -207,6 +210,19 @@ func (c *Connector) proceed(ctx context.Context, e connect.Event, failure error,
 		c.report(c.session.event(Event{Kind: GaveUp, Err: c.session.unknown.Load()}))
 	}
 	return a
+}
+
+// carry keeps the oldest outcome that is unknown from Session to Session, until a function that was told of it has returned
+// with its Session whole, or has called Resolved. One whose Session was lost may have been about to ask, one whose Run was
+// to end may not have asked, and to one that was cancelled before it began nothing was told. It is called under the mutex,
+// when the connections of s are closed: until then an outcome of it may become unknown.
+func (c *Connector) carry(s *Session) {
+	if c.core.Whole() {
+		c.doubt = nil
+	}
+	if c.doubt == nil {
+		c.doubt = s.unknown.Load()
+	}
 }
 
 // failure adds what is known of a connection that could not be made.

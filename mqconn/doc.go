@@ -13,8 +13,9 @@
 //     that a successor would not know of, and all give their handles back at once.
 //   - Old connections are closed, or given up and counted, before new ones are dialled.
 //   - Every error has a [Class] that says what has become of the call and what the caller can do.
-//   - What may have been done is not done again by accident: see [Config.Repeatable].
-//   - A context ends every wait within about a second, also a wait inside the MQ client.
+//   - What may have been done, so that nobody knows, is not done again by accident: see [Config.Repeatable].
+//   - A context ends every wait within about a second, also a wait inside the MQ client, and a call that hangs there
+//     after two: it is given up.
 //   - Delays and limits follow the monotonic clock: to set the clock of the machine changes none of them.
 //
 // # What it does not promise
@@ -22,6 +23,9 @@
 //   - Exactly once. When a connection breaks under a commit, or under a call outside a unit of work,
 //     nobody knows whether it took effect ([OutcomeUnknown]). The program finds out, or repeats the work
 //     and must be able to.
+//   - That work is not done again which is known to be done. A function that has committed, and whose Session is
+//     lost before it returns, is called again, and [Session.Unknown] is nil: nothing is unknown. A function that does
+//     one piece of work notes outside itself that it is done.
 //   - That a call ends that the MQ client does not return from. It is given up ([ErrStuck]); its thread
 //     and its [Message] belong to it until it returns, and [Status] counts it.
 //   - Exclusiveness. [Conn.Hold] is the queue manager's exclusive open. A program whose host vanishes

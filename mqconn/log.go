@@ -3,6 +3,7 @@ package mqconn
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,6 +24,7 @@ type logWriter struct {
 	connected time.Time           // when the last session began
 	silent    bool                // nothing was logged since "connected"
 	seen      map[string]*repeats // of this outage
+	texts     map[string]bool     // of this outage, of errors without a reason code
 }
 
 // repeats are what is left out of the log of one kind, endpoint and reason.
@@ -80,7 +82,7 @@ func (w *logWriter) write(e Event) {
 // begin begins an outage, unless one goes on.
 func (w *logWriter) begin(e Event) {
 	if e.Kind == ConnectionLost && !w.connected.IsZero() && e.Time.Sub(w.connected) >= settled {
-		w.outage, w.seen = time.Time{}, nil
+		w.outage, w.seen, w.texts = time.Time{}, nil, nil
 	}
 	if w.outage.IsZero() {
 		w.outage = e.Time
@@ -104,12 +106,36 @@ func (w *logWriter) writeConnected(e Event) {
 // repeated writes a line, unless one like it was written within repeatAfter.
 func (w *logWriter) repeated(e Event, text string, fields ...zap.Field) {
 	key := string(e.Code()) + e.Endpoint + e.Queue
-	if e.Err != nil {
-		key += e.Err.Error()
-	}
+	key += w.cause(e.Err)
 	if unlogged, due := w.due(key, e.Time); due {
 		w.line(e, text, append(fields, zap.Int("repeatsNotLogged", unlogged))...)
 	}
+}
+
+// maxTexts is how many different texts of errors without a reason code are told from each other in one outage.
+const maxTexts = 16
+
+// cause tells failures from each other by their reason codes. What a Dialer says in its own words may differ each time, by a
+// port or a time of day, and would fill the log: beyond maxTexts all other texts count as the same.
+func (w *logWriter) cause(err error) string {
+	if err == nil {
+		return ""
+	}
+	var failed *Error
+	if errors.As(err, &failed) && failed.Reason != 0 {
+		return fmt.Sprint(failed.Verb, failed.Queue, failed.Reason, failed.Class)
+	}
+	text := err.Error()
+	if !w.texts[text] {
+		if len(w.texts) >= maxTexts {
+			return ""
+		}
+		if w.texts == nil {
+			w.texts = make(map[string]bool)
+		}
+		w.texts[text] = true
+	}
+	return text
 }
 
 // line writes one. The level is that of the code.

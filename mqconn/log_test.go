@@ -153,7 +153,7 @@ func TestFirstFailureOfEachOutageIsLogged(t *testing.T) {
 
 func TestCodesTellTheirSeverity(t *testing.T) {
 	codes := map[Code]bool{}
-	for k := DialFailed; k <= PoisonFailed; k++ {
+	for k := DialFailed; k <= Missed; k++ {
 		code := Event{Kind: k}.Code()
 		if codes[code] {
 			t.Errorf("%v has the code of another kind: %s", k, code)
@@ -229,4 +229,27 @@ func TestStatusTellsWhatAnOperatorAsks(t *testing.T) {
 			t.Errorf("%v, %+v", err, c.Status())
 		}
 	})
+}
+
+// The text of a Dialer's error differs each time, as one with the port of this side does. Such lines are bounded all the
+// same, and so is what is remembered of them.
+func TestErrorsWhoseTextDiffersEachTimeDoNotFillTheLog(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	w := &logWriter{log: zap.New(core)}
+	begun := time.Now()
+	for i := range 1000 { // within 50 s
+		e := &Error{Verb: VerbConnect, Endpoint: "a", Class: Retry, cause: fmt.Errorf("read tcp 10.0.0.1:%d->10.0.0.2:1414: connection reset", 40000+i)}
+		w.write(Event{Kind: DialFailed, Time: begun.Add(time.Duration(i) * 50 * time.Millisecond), Endpoint: "a", Err: e})
+	}
+	if n := logs.Len(); n != maxTexts+1 || len(w.seen) != n {
+		t.Errorf("%d lines for 1000 failures, %d are remembered", n, len(w.seen))
+	}
+	// A reason code is told from the others however many texts there were, and whatever its own text is.
+	for i := range 100 {
+		e := &Error{Verb: VerbConnect, Endpoint: "a", Class: Retry, Reason: mqrc.HostNotAvailable, cause: fmt.Errorf("attempt %d", i)}
+		w.write(Event{Kind: DialFailed, Time: begun.Add(time.Minute - time.Second), Endpoint: "a", Err: e})
+	}
+	if n := logs.Len(); n != maxTexts+2 {
+		t.Errorf("%d lines with a new reason", n)
+	}
 }

@@ -172,6 +172,9 @@ func (p *player) function(ctx context.Context, s *Session) error {
 	if p.doubt && !p.Repeat {
 		p.complain("called again although an outcome is unknown")
 	}
+	if (s.Unknown() != nil) != p.doubt {
+		p.complain("generation %d is told of %v, and an outcome of an earlier one is unknown: %v", s.Generation(), s.Unknown(), p.doubt)
+	}
 	if s.Generation() <= p.last {
 		p.complain("generation %d after %d", s.Generation(), p.last)
 	}

@@ -16,8 +16,20 @@ import (
 // Meanwhile one of them refuses and the other is a standby. Nothing is lost, and nothing comes more often than the
 // outcomes that were not known of it allow.
 func TestQueueManagerMovesFiftyTimesUnderLoad(t *testing.T) {
+	moveUnderLoad(t, newSite(t, nil, movesMQSC, "a", "b"))
+}
+
+// The same over TCP: the ports of the dead host, of the standby and of the queue manager themselves answer, and what breaks are
+// sockets.
+func TestQueueManagerMovesFiftyTimesUnderLoadOverSockets(t *testing.T) {
+	moveUnderLoad(t, newSite(t, newSockets(t), movesMQSC, "a", "b"))
+}
+
+const movesMQSC = "DEFINE QLOCAL(Q) MAXDEPTH(999999)\nDEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN)"
+
+func moveUnderLoad(t *testing.T, s *site) {
+	t.Helper()
 	const moves, perMove = 50, 30
-	s := newSite(t, "DEFINE QLOCAL(Q) MAXDEPTH(999999)", "a", "b")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	l := &load{doubts: map[uint64]int{}, seen: map[uint64]int{}, got: make(chan struct{}, 1)}
@@ -26,10 +38,9 @@ func TestQueueManagerMovesFiftyTimesUnderLoad(t *testing.T) {
 	consumer := l.run(t, ctx, s, l.consume)
 	for n := range moves {
 		qm, active := s.now()
-		l.await(t, perMove*(n+1))
-		// The answer of a commit or two is lost on the way, after or before it was made; then the host dies.
-		qm.Inject(mqtest.Fault{Verb: mqconn.VerbCommit, Break: mqtest.Break(1 + n%2), Skip: n % 3, Times: 1})
-		l.await(t, perMove*(n+1)+perMove/2)
+		l.awaitMore(t, perMove)
+		// The answer of a commit is lost on the way, after or before it was made; then the host dies.
+		l.awaitStrike(t, qm, mqtest.Fault{Verb: mqconn.VerbCommit, Break: mqtest.Break(1 + n%2), Skip: n % 3, Times: 1})
 		for _, times := range qm.Struck() {
 			struck += times
 		}
@@ -132,6 +143,7 @@ func (l *load) commit(ctx context.Context, conn *mqconn.Conn, unit []uint64) err
 		for _, n := range unit {
 			l.doubts[n]++
 		}
+		l.tell()
 	}
 	return err
 }
@@ -163,18 +175,39 @@ func (l *load) count(n uint64) {
 	l.mu.Lock()
 	l.seen[n]++
 	l.total++
+	l.tell()
 	l.mu.Unlock()
+}
+
+// tell wakes whoever waits.
+func (l *load) tell() {
 	select {
 	case l.got <- struct{}{}:
 	default:
 	}
 }
 
-// await returns when n messages have come.
-func (l *load) await(t *testing.T, n int) {
+// awaitMore returns when n messages more have come.
+func (l *load) awaitMore(t *testing.T, n int) {
 	t.Helper()
+	l.mu.Lock()
+	n += l.total
+	l.mu.Unlock()
 	l.until(func() bool { return l.total >= n }, func() {
 		t.Fatalf("message %d has not come", n)
+	})
+}
+
+// awaitStrike injects a fault of a commit, and returns when it has struck and the program knows. It does not count messages:
+// the load runs free, and may be any number of them ahead.
+func (l *load) awaitStrike(t *testing.T, qm *mqtest.QueueManager, f mqtest.Fault) {
+	t.Helper()
+	l.mu.Lock()
+	before := l.unknown
+	l.mu.Unlock()
+	qm.Inject(f)
+	l.until(func() bool { return qm.Faults()[0].Spent && l.unknown > before }, func() {
+		t.Fatal("no commit lost its answer")
 	})
 }
 

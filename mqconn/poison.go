@@ -56,7 +56,7 @@ func NewPoison(o PoisonOptions) (*Poison, error) {
 // Get is conn.Get on a transacted connection, except that it moves messages that failed too often to the poison queue
 // and goes on to the next. The move is a part of the unit of work that is open, or is committed at once where none is.
 // The message there has the same body, persistence, priority and reply-to queue, and the old message identifier as
-// its correlation identifier unless it had one.
+// its correlation identifier unless it had one. It does not ask for reports of arrival and delivery any more.
 //
 // An error is as that of conn.Get, or says why the message could not be moved: full, inhibited or missing is the
 // poison queue then, which is named in it, and the message is where it was unless a unit of work was open, which has to
@@ -100,11 +100,16 @@ func (p *Poison) failures(conn *Conn, queue string, m *Message) int {
 	return failed
 }
 
+// confirmations are MQRO_COA and MQRO_COD, each also with data or full data. The message has arrived, and was delivered: its
+// sender is not told so again of the move.
+const confirmations Report = 0x3f00
+
 func (p *Poison) move(ctx context.Context, conn *Conn, queue string, m *Message, failed int, open bool) error {
 	copied := *m
 	if copied.CorrelationID == (ID{}) {
 		copied.CorrelationID = m.ID
 	}
+	copied.Report &^= confirmations
 	id := m.ID
 	err := conn.Put(ctx, p.options.Queue, &copied)
 	if err == nil && !open {

@@ -199,7 +199,7 @@ func TestPageOnReconnectingNamesWhatIsThere(t *testing.T) {
 			t.Errorf("%s is named and is not there", n[1])
 		}
 	}
-	for k := DialFailed; k <= PoisonFailed; k++ {
+	for k := DialFailed; k <= Missed; k++ {
 		if code := (Event{Kind: k}).Code(); !bytes.Contains(page, []byte("| "+code+" |")) {
 			t.Errorf("the code %s of %q is missing", code, k)
 		}

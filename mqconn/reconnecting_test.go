@@ -75,13 +75,18 @@ func ExampleSession_Unknown() {
 		panic(err)
 	}
 	qm.Inject(mqtest.Fault{Verb: mqconn.VerbCommit, Break: mqtest.AfterWork})
+	sent := false // the session may be lost after the commit and before the function has returned: then it is called again
 	send := func(ctx context.Context, s *mqconn.Session) error {
+		if sent {
+			return nil
+		}
 		if s.Unknown() != nil {
 			depth, err := qm.Depth("ORDERS") // here the receiver would be asked
 			if err != nil || depth > 0 {
 				fmt.Println("the order has arrived, it is not sent again")
 				return err
 			}
+			s.Resolved() // the order has not arrived: what comes now is a new attempt
 		}
 		conn, err := s.Open(ctx, "orders", true)
 		if err != nil {
@@ -91,7 +96,11 @@ func ExampleSession_Unknown() {
 		if err := conn.Put(ctx, mqconn.Address{Queue: "ORDERS"}, &m); err != nil {
 			return err
 		}
-		return conn.Commit(ctx)
+		if err := conn.Commit(ctx); err != nil {
+			return err
+		}
+		sent = true
+		return nil
 	}
 	err = c.Run(context.Background(), send)
 	var failed *mqconn.Error

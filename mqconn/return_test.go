@@ -173,3 +173,15 @@ func TestSlowQueueManagerIsNotDialledTwice(t *testing.T) {
 		}
 	})
 }
+
+// A dial that ends within a second is like any other: nobody is asked.
+func TestDialThatEndsWithinASecondIsNotAskedAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var never time.Time
+		h := &silentHost{manager: &manager{dial: func(context.Context, DialOptions, int) error { time.Sleep(probeEvery - 1); return nil }}, returns: &never}
+		_ = newConnector(t, Config{Dialer: h}).Run(t.Context(), func(context.Context, *Session) error { return nil })
+		if n := h.probes.Load(); n != 0 {
+			t.Errorf("%d probes", n)
+		}
+	})
+}

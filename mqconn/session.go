@@ -22,7 +22,7 @@ type Session struct {
 	queueManager string
 	hasCommitted atomic.Bool
 	unknown      atomic.Pointer[Error] // the first call whose outcome is not known
-	before       *Error                // that of the Session before
+	before       *Error                // what an earlier Session has left
 
 	mu     sync.Mutex
 	closed bool
@@ -64,10 +64,25 @@ func (s *Session) say(e Event) {
 // this process only.
 func (s *Session) Generation() uint64 { return s.generation }
 
-// Unknown is the call of the Session before this one whose outcome is not known, nil where there is none:
-// a Commit, or a Put outside a unit of work. It may have taken effect or not. A program that can find
-// out, for example by asking its receiver, does so before it repeats the work.
+// Unknown is the call of an earlier Session whose outcome is not known, nil where there is none: a Commit, or a Put
+// outside a unit of work. It may have taken effect or not. A program that can find out, for example by asking its receiver,
+// does so before it repeats the work.
+//
+// Each Session is told of it, also by a later Run, until one function has returned with its Session whole, or has called
+// Resolved: the Session of one that asks over MQ may be lost before the answer comes. Where there are several, it is the
+// oldest: what was done since then may be in doubt as well.
 func (s *Session) Unknown() *Error { return s.before }
+
+// Resolved says that the program has found out what has become of the call that Unknown tells of, and of those after it, or
+// does not mind. Later Sessions are told only of what becomes unknown in this one or after it. It is for functions that go
+// on with other work; a return with the Session whole says the same.
+func (s *Session) Resolved() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.c.session == s {
+		s.c.doubt = nil
+	}
+}
 
 // Open gives a connection for role, which goes into the application name and into messages for
 // people. A transacted connection has a unit of work: what it puts and gets counts only after Commit.

@@ -115,3 +115,29 @@ func TestUnknownOutcomeCountsAlsoWhereAnotherCallEndedTheSession(t *testing.T) {
 		}
 	})
 }
+
+// The session is lost after the commit was answered and before the function has returned. Nothing is unknown, and the
+// function is called again: doc.go says so, and ExampleSession_Unknown keeps a note.
+func TestFunctionIsCalledAgainWhenItsSessionIsLostAfterItsWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := breaks(VerbGet, mqrc.ConnectionBroken)
+		calls := 0
+		err := newConnector(t, Config{Dialer: m}).Run(t.Context(), func(ctx context.Context, s *Session) error {
+			if calls++; s.Unknown() != nil {
+				t.Errorf("told of %v", s.Unknown())
+			}
+			work, other := open(t, ctx, s, true), open(t, ctx, s, true)
+			if err := work.Put(ctx, Address{Queue: "Q"}, &Message{}); err != nil {
+				t.Error(err)
+			}
+			if err := work.Commit(ctx); err != nil {
+				t.Error(err)
+			}
+			_ = other.Get(ctx, "IN", &Message{}, GetOptions{})
+			return nil
+		})
+		if err != nil || calls != 2 {
+			t.Errorf("%v after %d calls", err, calls)
+		}
+	})
+}

@@ -86,10 +86,13 @@ func (r *rig) startQueueManager() {
 	}
 }
 
-// stall makes the queue manager not answer the commit after the next n.
-func (r *rig) stall(n int) {
+// passed is how many commits do not go wrong: ours, and five of the program.
+const passed = 1 + 5
+
+// spoil makes a commit go wrong while the program ships ten orders. What is a part of a fault in JSON.
+func (r *rig) spoil(what string) {
 	r.Helper()
-	answer, err := http.Post(r.admin+"/faults", "application/json", strings.NewReader(fmt.Sprintf(`{"verb":"MQCMIT","skip":%d,"delay":"1h"}`, n)))
+	answer, err := http.Post(r.admin+"/faults", "application/json", strings.NewReader(fmt.Sprintf(`{"verb":"MQCMIT","skip":%d,%s}`, passed, what)))
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -99,21 +102,26 @@ func (r *rig) stall(n int) {
 	}
 }
 
+// struck says how often each kind of fault has struck since the queue manager was started.
+func (r *rig) struck() map[mqtest.FaultKind]int {
+	r.Helper()
+	answer, err := http.Get(r.admin + "/faults")
+	if err != nil {
+		r.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var faults struct{ Struck map[mqtest.FaultKind]int }
+	if err := json.NewDecoder(answer.Body).Decode(&faults); err != nil {
+		r.Fatal(err)
+	}
+	return faults.Struck
+}
+
 // awaitStall returns when a commit is under way that is not answered.
 func (r *rig) awaitStall() {
 	r.Helper()
 	for begun := time.Now(); time.Since(begun) < time.Minute; runtime.Gosched() {
-		answer, err := http.Get(r.admin + "/faults")
-		if err != nil {
-			r.Fatal(err)
-		}
-		var faults struct{ Struck map[mqtest.FaultKind]int }
-		err = json.NewDecoder(answer.Body).Decode(&faults)
-		_ = answer.Body.Close() // it was read
-		if err != nil {
-			r.Fatal(err)
-		}
-		if faults.Struck[mqtest.FaultDelay] > 0 {
+		if r.struck()[mqtest.FaultDelay] > 0 {
 			return
 		}
 	}
@@ -123,7 +131,7 @@ func (r *rig) awaitStall() {
 // orderAndKill kills the queue manager while a program that ships ten orders is in the middle of a unit of work.
 func (r *rig) orderAndKill(from int) {
 	r.Helper()
-	r.stall(1 + 5) // ours, and five of the program
+	r.spoil(`"delay":"1h"`)
 	r.order(from, from+10)
 	r.awaitStall()
 	n, err := mqtest.TCP{}.Depth(r.Context(), r.address, "SHIPPING")
@@ -231,8 +239,20 @@ func (r *rig) wantShipped(from, to int) {
 	}
 }
 
+// orderAndCut breaks the program's connection under a commit that was made, or was not: the program cannot tell.
+func (r *rig) orderAndCut(from int, when string, kind mqtest.FaultKind) {
+	r.Helper()
+	r.spoil(`"break":"` + when + `"`)
+	r.order(from, from+10)
+	r.wantShipped(from, from+10)
+	if n := r.struck()[kind]; n != 1 {
+		r.Errorf("%d commits lost their answer %s", n, when)
+	}
+}
+
 // The program as it was ends with its connection; with mqconn it goes on. The queue manager is killed in the middle of
-// its work, and every order is shipped once.
+// its work, whose commit is then not made; and the link breaks under commits that were made and that were not. Every order is
+// shipped once.
 func TestMessageCodeOutlivesItsConnections(t *testing.T) {
 	r := newRig(t)
 	r.order(0, 10)
@@ -251,6 +271,8 @@ func TestMessageCodeOutlivesItsConnections(t *testing.T) {
 		r.startQueueManager()
 		r.wantShipped(10*round, 10*round+10)
 	}
+	r.orderAndCut(50, "before-work", mqtest.FaultCommitLost)
+	r.orderAndCut(60, "after-work", mqtest.FaultCommitUnanswered)
 	if err := after.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error("the program with mqconn has ended: ", err)
 	}

@@ -229,10 +229,16 @@ func (t *transport) Backout() error {
 
 func (t *transport) Info() mqconn.Info { return t.info }
 
-// Close backs out before it disconnects, because MQDISC would commit.
+// Close backs out before it disconnects, because MQDISC would commit. Where MQBACK fails and MQDISC does not, the unit of
+// work that was open may have been committed, and the error of MQBACK says so. Where both fail the connection is broken, and
+// the queue manager has backed out.
 func (t *transport) Close() error {
+	var back error
 	if t.transacted {
-		_ = t.manager.Back() // on a broken connection the queue manager has done so already
+		back = t.fault(t.manager.Back(), mqconn.VerbBackout, "")
 	}
-	return t.fault(t.manager.Disc(), mqconn.VerbDisconnect, "")
+	if err := t.fault(t.manager.Disc(), mqconn.VerbDisconnect, ""); err != nil {
+		return err
+	}
+	return back
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 func dial(tb testing.TB, d mqconn.Dialer, endpoint string, transacted bool) *transport {
@@ -292,4 +293,18 @@ func TestInfoComesFromTheQueueManager(t *testing.T) {
 		t.Errorf("%+v", info)
 	}
 	t.Logf("%s %s", info.Library, info.Version)
+}
+
+// MQBACK fails on a connection that lives, and MQDISC then commits what is open. Close says that, and does not pass it over.
+func TestCloseSaysThatTheBackoutBeforeItFailed(t *testing.T) {
+	qm, d, endpoint := start(t, "", Options{})
+	c := dial(t, d, endpoint, true)
+	must(t, c.Put(somewhere, &mqconn.Message{Body: []byte("x"), Persistent: true}))
+	qm.Inject(mqtest.Fault{Verb: mqconn.VerbBackout, Reason: mqrc.StorageNotAvailable})
+	err := c.Close()
+	wantReason(t, err, mqrc.StorageNotAvailable)
+	var f *mqconn.Fault
+	if errors.As(err, &f); f.Verb != mqconn.VerbBackout {
+		t.Errorf("the fault of %s", f.Verb)
+	}
 }

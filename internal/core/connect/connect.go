@@ -47,8 +47,8 @@ const (
 	Elapsed                         // the Wait is over
 	Committed                       // Generation committed work
 	Lost                            // Generation lost a connection: Verdict
-	Returned                        // the program's function returned: Unknown
-	Closed                          // every connection of the generation is closed or given up
+	Returned                        // the program's function returned
+	Closed                          // every connection of the generation is closed or given up: Unknown
 	Cancelled                       // the program wants to end
 )
 
@@ -112,12 +112,14 @@ type Core struct {
 	cfg        Config
 	phase      Phase
 	generation uint64
-	endpoint   int
+	endpoint   int // the next one
+	dialled    int // the one before
 	attempt    int // dials since the last good connection
 
 	connected bool // ever
 	cancelled bool
 	lost      Verdict // why the session ended; zero: it was not lost
+	whole     bool    // the function returned while its session was whole
 	result    Result  // what follows the Close; zero: another round
 	committed bool
 	began     time.Time
@@ -137,7 +139,10 @@ func (c *Core) Phase() Phase { return c.phase }
 func (c *Core) Generation() uint64 { return c.generation }
 
 // Endpoint is the one dialled last.
-func (c *Core) Endpoint() int { return c.endpoint }
+func (c *Core) Endpoint() int { return c.dialled }
+
+// Whole says whether the function of the last generation was called, and returned while its session was whole.
+func (c *Core) Whole() bool { return c.whole }
 
 // Attempt counts the dials since the last good connection.
 func (c *Core) Attempt() int { return c.attempt }
@@ -174,10 +179,10 @@ func (c *Core) Step(now time.Time, e Event, buf []Action) []Action {
 			buf = c.end(now, buf)
 		}
 	case Returned:
-		buf = c.returned(now, e.Unknown, buf)
+		buf = c.returned(now, buf)
 	case Closed:
 		if c.phase == Closing {
-			buf = c.closed(buf)
+			buf = c.closed(e.Unknown, buf)
 		}
 	case Cancelled:
 		buf = c.cancel(now, buf)
@@ -193,6 +198,7 @@ func (c *Core) round(buf []Action) []Action {
 func (c *Core) dial(buf []Action) []Action {
 	c.phase = Dialing
 	c.attempt++
+	c.dialled = c.endpoint
 	return append(buf, Action{Kind: Dial, Endpoint: c.endpoint})
 }
 
@@ -204,7 +210,7 @@ func (c *Core) begin(now time.Time, buf []Action) []Action {
 	c.connected = true
 	c.attempt, c.refusedRounds = 0, 0
 	c.generation++
-	c.lost, c.result, c.committed, c.began, c.lasted = 0, 0, false, now, 0
+	c.lost, c.whole, c.result, c.committed, c.began, c.lasted = 0, false, 0, false, now, 0
 	if c.cancelled {
 		c.phase, c.result = Closing, Stopped
 		return append(buf, Action{Kind: Close, Generation: c.generation})
@@ -274,33 +280,34 @@ func (c *Core) end(now time.Time, buf []Action) []Action {
 	return append(buf, Action{Kind: End, Generation: c.generation})
 }
 
-// returned does not call the function again where it would repeat, by accident, what may have been done.
-func (c *Core) returned(now time.Time, unknown bool, buf []Action) []Action {
+func (c *Core) returned(now time.Time, buf []Action) []Action {
 	switch c.phase {
 	case Live:
+		c.whole = true
 		buf = c.end(now, buf)
 	case Ending:
 	default:
 		return buf
 	}
 	c.phase = Closing
-	switch {
-	case c.lost == 0:
+	if c.lost == 0 {
 		c.result = FunctionReturned
-	case unknown && !c.cfg.Repeatable:
-		c.result = InDoubt
 	}
 	return append(buf, Action{Kind: Close, Generation: c.generation})
 }
 
 // closed dials again only now: an old connection that still holds a queue exclusively would stand in
-// the way of the new one (2042).
-func (c *Core) closed(buf []Action) []Action {
+// the way of the new one (2042). And only now is it known whether an outcome is unknown: the function may have returned
+// while a call of another of its goroutines was under way. Work that may have been done is not repeated by accident.
+func (c *Core) closed(unknown bool, buf []Action) []Action {
 	if c.committed || c.lasted >= c.cfg.Settled {
 		c.cfg.Intervals.Reset()
 	}
 	if c.result != 0 {
 		return c.finish(c.result, buf)
+	}
+	if unknown && !c.cfg.Repeatable {
+		return c.finish(InDoubt, buf)
 	}
 	c.advance()
 	if c.cancelled {
