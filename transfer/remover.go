@@ -113,7 +113,7 @@ func (r *remover) loaded(err error) {
 		}
 		dirs[i] = n
 	}
-	r.core = remove.New(remove.Config{Dirs: dirs, Stay: stay, Batch: deletingFiles, First: r.rec.Moving.First, Last: r.rec.Moving.Last})
+	r.core = remove.New(remove.Config{Dirs: dirs, Stay: staySources(stay, r.sources, r.files), Batch: deletingFiles, First: r.rec.Moving.First, Last: r.rec.Moving.Last})
 	r.buf = r.core.Begin(r.buf[:0])
 	r.do()
 }
