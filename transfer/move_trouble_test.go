@@ -11,9 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/mqha/mqha/internal/core/stream"
 	"github.com/mqha/mqha/internal/vfs/crashdisk"
 )
 
@@ -259,44 +257,6 @@ func TestSourcesStayWhenTheirListIsGone(t *testing.T) {
 		e := a.open(t, goodLease(3), nil) // and it is said only once
 		if s, err := e.Status(id); err != nil || s.Left != 1 || s.State != Completed {
 			t.Errorf("%+v, %v", s, err)
-		}
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// TestEmptyMoveWhoseListIsGoneIsOver: nothing has to be deleted. Every instance that found such a journal fell over the
-// manifest that is missing, and the agent never came up again.
-func TestEmptyMoveWhoseListIsGoneIsOver(t *testing.T) {
-	for _, suffix := range []string{".manifest", ".sources"} {
-		a := newSeat(t, "A")
-		e := a.open(t, goodLease(1), nil)
-		id, err := e.Submit(t.Context(), Request{To: "B", Items: []Item{{Source: a.read, Destination: "in"}}, SourceDisposition: DeleteSource})
-		if err != nil {
-			t.Fatal(err)
-		}
-		durable := make(chan struct{})
-		if err := e.call(t.Context(), func() { // the receiver's last word is the last thing that this instance does
-			e.record(record{OutEnd: &endRecord{ID: id, Answer: stream.Completed}}, nil)
-			e.syncJournal(func(time.Time) { close(durable) })
-		}); err != nil {
-			t.Fatal(err)
-		}
-		<-durable
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-		lists, err := filepath.Glob(filepath.Join(a.state, "out.*"+suffix))
-		if err != nil || len(lists) != 1 {
-			t.Fatal(lists, err)
-		}
-		if err := os.Remove(lists[0]); err != nil {
-			t.Fatal(err)
-		}
-		e = a.open(t, goodLease(2), nil)
-		if s, ok := ends(t, e, id, patience); !ok || s.State != Completed || s.Left != 0 || len(s.LeftFiles) != 0 {
-			t.Errorf("without %s: %+v", suffix, s)
 		}
 		if err := e.Close(); err != nil {
 			t.Error(err)
