@@ -316,6 +316,9 @@ func (t *Transfer) sought(now time.Time, e Event, buf []Action) []Action {
 }
 
 func (t *Transfer) acked(now time.Time, e Event, buf []Action) []Action {
+	if t.phase == Seeking && e.Nonce == t.nonce && e.Frames == 0 {
+		t.grant(e.Credit) // what is granted meanwhile counts
+	}
 	if t.phase != Sending || e.Nonce != t.nonce {
 		return buf
 	}
