@@ -53,7 +53,7 @@ type readOp struct {
 func (e *Engine) readerOf(o *outgoing) *reader {
 	if o.reader == nil {
 		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout, closed: make(chan struct{})}
-		r.saved.keep(o.rec.Point)
+		r.saved.keep(o.rec.Digest, o.rec.Point)
 		r.lane, r.hasher = newLane(r.run), newLane(r.runHashes)
 		o.reader = r
 	}
