@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -220,6 +221,43 @@ func TestBrokenDiskStopsTheReceiverAndABadBlockFailsOneFile(t *testing.T) {
 				t.Errorf("delivered %v, %v", files, err)
 			}
 		})
+	}
+}
+
+// TestProbeOfAKilledProcessIsRemovedByTheNext: it lay below WriteRoot for ever.
+func TestProbeOfAKilledProcessIsRemovedByTheNext(t *testing.T) {
+	b, fence := newSeat(t, "B"), &hookFence{epoch: 1}
+	e := b.open(t, fence, nil)
+	killed := errors.New("killed")
+	fence.set(func(stack string) error {
+		if strings.Contains(stack, "(*tree).create") { // that is the last thing it does
+			return nil
+		}
+		return killed
+	})
+	if err := e.probe(); !errors.Is(err, killed) {
+		t.Errorf("the first: %v", err)
+	}
+	_ = e.Close() // it has lost its fence
+	left := func() int {
+		names, err := os.ReadDir(b.got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	if n := left(); n != 1 {
+		t.Errorf("the first left %d files", n)
+	}
+	e = b.open(t, goodLease(2), nil)
+	if err := e.probe(); err != nil {
+		t.Errorf("the second: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := left(); n != 0 {
+		t.Errorf("the second left %d files", n)
 	}
 }
 
