@@ -1,10 +1,12 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -65,30 +67,79 @@ func TestListThatCannotBeReadStopsTheSenderAndNotTheTransfer(t *testing.T) {
 	}
 }
 
-// sickDir is a directory whose disk answers with errors.
+// sickDir is a directory whose disk answers with errors, each nil or what one kind of operation is asked.
 type sickDir struct {
 	vfs.Dir
-	create, sync func() error
+	sick sickness
+}
+
+// sickness gives what the disk answers; a nil one is well.
+type sickness struct{ create, write, writeBack, sync, syncDir func() error }
+
+func answer(sick func() error, op, name string) error {
+	if sick != nil {
+		if err := sick(); err != nil {
+			return &os.PathError{Op: op, Path: name, Err: err}
+		}
+	}
+	return nil
 }
 
 func (d *sickDir) Create(name string) (vfs.File, error) {
-	if err := d.create(); err != nil {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	if err := answer(d.sick.create, "open", name); err != nil {
+		return nil, err
 	}
-	return d.Dir.Create(name)
+	f, err := d.Dir.Create(name)
+	if err == nil {
+		f = &sickPart{f, name, &d.sick}
+	}
+	return f, err
 }
 
 func (d *sickDir) SyncDir(name string) error {
-	if err := d.sync(); err != nil {
-		return &os.PathError{Op: "sync", Path: name, Err: err}
+	if err := answer(d.sick.syncDir, "sync", name); err != nil {
+		return err
 	}
 	return d.Dir.SyncDir(name)
+}
+
+type sickPart struct {
+	vfs.File
+	name string
+	sick *sickness
+}
+
+func (f *sickPart) WriteAt(b []byte, offset int64) (int, error) {
+	if err := answer(f.sick.write, "write", f.name); err != nil {
+		return 0, err
+	}
+	return f.File.WriteAt(b, offset)
+}
+
+func (f *sickPart) BeginWriteBack(offset, n int64) error {
+	if err := answer(f.sick.writeBack, "sync", f.name); err != nil {
+		return err
+	}
+	return f.File.BeginWriteBack(offset, n)
+}
+
+func (f *sickPart) Sync() error {
+	if err := answer(f.sick.sync, "sync", f.name); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+func (f *sickPart) SyncData() error {
+	if err := answer(f.sick.sync, "sync", f.name); err != nil {
+		return err
+	}
+	return f.File.SyncData()
 }
 
 // Where the disk was pulled each file failed, one after the other, and the transfer was reported as completed without
 // them: nothing was left for the next instance to deliver.
 func TestBrokenDiskStopsTheReceiverAndABadBlockFailsOneFile(t *testing.T) {
-	well := func() error { return nil }
 	sick := func(err error) func() error { return func() error { return err } }
 	once := func(err error) func() error {
 		var first sync.Once
@@ -97,31 +148,41 @@ func TestBrokenDiskStopsTheReceiverAndABadBlockFailsOneFile(t *testing.T) {
 			return got
 		}
 	}
+	always := sick(syscall.EIO)
 	for name, c := range map[string]struct {
-		create, sync func() error
-		stops        bool
+		sick  sickness
+		stops bool
 	}{
-		"pulled":      {sick(syscall.EIO), sick(syscall.EIO), true},
-		"read-only":   {sick(syscall.EROFS), well, true},
-		"daemon gone": {sick(syscall.ENOTCONN), sick(syscall.ENOTCONN), true},
-		"bad block":   {once(syscall.EIO), well, false},
+		"pulled":         {sickness{create: always, write: always, sync: always, syncDir: always}, true},
+		"read-only":      {sickness{create: sick(syscall.EROFS)}, true},
+		"daemon gone":    {sickness{create: sick(syscall.ENOTCONN), syncDir: sick(syscall.ENOTCONN)}, true},
+		"writes nothing": {sickness{write: always}, true},
+		"syncs nothing":  {sickness{sync: always}, true},
+		"bad block":      {sickness{create: once(syscall.EIO)}, false},
+		"bad write":      {sickness{write: once(syscall.EIO)}, false},
+		"bad write-back": {sickness{writeBack: once(syscall.EIO)}, false},
+		"bad sync":       {sickness{sync: once(syscall.EIO)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := newSeat(t, "A"), newSeat(t, "B")
 			for _, f := range []string{"x", "y", "z"} {
-				if err := os.WriteFile(filepath.Join(a.read, f), []byte(f), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(a.read, f), bytes.Repeat([]byte(f), 5000), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			ea := a.open(t, &hookFence{epoch: 1}, nil)
+			// So that the disk is set to work on each file.
+			small := func(o *Options) { o.FrameBytes, o.CheckpointBytes = 4<<10, 4<<10 }
+			ea := a.open(t, &hookFence{epoch: 1}, small)
 			mount := func(dir string) (vfs.Dir, error) {
 				d, err := vfs.OpenRoot(dir)
 				if dir == b.got && err == nil {
-					d = &sickDir{d, c.create, c.sync}
+					d = &sickDir{d, c.sick}
 				}
 				return d, err
 			}
-			eb, err := openOn(t.Context(), mount, b.state, &hookFence{epoch: 1}, Options{Name: "B", WriteRoot: b.got})
+			o := Options{Name: "B", WriteRoot: b.got}
+			small(&o)
+			eb, err := openOn(t.Context(), mount, b.state, &hookFence{epoch: 1}, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,6 +221,43 @@ func TestBrokenDiskStopsTheReceiverAndABadBlockFailsOneFile(t *testing.T) {
 				t.Errorf("delivered %v, %v", files, err)
 			}
 		})
+	}
+}
+
+// TestProbeOfAKilledProcessIsRemovedByTheNext: it lay below WriteRoot for ever.
+func TestProbeOfAKilledProcessIsRemovedByTheNext(t *testing.T) {
+	b, fence := newSeat(t, "B"), &hookFence{epoch: 1}
+	e := b.open(t, fence, nil)
+	killed := errors.New("killed")
+	fence.set(func(stack string) error {
+		if strings.Contains(stack, "(*tree).create") { // that is the last thing it does
+			return nil
+		}
+		return killed
+	})
+	if err := e.probe(); !errors.Is(err, killed) {
+		t.Errorf("the first: %v", err)
+	}
+	_ = e.Close() // it has lost its fence
+	left := func() int {
+		names, err := os.ReadDir(b.got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	if n := left(); n != 1 {
+		t.Errorf("the first left %d files", n)
+	}
+	e = b.open(t, goodLease(2), nil)
+	if err := e.probe(); err != nil {
+		t.Errorf("the second: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := left(); n != 0 {
+		t.Errorf("the second left %d files", n)
 	}
 }
 

@@ -76,3 +76,66 @@ func TestTransfersOfOneSourceShareItsCredit(t *testing.T) {
 		})
 	}
 }
+
+// granted is what another agent's transfer is given that begins now.
+func (l *liar) granted(number uint64, body string) int {
+	l.t.Helper()
+	l.head.Transfer = NewID()
+	l.send(header{Kind: kindOpen, Nonce: 1, Frames: number}, []byte(body))
+	h, _ := l.expect(kindAnswer)
+	return h.Credit.Frames
+}
+
+const (
+	crowd     = 20
+	oneOfMany = `{"manifest":100,"files":1,"bytes":10}`
+)
+
+// crowds begins so many transfers that nothing is left but the least.
+func (l *liar) crowds() {
+	l.t.Helper()
+	share := 0
+	for n := range uint64(crowd) {
+		share = l.granted(n+1, oneOfMany)
+	}
+	if share != 1 {
+		l.t.Fatalf("the last of %d transfers has %d frames", crowd, share)
+	}
+}
+
+// TestEndedTransfersGiveTheirCreditBack: what they were granted would be missing until it counts as idle.
+func TestEndedTransfersGiveTheirCreditBack(t *testing.T) {
+	l, e := newLiar(t, Options{WriteRoot: t.TempDir()})
+	for n := range uint64(crowd) {
+		l.granted(n+1, `{"manifest":3,"files":0,"bytes":0}`)
+		l.send(header{Kind: kindData, Flags: flagFin, Nonce: 1, Digest: digestOf([]byte("no{"))}, []byte("no{"))
+		if ok, _ := l.verdict(); ok { // refused, and with that ended
+			t.Fatal("accepted")
+		}
+	}
+	if got, want := l.granted(crowd+1, oneOfMany), e.opt.CreditFrames; got != want {
+		t.Errorf("granted %d frames, want %d", got, want)
+	}
+}
+
+// TestLinkThatIsLostTakesAllCreditWithIt: the transfers that ask on the next link share it, and not with those that do
+// not come again.
+func TestLinkThatIsLostTakesAllCreditWithIt(t *testing.T) {
+	b := newSeat(t, "B")
+	e := b.open(t, goodLease(1), nil)
+	l := &liar{t: t, head: header{From: "PEER", Incarnation: [16]byte{1}, Epoch: 7}}
+	for link := range 2 {
+		var its Link
+		l.link, its = Pipe()
+		stop := start(e, its)
+		if link == 0 {
+			l.crowds()
+		} else if got, want := l.granted(crowd+1, oneOfMany), e.opt.CreditFrames; got != want {
+			t.Errorf("granted %d frames, want %d", got, want)
+		}
+		stop()
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -110,6 +110,36 @@ func (o *outRecord) deletes() bool {
 	return o.Moving != nil && o.Answer == stream.Completed && !o.Moving.Over
 }
 
+// staySources adds to stay every file whose source did not arrive under each name that the transfer gives it: it is sent
+// as two files and can be deleted only once. One source may be listed by two paths, through two roots or in two
+// spellings. A link cannot be told from that, and stays, too.
+func staySources(stay map[uint32]bool, sources []source, files []manifestFile) map[uint32]bool {
+	type path struct{ root, path string }
+	type file struct {
+		inode       uint64
+		born        int64
+		size, mtime int64 // of two file systems that count their inodes alike
+	}
+	paths, sent := map[path]bool{}, map[file]bool{}
+	pathOf := func(i int) path { return path{sources[i].Root, sources[i].Path} }
+	fileOf := func(i int) file { return file{sources[i].Inode, sources[i].Born, files[i].Size, files[i].MTime} }
+	all := map[uint32]bool{}
+	for i := range sources {
+		if sources[i].Stays || stay[uint32(i)+1] {
+			paths[pathOf(i)], sent[fileOf(i)] = true, sources[i].Inode != 0
+		}
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	for i := range sources {
+		if paths[pathOf(i)] || sent[fileOf(i)] {
+			all[uint32(i)+1] = true
+		}
+	}
+	return all
+}
+
 // stay gives the numbers of the files that did not arrive. all: it is not known which, so that nothing may
 // be deleted.
 func (m *moving) stay(files *manifest) (numbers map[uint32]bool, all bool) {

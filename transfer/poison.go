@@ -5,7 +5,8 @@ import "fmt"
 // mostAttempts is how often a control frame is taken in hand. One that comes again after that has perhaps ended
 // the process each time, and would hold up everything behind it for ever. A link that is lost counts as well,
 // since the queue manager cannot tell the two apart; that is harmless, because every control frame is sent
-// again when its effect stays away.
+// again when its effect stays away. A confirmation is so only on the next link: nothing on this one waits for it but
+// the receiver's record of the transfer, and the receiver asks for it when its link is up again.
 const mostAttempts = 5
 
 // poison says which frame is passed over. It reads no more of it than that takes: what ended the process

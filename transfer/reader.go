@@ -58,7 +58,7 @@ func (e *Engine) readerOf(o *outgoing) *reader {
 	if o.reader == nil {
 		r := &reader{e: e, o: o, rec: *o.rec, layout: o.layout, woken: make(chan struct{})}
 		r.wakeOnce = sync.OnceFunc(func() { close(r.woken) })
-		r.saved.keep(o.rec.Point)
+		r.saved.keep(o.rec.Digest, o.rec.Point)
 		r.lane, r.hasher = newLane(r.run), newLane(r.runHashes)
 		o.reader = r
 	}

@@ -16,6 +16,7 @@ type remover struct {
 	e      *Engine
 	o      *outgoing
 	rec    outRecord // as it was when the remover began
+	list   *manifest // nil: it cannot be read
 	files  []manifestFile
 	core   *remove.Removal // nil until the sources are loaded
 	lane   *lane[remove.Action]
@@ -52,7 +53,7 @@ func (e *Engine) startRemoval(o *outgoing) {
 	o.away = time.Time{}
 	r := &remover{e: e, o: o, rec: *o.rec, trees: map[string]*tree{}}
 	if o.layout != nil {
-		r.files = o.layout.manifest.Files
+		r.list, r.files = o.layout.manifest, o.layout.manifest.Files
 	}
 	o.remover = r
 	r.lane = newLane(r.run)
@@ -84,7 +85,7 @@ func (r *remover) load() error {
 	if err == nil {
 		err = json.Unmarshal(b, &r.sources)
 	}
-	if err == nil && (len(r.sources) != r.rec.Files || len(r.files) != r.rec.Files) {
+	if err == nil && (r.list == nil || len(r.sources) != r.rec.Files || len(r.files) != r.rec.Files) {
 		err = errors.New("it is damaged")
 	}
 	return err
@@ -96,7 +97,7 @@ func (r *remover) loaded(err error) {
 		r.leaveAll("the list of sources cannot be read: " + plainError(err).Error())
 		return
 	}
-	stay, all := r.rec.Moving.stay(&manifest{Dirs: r.o.layout.manifest.Dirs, Files: r.files})
+	stay, all := r.rec.Moving.stay(r.list)
 	if all {
 		r.leaveAll("the receiver does not name all the files that it could not deliver")
 		return
@@ -113,7 +114,7 @@ func (r *remover) loaded(err error) {
 		}
 		dirs[i] = n
 	}
-	r.core = remove.New(remove.Config{Dirs: dirs, Stay: stay, Batch: deletingFiles, First: r.rec.Moving.First, Last: r.rec.Moving.Last})
+	r.core = remove.New(remove.Config{Dirs: dirs, Stay: staySources(stay, r.sources, r.files), Batch: deletingFiles, First: r.rec.Moving.First, Last: r.rec.Moving.Last})
 	r.buf = r.core.Begin(r.buf[:0])
 	r.do()
 }
@@ -121,9 +122,9 @@ func (r *remover) loaded(err error) {
 // leaveAll ends a removal that may not begin.
 func (r *remover) leaveAll(reason string) {
 	first := max(1, r.rec.Moving.First)
-	if r.files == nil {
+	if n := int(int64(r.rec.Files) - int64(first) + 1); r.list == nil && n > 0 {
 		r.leave("", reason)
-		r.left = int(int64(r.rec.Files) - int64(first) + 1)
+		r.left = n
 	}
 	for i := int(first) - 1; i < len(r.files); i++ {
 		if r.left < maxFailures {

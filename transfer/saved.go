@@ -34,9 +34,9 @@ func (s *savedPoints) add(pos stream.Pos, d digest) {
 	}
 }
 
-// keep keeps a point of the journal.
-func (s *savedPoints) keep(pt point) {
-	if len(pt.State) > 0 && len(pt.State) <= maxState {
+// keep keeps a point of the journal, if this program can go on with it.
+func (s *savedPoints) keep(kind Digest, pt point) {
+	if len(pt.State) <= maxState && kind.resume(pt) != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		p := s.append(pt.Pos)

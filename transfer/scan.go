@@ -20,7 +20,8 @@ type source struct {
 	// RootID is that of Root when it was listed; 0: it cannot be told, or an earlier release listed it.
 	RootID uint64 `json:"rootid,omitempty"`
 	Inode  uint64 `json:"inode,omitempty"`
-	Born   int64  `json:"born,omitempty"` // vfs.Identity; only of a file that is to be deleted
+	Born   int64  `json:"born,omitempty"`  // vfs.Identity; only of a file that is to be deleted
+	Stays  bool   `json:"stays,omitempty"` // another Item lists it, too, and it cannot be sent as that
 }
 
 // rootOf finds the source's root among those of this node.
@@ -48,6 +49,9 @@ type scanner struct {
 	roots []string
 	moves bool
 	dirs  map[string]bool // of the manifest
+	// unsent are the sources, with all below them, that cannot be sent under the name that one of the items gives
+	// them: only Root and Path are set.
+	unsent map[source]bool
 
 	// of the item that is being listed
 	root   vfs.Dir
@@ -58,12 +62,13 @@ type scanner struct {
 // scan lists what a request names, once: files that appear later are not sent, files that vanish or
 // change fail.
 func scan(ctx context.Context, mount vfs.Mount, roots []string, r *Request) (*listing, error) {
-	s := &scanner{ctx: ctx, roots: roots, moves: r.moves(), dirs: map[string]bool{}}
+	s := &scanner{ctx: ctx, roots: roots, moves: r.moves(), dirs: map[string]bool{}, unsent: map[source]bool{}}
 	for _, it := range r.Items {
 		if err := s.item(mount, it); err != nil {
 			return nil, err
 		}
 	}
+	s.keepUnsent()
 	for d := range s.dirs {
 		s.manifest.Dirs = append(s.manifest.Dirs, d)
 	}
@@ -119,7 +124,7 @@ func (s *scanner) directory(dir, destination string) error {
 		return badRequest("%q cannot be listed now: %v", dir, err)
 	}
 	if err != nil {
-		s.fail(destination, err.Error())
+		s.skip(dir, destination, err.Error())
 	}
 	slices.Sort(names)
 	for _, n := range names {
@@ -133,11 +138,11 @@ func (s *scanner) directory(dir, destination string) error {
 		fi, err := s.root.Lstat(p)
 		switch {
 		case err != nil:
-			s.fail(name, err.Error())
+			s.skip(p, name, err.Error())
 		case !fi.IsDir():
 			s.add(p, name, fi)
 		case checkName(name) != nil:
-			s.fail(name, checkName(name).Error())
+			s.skip(p, name, checkName(name).Error())
 		default:
 			addParents(s.dirs, name)
 			if err := s.directory(p, name); err != nil {
@@ -151,14 +156,14 @@ func (s *scanner) directory(dir, destination string) error {
 func (s *scanner) add(p, name string, fi fs.FileInfo) {
 	switch {
 	case fi.Mode()&fs.ModeSymlink != 0:
-		s.fail(name, "a symbolic link: links are not transferred")
+		s.skip(p, name, "a symbolic link: links are not transferred")
 		return
 	case !fi.Mode().IsRegular():
-		s.fail(name, "not a regular file: "+fi.Mode().String())
+		s.skip(p, name, "not a regular file: "+fi.Mode().String())
 		return
 	}
 	if err := checkName(name); err != nil {
-		s.fail(name, err.Error())
+		s.skip(p, name, err.Error())
 		return
 	}
 	src := source{Root: s.roots[s.index], Index: s.index, RootID: s.rootID, Path: p, Inode: vfs.Inode(fi)}
@@ -169,7 +174,7 @@ func (s *scanner) add(p, name string, fi fs.FileInfo) {
 			err = errChanged
 		}
 		if err != nil {
-			s.fail(name, plainError(err).Error())
+			s.skip(p, name, plainError(err).Error())
 			return
 		}
 		src.Born, file.Size, file.MTime = id.Born, id.Size, id.Modified
@@ -178,8 +183,24 @@ func (s *scanner) add(p, name string, fi fs.FileInfo) {
 	s.sources = append(s.sources, src)
 }
 
-func (l *listing) fail(name, reason string) {
-	l.failures = append(l.failures, FileFailure{Name: strings.ToValidUTF8(name, "\ufffd"), Reason: reason})
+// skip tells that what lies at p is not sent as name.
+func (s *scanner) skip(p, name, reason string) {
+	s.failures = append(s.failures, FileFailure{Name: strings.ToValidUTF8(name, "\ufffd"), Reason: reason})
+	s.unsent[source{Root: s.roots[s.index], Path: p}] = true
+}
+
+// keepUnsent marks the sources that one item sends and another cannot: the receiver's last word will not name them.
+func (s *scanner) keepUnsent() {
+	if len(s.unsent) == 0 {
+		return
+	}
+	for i := range s.sources {
+		src := &s.sources[i]
+		for p := src.Path; p != "." && !src.Stays; p = path.Dir(p) {
+			src.Stays = s.unsent[source{Root: src.Root, Path: p}]
+		}
+		src.Stays = src.Stays || s.unsent[source{Root: src.Root, Path: "."}]
+	}
 }
 
 func addParents(dirs map[string]bool, name string) {

@@ -7,6 +7,9 @@
 // fail, or fail only apparently; calls on files fail; a stopped holder wakes and makes one late call
 // after its successor has begun; a consumer takes files away as soon as it sees them.
 //
+// The receiver grants what may be in flight, through the ledger of internal/core/credit, and other transfers that
+// come and go hold shares of the same queue.
+//
 // The disk is as bad as POSIX allows (fsync(2)): bytes that were not synced and operations on
 // directories that were not synced survive a loss of power or do not, each file on its own. The
 // order of operations on one file is kept, and a rename is atomic.

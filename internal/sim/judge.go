@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/receive"
 	"github.com/mqha/mqha/internal/core/send"
 	"github.com/mqha/mqha/internal/core/stream"
@@ -25,6 +26,8 @@ type session struct {
 	bytes       int64
 	ackedFrames uint64 // acknowledged
 	ackedBytes  int64
+	answered    bool
+	credit      credit.Limit // that the sender knows
 }
 
 func (j *judge) session(nonce uint64) *session {
@@ -86,8 +89,34 @@ func (j *judge) sent(m message) {
 	}
 }
 
+// allowed: the first answer to a question counts.
+func (j *judge) allowed(m message) {
+	if s := j.session(m.nonce); m.answer == stream.Receiving && !s.answered {
+		s.answered, s.credit = true, m.credit
+	}
+}
+
+// reads: no frame is read for which there was no credit when its reading began.
+func (j *judge) reads(a send.Action) {
+	s, most := j.session(a.Nonce), j.w.plan.most()
+	is := most
+	if s.credit.Frames > 0 {
+		is = s.credit
+	}
+	if s.frames-s.ackedFrames >= uint64(is.Frames) || s.bytes-s.ackedBytes >= is.Bytes {
+		j.w.violated("a frame is read while %d frames and %d bytes are in flight, granted are %+v", s.frames-s.ackedFrames, s.bytes-s.ackedBytes, is)
+	}
+	if is != most {
+		j.w.count("frame read that was granted with less than it wants")
+	}
+}
+
+// acknowledged: a late acknowledgement says nothing of what is granted now.
 func (j *judge) acknowledged(m message) {
 	s := j.session(m.nonce)
+	if m.frames >= s.ackedFrames {
+		s.credit = m.credit
+	}
 	s.ackedFrames, s.ackedBytes = max(s.ackedFrames, m.frames), max(s.ackedBytes, m.bytes)
 }
 

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/receive"
 	"github.com/mqha/mqha/internal/core/send"
 )
@@ -17,6 +18,10 @@ type plan struct {
 
 	send    send.Config
 	receive receive.Config
+
+	queue      credit.Config // of the receiver
+	neighbours int           // other transfers that use it
+	older      bool          // the receiver grants nothing
 
 	disturbance time.Duration // mean time between crashes and broken connections
 	turn        float64       // of the changes of a phase that are followed by a crash
@@ -67,5 +72,15 @@ func newPlan(rng *rand.Rand) plan {
 	if rng.IntN(5) < 2 {
 		p.cancel = 1 + time.Duration(rng.ExpFloat64()*float64(300*time.Millisecond))
 	}
+	source := credit.Limit{Bytes: p.send.CreditBytes * (1 + rng.Int64N(3)), Frames: p.send.CreditFrames * (1 + rng.IntN(3))}
+	p.queue = credit.Config{Queue: source.Bytes * (1 + rng.Int64N(2)), Source: source, Idle: 300 * time.Millisecond}
+	p.neighbours, p.older = rng.IntN(8), rng.IntN(5) == 0
 	return p
 }
+
+// most is what a transfer wants to have in flight, and least what each is granted.
+func (p *plan) most() credit.Limit {
+	return credit.Limit{Bytes: p.send.CreditBytes, Frames: p.send.CreditFrames}
+}
+
+func (p *plan) least() credit.Limit { return credit.Limit{Bytes: int64(p.frame), Frames: 1} }

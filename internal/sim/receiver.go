@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/receive"
 	"github.com/mqha/mqha/internal/core/stream"
 )
@@ -20,6 +21,7 @@ type receiver struct {
 	writes  *lane
 	records *lane
 	calls   []*lane // one each for what may be done in any order
+	grants  *grants
 	frame   message // the one being stepped
 	placed  int     // actions on it
 	parts   map[uint32]*openPart
@@ -78,7 +80,7 @@ func (r *receiver) start() {
 	r.epoch++
 	r.alive = true
 	r.writes, r.records, r.calls = &lane{w: r.w}, &lane{w: r.w}, nil
-	r.parts = make(map[uint32]*openPart)
+	r.parts, r.grants = make(map[uint32]*openPart), newGrants(r.w)
 	r.journal.sync() // copied to this epoch's name and synced before it is used
 	r.perform(r.restore())
 	r.w.after(r.w.soon(), r.connect(r.epoch))
@@ -98,6 +100,7 @@ func (r *receiver) disconnect() {
 		return
 	}
 	r.w.wire.disconnect(atReceiver)
+	r.grants.clear()
 	r.w.after(r.w.soon()+r.w.soon(), r.connect(r.epoch))
 }
 
@@ -231,14 +234,15 @@ func (r *receiver) tell(a receive.Action) {
 	switch a.Kind {
 	case receive.Reply:
 		r.w.judge.answered(a)
-		r.w.wire.put(atReceiver, message{kind: state, nonce: a.Nonce, answer: a.Answer, pos: a.Pos, durable: a.Durable})
+		r.w.wire.put(atReceiver, message{kind: state, nonce: a.Nonce, answer: a.Answer, pos: a.Pos, durable: a.Durable, credit: r.grant()})
 	case receive.Nudge:
 		r.w.wire.put(atReceiver, message{kind: nudge})
 	case receive.Ack:
 		r.w.judge.took(a)
-		r.w.wire.put(atReceiver, message{kind: ack, nonce: a.Nonce, durable: a.Durable, frames: a.Frames, bytes: a.Bytes})
+		r.w.wire.put(atReceiver, message{kind: ack, nonce: a.Nonce, durable: a.Durable, frames: a.Frames, bytes: a.Bytes, credit: r.grant()})
 	case receive.SendEnd:
 		r.w.judge.ended(a)
+		r.grants.release(0)
 		r.w.wire.put(atReceiver, message{kind: end, answer: a.Answer})
 	case receive.Settle:
 		if r.w.wire.given[atReceiver] {
@@ -250,6 +254,12 @@ func (r *receiver) tell(a receive.Action) {
 		r.core = nil
 		r.sweep()
 	}
+}
+
+func (r *receiver) grant() credit.Limit {
+	l := r.grants.ours()
+	r.core.Granted(l)
+	return l
 }
 
 // sweep removes what lies in the directory of the engine itself: the manifest.

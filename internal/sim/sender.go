@@ -121,12 +121,13 @@ func (s *sender) crash(power bool) {
 func (s *sender) receive(m message) {
 	switch m.kind {
 	case state:
-		s.step(send.Event{Kind: send.Answered, Nonce: m.nonce, Answer: m.answer, Pos: m.pos, Durable: m.durable})
+		s.w.judge.allowed(m)
+		s.step(send.Event{Kind: send.Answered, Nonce: m.nonce, Answer: m.answer, Pos: m.pos, Durable: m.durable, Credit: m.credit})
 	case nudge:
 		s.step(send.Event{Kind: send.Nudged})
 	case ack:
 		s.w.judge.acknowledged(m)
-		s.step(send.Event{Kind: send.Acked, Nonce: m.nonce, Durable: m.durable, Frames: m.frames, Bytes: m.bytes})
+		s.step(send.Event{Kind: send.Acked, Nonce: m.nonce, Durable: m.durable, Frames: m.frames, Bytes: m.bytes, Credit: m.credit})
 	case end:
 		s.confirmed = 0
 		if s.core != nil {
@@ -215,6 +216,7 @@ func (s *sender) do(a send.Action) {
 			return send.Event{Kind: send.Sought, Nonce: a.Nonce}
 		})
 	case send.Read:
+		s.w.judge.reads(a)
 		s.later(s.source, func() send.Event { return s.read(a) })
 	case send.Send:
 		s.w.judge.sent(s.frame)

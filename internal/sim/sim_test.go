@@ -24,6 +24,7 @@ var needed = []string{
 	"unfinished file begun anew",
 	"frame of the tail log taken in", "frame of the tail log not there",
 	"put to an unknown agent failed",
+	"granted the least", "granted less than it wants", "frame read that was granted with less than it wants",
 	"CANCEL of an unknown transfer", "end: cancelled",
 	"sender cancelled while idle", "sender cancelled while asking", "sender cancelled while seeking",
 	"sender cancelled while sending", "sender killed while cancelling",

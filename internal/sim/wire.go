@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/mqha/mqha/internal/core/stream"
+import (
+	"github.com/mqha/mqha/internal/core/credit"
+	"github.com/mqha/mqha/internal/core/stream"
+)
 
 type side uint8
 
@@ -37,6 +40,7 @@ type message struct {
 	durable stream.Pos
 	frames  uint64
 	bytes   int64
+	credit  credit.Limit
 	length  int
 	fin     bool
 	skip    bool

@@ -36,7 +36,8 @@ type crashWorld struct {
 	epoch     uint64
 	armed     bool // the victim is to die, and still lives
 	kills     int
-	number    int // of transfers
+	number    int          // of transfers
+	moving    map[int]bool // those that delete their sources
 	consumer  *consumer
 }
 
@@ -58,23 +59,22 @@ type line struct {
 	end  error
 }
 
+// stayingDir has the sources of the transfers that leave them.
+const stayingDir = "staying"
+
 // crashSizes are the files of each transfer: empty, less than a frame, whole frames, many checkpoints.
 var crashSizes = map[string]int{"empty": 0, "little": 3000, "frames": 2 * frameBytes, "much": 600_000, "rest": frameBytes + 1}
 
 func newCrashWorld(t *testing.T, victim string) *crashWorld {
 	t.Helper()
-	w := &crashWorld{t: t, dir: t.TempDir(), address: "127.0.0.1:0", victim: victim, processes: map[string]*process{}, lines: make(chan line)}
-	for _, d := range []string{sender, receiver, "out", "in", "taken", "qm"} {
-		if err := os.Mkdir(filepath.Join(w.dir, d), 0o700); err != nil {
+	w := &crashWorld{t: t, dir: t.TempDir(), address: "127.0.0.1:0", victim: victim, processes: map[string]*process{}, lines: make(chan line), moving: map[int]bool{}}
+	for _, d := range []string{sender, receiver, "out/" + stayingDir, "in", "taken", "qm"} {
+		if err := os.MkdirAll(filepath.Join(w.dir, d), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, size := range crashSizes {
-		b := make([]byte, size)
-		rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(b)
-		if err := os.WriteFile(filepath.Join(w.dir, "out", name), b, 0o640); err != nil {
-			t.Fatal(err)
-		}
+		w.put(filepath.Join("out", stayingDir, name), name, size)
 		w.bytes += uint64(size)
 	}
 	t.Cleanup(w.end)
@@ -83,6 +83,38 @@ func newCrashWorld(t *testing.T, victim string) *crashWorld {
 	}
 	w.consumer = startConsumer(filepath.Join(w.dir, "in"), filepath.Join(w.dir, "taken"))
 	return w
+}
+
+// put writes a source. All of one name are alike, their times too.
+func (w *crashWorld) put(path, name string, size int) {
+	w.t.Helper()
+	b := make([]byte, size)
+	rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(b)
+	path, modified := filepath.Join(w.dir, path), time.Unix(1_700_000_000, 123456700)
+	if err := errors.Join(os.WriteFile(path, b, 0o640), os.Chtimes(path, modified, modified)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// blocked is the name of a file that cannot arrive: where it is to lie is a directory.
+const blocked = "blocked"
+
+// sources gives the directory that the next transfer sends. One that moves has its own, with a file more.
+func (w *crashWorld) sources(moves bool) string {
+	w.t.Helper()
+	if !moves {
+		return stayingDir
+	}
+	name := transferName(w.number)
+	w.moving[w.number] = true
+	if err := errors.Join(os.Mkdir(filepath.Join(w.dir, "out", name), 0o700), os.MkdirAll(filepath.Join(w.dir, "in", name, blocked), 0o700)); err != nil {
+		w.t.Fatal(err)
+	}
+	for n, size := range crashSizes {
+		w.put(filepath.Join("out", name, n), n, size)
+	}
+	w.put(filepath.Join("out", name, blocked), blocked, 100)
+	return name
 }
 
 // start starts a process as the successor of the one of that role, and waits until it is ready.
@@ -210,14 +242,20 @@ func (w *crashWorld) count() (n int64) {
 
 // transfer submits one transfer, again to each successor of the sender, and waits for its end. plan says when the victim is to
 // die; empty: as it was told before, or not at all. It gives the bytes of files that were sent.
-func (w *crashWorld) transfer(plan string) (name string, sent uint64) {
+func (w *crashWorld) transfer(plan string, moves bool) (name string, sent uint64) {
 	w.t.Helper()
+	r := transfer.Request{ID: transfer.NewID(), To: receiver}
+	files, failed := len(crashSizes), 0
+	if moves {
+		r.SourceDisposition = transfer.DeleteSource
+		files, failed = files+1, 1
+	}
+	source := w.sources(moves)
 	name = transferName(w.number)
 	w.number++
 	before := w.sent()
-	request, err := json.Marshal(transfer.Request{ID: transfer.NewID(), To: receiver, Items: []transfer.Item{
-		{Source: filepath.Join(w.dir, "out"), Destination: name},
-	}})
+	r.Items = []transfer.Item{{Source: filepath.Join(w.dir, "out", source), Destination: name}}
+	request, err := json.Marshal(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -241,7 +279,7 @@ func (w *crashWorld) transfer(plan string) (name string, sent uint64) {
 		if err := json.Unmarshal([]byte(rest), &s); err != nil {
 			w.t.Fatal(err)
 		}
-		if s.State != transfer.Completed || s.Failed != 0 || s.Files != len(crashSizes) {
+		if s.State != transfer.Completed || s.Failed != failed || s.Files != files || s.Left != 0 {
 			w.t.Errorf("transfer %s ended as %+v", name, s)
 		}
 		return name, w.sent() - before
@@ -269,7 +307,7 @@ func (w *crashWorld) judge() {
 	for n := range w.number {
 		for name := range crashSizes {
 			full := filepath.Join(transferName(n), name)
-			want := describe(w.t, filepath.Join(w.dir, "out", name))
+			want := describe(w.t, filepath.Join(w.dir, "out", stayingDir, name))
 			if len(taken[full]) != 1 {
 				w.t.Errorf("%s was delivered %d times", full, len(taken[full]))
 			}
@@ -279,6 +317,9 @@ func (w *crashWorld) judge() {
 				}
 			}
 			delete(taken, full)
+		}
+		if w.moving[n] {
+			w.judgeMove(transferName(n))
 		}
 	}
 	for name := range taken {
@@ -292,6 +333,19 @@ func (w *crashWorld) judge() {
 	})
 	if err != nil {
 		w.t.Error(err)
+	}
+}
+
+// judgeMove: the sources of a transfer that moves are gone if they arrived, and only then.
+func (w *crashWorld) judgeMove(name string) {
+	w.t.Helper()
+	left, err := os.ReadDir(filepath.Join(w.dir, "out", name))
+	if err != nil || len(left) != 1 || left[0].Name() != blocked {
+		w.t.Errorf("the sources of %s: %v, %v; want only the one that did not arrive", name, left, err)
+		return
+	}
+	if fi, err := left[0].Info(); err != nil || fi.Size() != 100 {
+		w.t.Errorf("the source of %s that did not arrive has %d bytes, %v", name, fi.Size(), err)
 	}
 }
 

@@ -43,7 +43,13 @@ func newWorld(t *rapid.T) *world {
 		w.dirs = append(w.dirs, rapid.Uint32Range(0, 1).Draw(t, "directory"))
 		w.make(uint32(i)+1, true)
 	}
-	w.synced = Config{Dirs: w.dirs, Batch: rapid.Uint32Range(1, 3).Draw(t, "batch")}
+	stay := map[uint32]bool{}
+	for i := range n {
+		if rapid.IntRange(0, 4).Draw(t, "did not arrive") == 0 {
+			stay[uint32(i)+1] = true
+		}
+	}
+	w.synced = Config{Dirs: w.dirs, Stay: stay, Batch: rapid.Uint32Range(1, 3).Draw(t, "batch")}
 	w.start()
 	return w
 }
@@ -179,6 +185,9 @@ func (w *world) call(a Action, epoch uint64) Event {
 		if !o.sent {
 			w.t.Fatalf("%+v unlinks what was not sent", a)
 		}
+		if w.synced.Stay[o.file] {
+			w.t.Fatalf("%+v unlinks what did not arrive", a)
+		}
 		o.unlinked = true
 		delete(dir, n)
 	case ListAside:
@@ -228,7 +237,7 @@ func (w *world) judge() {
 		switch {
 		case w.names[o.file] != o && !aside:
 			w.t.Fatalf("%+v is nowhere", o)
-		case o.sent && !w.left[o.file] && !w.stays[w.dirs[o.file-1]]:
+		case o.sent && !w.synced.Stay[o.file] && !w.left[o.file] && !w.stays[w.dirs[o.file-1]]:
 			w.t.Fatalf("the source of file %d stays, and nobody has said so", o.file)
 		}
 	}

@@ -315,31 +315,6 @@ func (t *Transfer) sought(now time.Time, e Event, buf []Action) []Action {
 	return buf
 }
 
-func (t *Transfer) acked(now time.Time, e Event, buf []Action) []Action {
-	if t.phase != Sending || e.Nonce != t.nonce {
-		return buf
-	}
-	if e.Frames > t.frames || e.Bytes > t.bytes || e.Frames < t.tookF {
-		return buf // repeated, late, or a lie about what was never sent
-	}
-	t.tookF, t.tookB = e.Frames, e.Bytes
-	t.grant(e.Credit)
-	t.deadline = now.Add(t.cfg.Stall)
-	if t.durable.Before(e.Durable) && !t.next.Before(e.Durable) {
-		t.durable = e.Durable
-		buf = append(buf, Action{Kind: Mark, Pos: t.durable})
-	}
-	return buf
-}
-
-// grant takes the receiver's share for this transfer, and never more than the configured.
-func (t *Transfer) grant(l credit.Limit) {
-	t.credit = credit.Limit{Bytes: t.cfg.CreditBytes, Frames: t.cfg.CreditFrames}
-	if l.Bytes > 0 && l.Frames > 0 {
-		t.credit.Bytes, t.credit.Frames = min(t.credit.Bytes, l.Bytes), min(t.credit.Frames, l.Frames)
-	}
-}
-
 // finished takes the last word in whatever phase it comes (IT37869: it may come during
 // negotiation); a repeated one is confirmed again, since the first confirmation may be lost.
 func (t *Transfer) finished(e Event, buf []Action) []Action {

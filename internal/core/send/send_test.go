@@ -107,6 +107,18 @@ func TestGrantOfTheReceiverBoundsWhatIsInFlight(t *testing.T) {
 	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send, Read)
 }
 
+// The receiver lowered its grant while the sender went to the place where it was to go on: that was passed over, and
+// more was in flight than the queue had room for.
+func TestGrantThatComesWhileTheSenderSeeksCounts(t *testing.T) {
+	s := begun(t)
+	first := stream.Pos{File: 1}
+	s.step(Event{Kind: Answered, Nonce: 101, Answer: stream.Receiving, Pos: first, Durable: first, Credit: credit.Limit{Bytes: 1000, Frames: 4}}).wants(Seek)
+	s.step(Event{Kind: Acked, Nonce: 100, Credit: credit.Limit{Bytes: 1000, Frames: 2}}).wants() // of an older session
+	s.step(Event{Kind: Acked, Nonce: 101, Credit: credit.Limit{Bytes: 1000, Frames: 1}}).wants()
+	s.step(Event{Kind: Sought, Nonce: 101}).wants(Read)
+	s.step(Event{Kind: ReadDone, Nonce: 101, Length: 10}).wants(Send)
+}
+
 // IT05583: the file had arrived, but the transfer stayed in recovery for ever, because the last
 // message was lost.
 func TestSenderAsksForALastWordThatIsMissing(t *testing.T) {
