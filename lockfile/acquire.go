@@ -18,7 +18,7 @@ import (
 // directory path.epochs are made when they are missing; their parent directory is not.
 //
 // ctx bounds only the wait: the lease does not end with it. When ctx ends, the error matches its cause,
-// and also ErrHeld if another instance was seen. Any other error ends the attempt too and means that this place
+// and also ErrHeld if another instance had the lock when it was last tried. Any other error ends the attempt too and means that this place
 // cannot be used as it is: os.ErrNotExist when the directory is missing (its disk may not be mounted
 // yet), os.ErrPermission, ErrForeign, errors.ErrUnsupported, what EpochFloor returned, or an I/O error. Calling again is
 // always safe.

@@ -210,7 +210,7 @@ func pause(ctx context.Context, poll time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return left{context.Cause(ctx)}
 	}
 }
 

@@ -18,7 +18,7 @@ type keeper struct {
 	found   Record // by the last Look
 	other   Record // likewise
 	granted bool
-	held    *HeldError // the last holder that refused us
+	held    *HeldError // the last holder that refused us, until the lock is got
 
 	ops     chan lease.Action
 	results chan outcome
@@ -72,10 +72,13 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 	return k
 }
 
+// left is why an attempt ends that its caller gave up; with any other error the attempt has failed by itself.
+type left struct{ error }
+
 // leave asks for the end. It does not wait for it.
 func (k *keeper) leave(why error) {
 	select {
-	case k.release <- why:
+	case k.release <- left{why}:
 	case <-k.stopped:
 	}
 }
@@ -148,6 +151,9 @@ func (k *keeper) apply(a lease.Action) {
 	case lease.Answer:
 		k.answer(a.Ticket, a.Err)
 	default:
+		if a.Op == lease.MakeNames {
+			k.held = nil // the lock is ours, and so is all trouble from here on
+		}
 		k.ops <- a
 	}
 }
@@ -197,11 +203,14 @@ func (k *keeper) finish(err error) {
 		k.report(Event{Kind: Released})
 		return
 	}
+	gaveUp, ok := err.(left)
 	switch {
-	case err == nil && k.held != nil:
+	case err == nil:
 		err = k.held
-	case k.held != nil:
-		err = fmt.Errorf("%w: %w", k.held, err)
+	case ok && k.held != nil:
+		err = fmt.Errorf("%w: %w", k.held, gaveUp.error)
+	case ok:
+		err = wrap(gaveUp.error)
 	default:
 		err = wrap(err)
 	}
