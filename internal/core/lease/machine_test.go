@@ -132,13 +132,11 @@ func TestAttemptEndsWithoutALockWhateverFails(t *testing.T) {
 
 func TestWaitingIsReportedOnceForEachHolder(t *testing.T) {
 	s := newScript(t, true)
-	s.done(Event{})
-	s.done(Event{Interval: testInterval, Deadline: testDeadline})
 	for _, try := range []struct {
 		holder uint64
 		first  bool
 	}{{0, true}, {0, false}, {3, true}, {3, false}, {4, true}} {
-		s.expect(TryLock)
+		s.inquired()
 		s.done(Event{Result: Busy})
 		s.expect(Look)
 		s.done(Event{Epoch: try.holder})
@@ -150,8 +148,34 @@ func TestWaitingIsReportedOnceForEachHolder(t *testing.T) {
 		s.done(Event{})
 		s.expect(Pause)
 		s.done(Event{})
-		s.expect(Open)
-		s.done(Event{})
+	}
+}
+
+// inquired answers until the lock is tried.
+func (s *script) inquired() {
+	s.t.Helper()
+	s.expect(Open)
+	s.done(Event{})
+	s.expect(Inquire)
+	s.done(Event{Interval: testInterval, Deadline: testDeadline})
+	s.expect(TryLock)
+}
+
+// TestWhatIsOpenedWhileWaitingIsInquiredAbout: another disk was mounted over the directory in the meantime.
+func TestWhatIsOpenedWhileWaitingIsInquiredAbout(t *testing.T) {
+	s := newScript(t, true)
+	s.inquired()
+	s.done(Event{Result: Busy})
+	s.done(Event{Epoch: 3})
+	s.expect(Waiting, Close)
+	s.done(Event{})
+	s.done(Event{})
+	s.expect(Open)
+	s.done(Event{})
+	s.expect(Inquire)
+	s.done(Event{Interval: testInterval / 2, Deadline: testDeadline / 2})
+	if s.m.interval != testInterval/2 || s.m.deadline != testDeadline/2 {
+		t.Errorf("interval %v, deadline %v", s.m.interval, s.m.deadline)
 	}
 }
 
@@ -282,10 +306,8 @@ func TestNoEpochIsLeft(t *testing.T) {
 func TestFileSystemWithoutIdentitiesIsGivenUp(t *testing.T) {
 	for _, wait := range []bool{false, true} {
 		s := newScript(t, wait)
-		s.done(Event{})
-		s.done(Event{Interval: testInterval, Deadline: testDeadline})
 		for range strangersLimit - 1 {
-			s.expect(TryLock)
+			s.inquired()
 			s.done(Event{})
 			s.done(Event{Result: Other})
 			s.expect(Unlock)
@@ -295,9 +317,8 @@ func TestFileSystemWithoutIdentitiesIsGivenUp(t *testing.T) {
 				s.expect(Pause)
 				s.done(Event{})
 			}
-			s.expect(Open)
-			s.done(Event{})
 		}
+		s.inquired()
 		s.done(Event{})
 		s.done(Event{Result: Other})
 		s.expect(Unlock)

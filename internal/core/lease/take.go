@@ -29,10 +29,7 @@ func (m *Machine) took(now Instant, e Event, buf []Action) []Action {
 	}
 	switch m.asked.Op {
 	case Open:
-		if m.deadline == 0 {
-			return m.ask(buf, Action{Op: Inquire})
-		}
-		return m.ask(buf, Action{Op: TryLock})
+		return m.ask(buf, Action{Op: Inquire}) // each time: the file may be another one by now, and on another disk
 	case Inquire:
 		m.interval, m.deadline = e.Interval, e.Deadline
 		return m.ask(buf, Action{Op: TryLock})
