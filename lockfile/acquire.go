@@ -18,10 +18,14 @@ import (
 // directory path.epochs are made when they are missing; their parent directory is not.
 //
 // ctx bounds only the wait: the lease does not end with it. When ctx ends, the error matches its cause,
-// and also ErrHeld if another instance had the lock when it was last tried. Any other error ends the attempt too and means that this place
-// cannot be used as it is: os.ErrNotExist when the directory is missing (its disk may not be mounted
-// yet), os.ErrPermission, ErrForeign, errors.ErrUnsupported, what EpochFloor returned, or an I/O error. Calling again is
-// always safe.
+// and also ErrHeld if another instance had the lock by the last answer of the file system. Once another instance was
+// seen, trouble that may pass ends no wait: a server that is away for a moment, EIO, ESTALE or ENOLCK. It is an event,
+// TryFailed, and polling goes on.
+//
+// Any other error ends the attempt too and means that this place cannot be used as it is, or, with the first try or after
+// the lock was got, that its file system has trouble now: os.ErrNotExist when the directory is missing (its disk may not
+// be mounted yet), os.ErrPermission, ErrForeign, errors.ErrUnsupported, what EpochFloor returned, or an I/O error. Calling
+// again is always safe.
 //
 // Call Lease.Release in the end.
 func Acquire(ctx context.Context, path string, o Options) (*Lease, error) {

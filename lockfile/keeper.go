@@ -57,7 +57,7 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 		defer close(worked)
 		for a := range k.ops {
 			o := d.do(ctx, a)
-			o.event.Kind = lease.Done
+			o.event.Kind, o.event.Passing = lease.Done, passing(o.event.Err)
 			k.results <- o
 		}
 	}()
@@ -142,6 +142,8 @@ func (k *keeper) apply(a lease.Action) {
 	case lease.Waiting:
 		k.held = &HeldError{Path: k.lease.path, Owner: k.found}
 		k.report(Event{Kind: Waiting, Owner: k.found})
+	case lease.Trouble:
+		k.report(Event{Kind: TryFailed, Err: a.Err})
 	case lease.Late:
 		k.report(Event{Kind: HeartbeatLate, Err: a.Err})
 	case lease.Overwritten:

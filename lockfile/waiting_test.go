@@ -3,9 +3,17 @@ package lockfile
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/mqha/mqha/internal/core/lease"
 )
 
 // waiter is an Acquire that waits for the holder of path.
@@ -61,5 +69,66 @@ func TestErrorAfterWaitingDoesNotSayHeld(t *testing.T) {
 	mustRelease(t, holder)
 	if err := w.end(t); !errors.Is(err, errInjected) || errors.Is(err, ErrHeld) || strings.Contains(err.Error(), "is held by") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestWaiterOutlivesABlipOfItsFileSystem: one ESTALE or EIO ended each standby.
+func TestWaiterOutlivesABlipOfItsFileSystem(t *testing.T) {
+	for _, blip := range []error{syscall.EIO, syscall.ESTALE, syscall.ENOLCK, syscall.ENOTCONN} {
+		if runtime.GOOS == "windows" {
+			blip = syscall.Errno(64) // ERROR_NETNAME_DELETED
+		}
+		synctest.Test(t, func(t *testing.T) {
+			d := &fakeDisk{}
+			tries := 0
+			d.on(func(a lease.Action) *outcome {
+				if a.Op != lease.TryLock {
+					return nil
+				}
+				tries++
+				switch {
+				case tries > 9:
+					return nil
+				case tries > 3 && tries < 7:
+					o := failed(fmt.Errorf("lock: %w", os.NewSyscallError("lock", blip)))
+					return &o
+				}
+				return &outcome{event: lease.Event{Result: lease.Busy}}
+			})
+			var got []EventKind
+			l := takeFake(t, d, nil, func(e Event) {
+				got = append(got, e.Kind)
+				if e.Kind == TryFailed && !errors.Is(e.Err, blip) {
+					t.Errorf("%v: %v", e.Kind, e.Err)
+				}
+			})
+			mustRelease(t, l)
+			if want := []EventKind{Waiting, TryFailed, Waiting, Acquired, Released}; !slices.Equal(got, want) {
+				t.Errorf("%v: events %v, want %v", blip, got, want)
+			}
+		})
+	}
+}
+
+// TestWaiterEndsWithWhatSomebodyHasToMend, and says that, not that the lock is held.
+func TestWaiterEndsWithWhatSomebodyHasToMend(t *testing.T) {
+	for _, trouble := range []error{syscall.ENOSPC, syscall.EROFS, os.ErrPermission, ErrForeign} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &fakeDisk{}
+			tries := 0
+			d.on(func(a lease.Action) *outcome {
+				if a.Op != lease.TryLock {
+					return nil
+				}
+				if tries++; tries > 3 {
+					o := failed(trouble)
+					return &o
+				}
+				return &outcome{event: lease.Event{Result: lease.Busy}}
+			})
+			if _, err := take(t.Context(), "/fake", d, newClock(), true, nil); !errors.Is(err, trouble) || errors.Is(err, ErrHeld) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
