@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -73,22 +74,39 @@ func take(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 		if err == nil {
 			return k.lease, nil
 		}
-		<-k.stopped
-		return nil, err
+		k.decided <- err
+		select {
+		case <-k.stopped:
+		case <-ctx.Done(): // OnEvent takes its time
+		}
 	case <-ctx.Done():
 	}
 	k.leave(context.Cause(ctx))
+	return nil, k.ending(ctx)
+}
+
+// ending waits for the end of an attempt that comes to nothing, and returns why.
+func (k *keeper) ending(ctx context.Context) error {
 	timer := time.NewTimer(lingering)
 	defer timer.Stop()
+	hangs := false
 	select {
 	case <-k.stopped:
-		if err := <-k.decided; err != nil {
-			return nil, err
-		}
-		return nil, wrap(context.Cause(ctx)) // it was granted at the same moment, and given back
 	case <-timer.C:
-		return nil, fmt.Errorf("lockfile: the file system of %s does not answer: %w", path, context.Cause(ctx))
+		hangs = true
 	}
+	var err error
+	select {
+	case err = <-k.decided: // nil: it was granted at the same moment, and given back
+	default:
+	}
+	switch {
+	case hangs:
+		return fmt.Errorf("lockfile: %s does not answer: %w", k.silent(), cmp.Or(err, context.Cause(ctx)))
+	case err == nil:
+		return wrap(context.Cause(ctx))
+	}
+	return err
 }
 
 // maxHost keeps the record within its line.

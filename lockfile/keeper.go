@@ -3,6 +3,7 @@ package lockfile
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/lease"
@@ -20,12 +21,14 @@ type keeper struct {
 	granted bool
 	held    *HeldError // the last holder that refused us, until the lock is got
 
+	busy    atomic.Uint32 // the lease.Op under way, 0 for none
 	ops     chan lease.Action
 	results chan outcome
 	decided chan error // one answer for take
 	tooLate chan struct{}
 	verify  chan chan error
 	release chan error
+	over    chan struct{} // closed when nobody listens any more; OnEvent may still be at work
 	stopped chan struct{} // closed when every goroutine of the lease has ended
 
 	tickets uint64
@@ -48,6 +51,7 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 		tooLate: make(chan struct{}, 1),
 		verify:  make(chan chan error),
 		release: make(chan error),
+		over:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
 	k.lease = &Lease{path: path, clock: clock, keeper: k}
@@ -56,7 +60,9 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 	go func() {
 		defer close(worked)
 		for a := range k.ops {
+			k.busy.Store(uint32(a.Op))
 			o := d.do(ctx, a)
+			k.busy.Store(0)
 			o.event.Kind, o.event.Passing = lease.Done, passing(o.event.Err)
 			k.results <- o
 		}
@@ -64,6 +70,7 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 	go func() {
 		defer close(k.stopped)
 		k.run()
+		close(k.over)
 		close(k.ops)
 		<-worked
 		k.events.Close()
@@ -79,8 +86,19 @@ type left struct{ error }
 func (k *keeper) leave(why error) {
 	select {
 	case k.release <- left{why}:
-	case <-k.stopped:
+	case <-k.over:
 	}
+}
+
+// silent names what has not answered when an attempt was to end: the last that is waited for is OnEvent.
+func (k *keeper) silent() string {
+	switch lease.Op(k.busy.Load()) {
+	case 0:
+		return "OnEvent"
+	case lease.Floor:
+		return "EpochFloor"
+	}
+	return "the file system of " + k.lease.path
 }
 
 func (k *keeper) run() {

@@ -132,3 +132,51 @@ func TestWaiterEndsWithWhatSomebodyHasToMend(t *testing.T) {
 		})
 	}
 }
+
+// TestErrorNamesWhatDoesNotAnswer: that the file system does not was said of functions of the caller, too.
+func TestErrorNamesWhatDoesNotAnswer(t *testing.T) {
+	for want, options := range map[string]func(hung chan struct{}) (lease.Op, func(Event)){
+		"the file system of /fake": func(chan struct{}) (lease.Op, func(Event)) { return lease.Sync, nil },
+		"EpochFloor":               func(chan struct{}) (lease.Op, func(Event)) { return lease.Floor, nil },
+		"OnEvent":                  func(hung chan struct{}) (lease.Op, func(Event)) { return 0, func(Event) { <-hung } },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d, hung := &fakeDisk{}, make(chan struct{})
+			op, onEvent := options(hung)
+			d.on(func(a lease.Action) *outcome {
+				if a.Op == op {
+					<-hung
+				}
+				if a.Op == lease.TryLock && op == 0 {
+					return &outcome{event: lease.Event{Result: lease.Busy}}
+				}
+				return nil
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := take(ctx, "/fake", d, newClock(), true, onEvent)
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "lockfile: "+want+" does not answer") {
+				t.Errorf("%s: %v", want, err)
+			}
+			close(hung)
+		})
+	}
+}
+
+// TestReleaseEndsWithItsContextWhileOnEventHangs: a second Release, and an Acquire whose last wait was cut short, waited for
+// a goroutine that had ended.
+func TestReleaseEndsWithItsContextWhileOnEventHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung := make(chan struct{})
+		l := takeFake(t, &fakeDisk{}, nil, func(Event) { <-hung })
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := l.Release(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Release: %v", err)
+			}
+		}
+		close(hung)
+		mustRelease(t, l)
+	})
+}
