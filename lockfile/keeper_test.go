@@ -163,6 +163,21 @@ func TestErrDoesNotNeedTheWatchdog(t *testing.T) {
 	})
 }
 
+// TestErrAsksAgainWhenAHeartbeatEndsMeanwhile: the goroutine that asked had not run between reading the last good heartbeat
+// and the clock.
+func TestErrAsksAgainWhenAHeartbeatEndsMeanwhile(t *testing.T) {
+	var l *Lease
+	now := lease.Instant{Mono: testDeadline, Boot: testDeadline, Wall: testDeadline}
+	l = &Lease{deadline: testDeadline, keeper: &keeper{tooLate: make(chan struct{}, 1)}, clock: func() lease.Instant {
+		l.good.Store(&now)
+		return now
+	}}
+	l.good.Store(&lease.Instant{})
+	if err := l.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHeartbeatThatEndsAfterTheDeadlineIsTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asleep atomic.Int64
