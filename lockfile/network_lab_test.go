@@ -381,14 +381,25 @@ func expectLostBefore(t *testing.T, holder *process, granted time.Time) {
 	}
 }
 
+// TestGlusterReleasesTheLockOfAMachineThatIsOff as it comes, and with the settings that Check asks for.
 func TestGlusterReleasesTheLockOfAMachineThatIsOff(t *testing.T) {
-	g := startGluster(t, "", quickRelease...)
-	holder := startProcess(t, roleDirty, filepath.Join(g.mounts[0], "agent.lck"))
-	first := holder.epoch()
-	off := time.Now()
-	g.link(0, "down")
-	mustRun(t, "umount", "-l", g.mounts[0])
-	l, granted := takeOverAfter(t, g, off, first)
-	mustRelease(t, l)
-	expectLostBefore(t, holder, granted)
+	for _, row := range []struct {
+		name, mount string
+		options     []string
+	}{
+		{"with caches", "", quickRelease},
+		{"without caches", noCachesInMount, slices.Concat(quickRelease, noCaches, []string{"client.strict-locks", "on"})},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := startGluster(t, row.mount, row.options...)
+			holder := startProcess(t, roleDirty, filepath.Join(g.mounts[0], "agent.lck"))
+			first := holder.epoch()
+			off := time.Now()
+			g.link(0, "down")
+			mustRun(t, "umount", "-l", g.mounts[0])
+			l, granted := takeOverAfter(t, g, off, first)
+			mustRelease(t, l)
+			expectLostBefore(t, holder, granted)
+		})
+	}
 }
