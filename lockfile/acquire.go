@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -18,10 +19,14 @@ import (
 // directory path.epochs are made when they are missing; their parent directory is not.
 //
 // ctx bounds only the wait: the lease does not end with it. When ctx ends, the error matches its cause,
-// and also ErrHeld if another instance was seen. Any other error ends the attempt too and means that this place
-// cannot be used as it is: os.ErrNotExist when the directory is missing (its disk may not be mounted
-// yet), os.ErrPermission, ErrForeign, errors.ErrUnsupported, what EpochFloor returned, or an I/O error. Calling again is
-// always safe.
+// and also ErrHeld if another instance had the lock by the last answer of the file system. Once another instance was
+// seen, trouble that may pass ends no wait: a server that is away for a moment, EIO, ESTALE or ENOLCK. It is an event,
+// TryFailed, and polling goes on.
+//
+// Any other error ends the attempt too and means that this place cannot be used as it is, or, with the first try or after
+// the lock was got, that its file system has trouble now: os.ErrNotExist when the directory is missing (its disk may not
+// be mounted yet), os.ErrPermission, ErrForeign, errors.ErrUnsupported, what EpochFloor returned, or an I/O error. Calling
+// again is always safe.
 //
 // Call Lease.Release in the end.
 func Acquire(ctx context.Context, path string, o Options) (*Lease, error) {
@@ -69,22 +74,39 @@ func take(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 		if err == nil {
 			return k.lease, nil
 		}
-		<-k.stopped
-		return nil, err
+		k.decided <- err
+		select {
+		case <-k.stopped:
+		case <-ctx.Done(): // OnEvent takes its time
+		}
 	case <-ctx.Done():
 	}
 	k.leave(context.Cause(ctx))
+	return nil, k.ending(ctx)
+}
+
+// ending waits for the end of an attempt that comes to nothing, and returns why.
+func (k *keeper) ending(ctx context.Context) error {
 	timer := time.NewTimer(lingering)
 	defer timer.Stop()
+	hangs := false
 	select {
 	case <-k.stopped:
-		if err := <-k.decided; err != nil {
-			return nil, err
-		}
-		return nil, wrap(context.Cause(ctx)) // it was granted at the same moment, and given back
 	case <-timer.C:
-		return nil, fmt.Errorf("lockfile: the file system of %s does not answer: %w", path, context.Cause(ctx))
+		hangs = true
 	}
+	var err error
+	select {
+	case err = <-k.decided: // nil: it was granted at the same moment, and given back
+	default:
+	}
+	switch {
+	case hangs:
+		return fmt.Errorf("lockfile: %s does not answer: %w", k.silent(), cmp.Or(err, context.Cause(ctx)))
+	case err == nil:
+		return wrap(context.Cause(ctx))
+	}
+	return err
 }
 
 // maxHost keeps the record within its line.

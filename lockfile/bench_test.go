@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/lease"
+	"github.com/mqha/mqha/internal/need"
 )
 
 // BenchmarkLockCall opens, locks, unlocks and closes, without anything that makes a lease of it. In the same run
@@ -63,7 +65,7 @@ func startFlock(b *testing.B, path string) func(rounds int) (nanoseconds float64
 	build := exec.Command("go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("testdata", "flock")
 	if out, err := build.CombinedOutput(); err != nil {
-		b.Skipf("gofrs/flock cannot be built here: %s", out)
+		need.Missing(b, "gofrs/flock cannot be built here: %s", out)
 	}
 	c := exec.Command(program, path)
 	in, err := c.StdinPipe()
@@ -141,7 +143,21 @@ func mustIdentity(t testing.TB) Record {
 	return self
 }
 
-// BenchmarkHeartbeat fails if a heartbeat has more than one fsync, or anything grows.
+// descriptors counts those of this process; elsewhere than on Linux nobody can be asked, and there are always 0.
+func descriptors(b *testing.B) int {
+	b.Helper()
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return len(open)
+}
+
+// BenchmarkHeartbeat fails if a heartbeat has more than one fsync, or if the file, the names, the descriptors or the
+// goroutines grow.
 func BenchmarkHeartbeat(b *testing.B) {
 	path := lockPath(b)
 	d := &countingDisk{files: files{path: path, self: mustIdentity(b), opts: Options{Heartbeat: time.Hour, Deadline: 2 * time.Hour}}}
@@ -149,7 +165,7 @@ func BenchmarkHeartbeat(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	before, n := d.syncs, 0
+	before, open, goroutines, n := d.syncs, descriptors(b), runtime.NumGoroutine(), 0
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := l.Verify(b.Context()); err != nil {
@@ -160,6 +176,12 @@ func BenchmarkHeartbeat(b *testing.B) {
 	b.ReportMetric(float64(d.syncs-before)/float64(n), "fsyncs/op")
 	if d.syncs-before != n {
 		b.Errorf("%d fsyncs of %d heartbeats", d.syncs-before, n)
+	}
+	if now := descriptors(b); now > open {
+		b.Errorf("%d descriptors, %d before", now, open)
+	}
+	if now := runtime.NumGoroutine(); now > goroutines {
+		b.Errorf("%d goroutines, %d before", now, goroutines)
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() != recordSize {
 		b.Errorf("%v, %v", info, err)

@@ -33,9 +33,10 @@ func failed(err error) outcome { return outcome{event: lease.Event{Err: err}} }
 // files is the disk that is one.
 type files struct {
 	path string
-	self Record // without Epoch and Beat
-	opts Options
+	self Record  // without Epoch and Beat
+	opts Options // as given
 	f    *os.File
+	poll time.Duration // on the file system of f
 
 	tooLong bool // somebody has written behind the record
 	busy    bool // another holds the lock
@@ -50,7 +51,7 @@ func (d *files) do(ctx context.Context, a lease.Action) outcome {
 	case lease.Look:
 		return d.look()
 	case lease.Pause:
-		return failed(pause(ctx, d.opts.Poll))
+		return failed(pause(ctx, d.poll))
 	case lease.List:
 		epochs, err := listNames(d.path)
 		return outcome{event: lease.Event{Names: epochs, Err: err}}
@@ -124,11 +125,12 @@ func (d *files) inquire() outcome {
 	if !local {
 		longest = knowledgeOf(fileSystemName(d.f)).deadline
 	}
-	d.opts, err = d.opts.on(local, lockLease, longest)
+	o, err := d.opts.on(local, lockLease, longest)
 	if err != nil {
 		return failed(err)
 	}
-	return outcome{event: lease.Event{Interval: d.opts.Heartbeat, Deadline: d.opts.Deadline}}
+	d.poll = o.Poll
+	return outcome{event: lease.Event{Interval: o.Heartbeat, Deadline: o.Deadline}}
 }
 
 func (d *files) tryLock() outcome {
@@ -210,7 +212,7 @@ func pause(ctx context.Context, poll time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return left{context.Cause(ctx)}
 	}
 }
 

@@ -20,7 +20,8 @@
 //
 // An operating system lock decides, nothing else: never a time stamp, a process id or the record in
 // the file. It is an open file description lock on Linux and LockFileEx on Windows, both of one byte
-// at offset 1<<30, and flock on other Unix systems. These exclude each other only among themselves,
+// at offset 1<<30, and flock on macOS, the BSDs and illumos; elsewhere Acquire fails with
+// errors.ErrUnsupported. These exclude each other only among themselves,
 // so that the record names the kind, and a file with a record of another kind is refused. Traditional
 // fcntl locks are not used, because closing any descriptor of the file drops them (fcntl(2)). The lock
 // is polled, because some NFS servers are slow to tell a waiter that the lock is free (IBM APAR
@@ -45,8 +46,9 @@
 //
 // While the lock excludes, no two instances believe in a lease at once. When a file system drops the lock without
 // a word, two do for at most Deadline, and their epochs differ. A call under the lease is known to count when
-// Verify has returned nil after it: until then nobody had begun to take over, and who takes over afterwards finds what
-// the call has done, as far as the file system shows one machine what another one has written.
+// Verify has returned nil after it: until then no higher epoch was to be seen. Another instance may have got a lock that
+// was dropped by then, and have asked its EpochFloor, but it makes its name, and has its lease, only afterwards,
+// and then finds what the call has done, as far as the file system shows one machine what another one has written.
 //
 // # File systems
 //
@@ -59,10 +61,11 @@
 //	btrfs                   ofd         likewise; it copies on write, so that each heartbeat takes new blocks, and a full
 //	                                    disk ends the lease. zfs and bcachefs copy on write, too (not measured)
 //	tmpfs, ramfs            ofd         everything is forgotten: EpochFloor
-//	Gluster 10              ofd         3.5 to 3.9 s with network.ping-timeout 2, server.tcp-user-timeout 3,
+//	Gluster 10              ofd         3.7 to 3.9 s (5 runs) with network.ping-timeout 2, server.tcp-user-timeout 3,
 //	                                    server.keepalive-time and -interval 1, -count 2, measured by the tests with
-//	                                    the tag lab; Deadline is 3 s there by itself. Needs performance.{quick-read,io-cache,stat-prefetch,open-behind,
-//	                                    read-ahead,write-behind} off and a mount with attribute-timeout=0,
+//	                                    the tag lab; with the caches on 3.5 to 3.8 s, also after a mere cut of the
+//	                                    network, which was tested with them only. Deadline is 3 s there by itself. Needs
+//	                                    performance.{quick-read,io-cache,stat-prefetch,open-behind,read-ahead,write-behind} off and a mount with attribute-timeout=0,
 //	                                    entry-timeout=0,direct-io-mode=enable: without them Check sees updates lost
 //	                                    under the lock. client.strict-locks on
 //	NFS 4.1                 ofd         12 s at a lock lease of 10 s (nfs-ganesha, seen once, not in the tests). Needs an

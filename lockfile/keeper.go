@@ -3,6 +3,7 @@ package lockfile
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/lease"
@@ -18,14 +19,16 @@ type keeper struct {
 	found   Record // by the last Look
 	other   Record // likewise
 	granted bool
-	held    *HeldError // the last holder that refused us
+	held    *HeldError // the last holder that refused us, until the lock is got
 
+	busy    atomic.Uint32 // the lease.Op under way, 0 for none
 	ops     chan lease.Action
 	results chan outcome
 	decided chan error // one answer for take
 	tooLate chan struct{}
 	verify  chan chan error
 	release chan error
+	over    chan struct{} // closed when nobody listens any more; OnEvent may still be at work
 	stopped chan struct{} // closed when every goroutine of the lease has ended
 
 	tickets uint64
@@ -48,6 +51,7 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 		tooLate: make(chan struct{}, 1),
 		verify:  make(chan chan error),
 		release: make(chan error),
+		over:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
 	k.lease = &Lease{path: path, clock: clock, keeper: k}
@@ -56,14 +60,17 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 	go func() {
 		defer close(worked)
 		for a := range k.ops {
+			k.busy.Store(uint32(a.Op))
 			o := d.do(ctx, a)
-			o.event.Kind = lease.Done
+			k.busy.Store(0)
+			o.event.Kind, o.event.Passing = lease.Done, passing(o.event.Err)
 			k.results <- o
 		}
 	}()
 	go func() {
 		defer close(k.stopped)
 		k.run()
+		close(k.over)
 		close(k.ops)
 		<-worked
 		k.events.Close()
@@ -72,12 +79,26 @@ func keep(ctx context.Context, path string, d disk, clock func() lease.Instant, 
 	return k
 }
 
+// left is why an attempt ends that its caller gave up; with any other error the attempt has failed by itself.
+type left struct{ error }
+
 // leave asks for the end. It does not wait for it.
 func (k *keeper) leave(why error) {
 	select {
-	case k.release <- why:
-	case <-k.stopped:
+	case k.release <- left{why}:
+	case <-k.over:
 	}
+}
+
+// silent names what has not answered when an attempt was to end: the last that is waited for is OnEvent.
+func (k *keeper) silent() string {
+	switch lease.Op(k.busy.Load()) {
+	case 0:
+		return "OnEvent"
+	case lease.Floor:
+		return "EpochFloor"
+	}
+	return "the file system of " + k.lease.path
 }
 
 func (k *keeper) run() {
@@ -139,6 +160,8 @@ func (k *keeper) apply(a lease.Action) {
 	case lease.Waiting:
 		k.held = &HeldError{Path: k.lease.path, Owner: k.found}
 		k.report(Event{Kind: Waiting, Owner: k.found})
+	case lease.Trouble:
+		k.report(Event{Kind: TryFailed, Err: a.Err})
 	case lease.Late:
 		k.report(Event{Kind: HeartbeatLate, Err: a.Err})
 	case lease.Overwritten:
@@ -148,6 +171,9 @@ func (k *keeper) apply(a lease.Action) {
 	case lease.Answer:
 		k.answer(a.Ticket, a.Err)
 	default:
+		if a.Op == lease.MakeNames {
+			k.held = nil // the lock is ours, and so is all trouble from here on
+		}
 		k.ops <- a
 	}
 }
@@ -197,11 +223,14 @@ func (k *keeper) finish(err error) {
 		k.report(Event{Kind: Released})
 		return
 	}
+	gaveUp, ok := err.(left)
 	switch {
-	case err == nil && k.held != nil:
+	case err == nil:
 		err = k.held
-	case k.held != nil:
-		err = fmt.Errorf("%w: %w", k.held, err)
+	case ok && k.held != nil:
+		err = fmt.Errorf("%w: %w", k.held, gaveUp.error)
+	case ok:
+		err = wrap(gaveUp.error)
 	default:
 		err = wrap(err)
 	}

@@ -163,6 +163,21 @@ func TestErrDoesNotNeedTheWatchdog(t *testing.T) {
 	})
 }
 
+// TestErrAsksAgainWhenAHeartbeatEndsMeanwhile: the goroutine that asked had not run between reading the last good heartbeat
+// and the clock.
+func TestErrAsksAgainWhenAHeartbeatEndsMeanwhile(t *testing.T) {
+	var l *Lease
+	now := lease.Instant{Mono: testDeadline, Boot: testDeadline, Wall: testDeadline}
+	l = &Lease{deadline: testDeadline, keeper: &keeper{tooLate: make(chan struct{}, 1)}, clock: func() lease.Instant {
+		l.good.Store(&now)
+		return now
+	}}
+	l.good.Store(&lease.Instant{})
+	if err := l.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHeartbeatThatEndsAfterTheDeadlineIsTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asleep atomic.Int64
@@ -239,27 +254,41 @@ func TestLostLockFileEndsTheLease(t *testing.T) {
 	}
 }
 
+// hangEach makes each op hang until it is let go.
+func (d *fakeDisk) hangEach(op lease.Op) (letGo chan<- struct{}) {
+	hung := make(chan struct{})
+	d.on(func(a lease.Action) *outcome {
+		if a.Op == op {
+			<-hung
+		}
+		return nil
+	})
+	return hung
+}
+
 func TestVerifyWaitsForAHeartbeatOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDisk{}
 		l := takeFake(t, d, nil, nil)
 		before := d.syncs.Load()
-		letGo := d.hang(lease.Write)
+		letGo := d.hangEach(lease.Write)
 		time.Sleep(testHeartbeat)
 		synctest.Wait() // a heartbeat is under way
-		verified := make(chan error)
+		verified := make(chan error, 1)
 		go func() { verified <- l.Verify(t.Context()) }()
 		synctest.Wait()
-		letGo()
+		letGo <- struct{}{}
+		synctest.Wait() // and now the next one
+		if beats := d.syncs.Load() - before; beats != 1 || len(verified) > 0 {
+			t.Errorf("after %d heartbeats: answered %v", beats, len(verified) > 0)
+		}
+		letGo <- struct{}{}
 		if err := <-verified; err != nil {
 			t.Error(err)
 		}
-		if beats := d.syncs.Load() - before; beats != 2 {
-			t.Errorf("%d heartbeats", beats)
-		}
+		close(letGo)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		d.hang(lease.Write)()
 		if err := l.Verify(ctx); err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("Verify without time: %v", err)
 		}

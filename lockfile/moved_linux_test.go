@@ -69,6 +69,35 @@ func TestLinkToTheLockFileIsRefused(t *testing.T) {
 	}
 }
 
+// TestWaiterRefusesALinkThatAppears: only the first try had looked.
+func TestWaiterRefusesALinkThatAppears(t *testing.T) {
+	path, other := lockPath(t), lockPath(t)
+	mustTake(t, path, quick())
+	w := startWaiter(t, path, quick())
+	if err := os.WriteFile(other, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink(other, path+".new"), os.Rename(path+".new", path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.end(t); !errors.Is(err, ErrForeign) || errors.Is(err, ErrHeld) {
+		t.Errorf("lease by way of a link: %v", err)
+	}
+}
+
+// TestEachInquiryStartsFromTheOptionsAsGiven: what is mounted over the directory later may be a network disk.
+func TestEachInquiryStartsFromTheOptionsAsGiven(t *testing.T) {
+	d := &files{path: lockPath(t)}
+	if err := d.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer d.f.Close()
+	o := d.inquire()
+	if o.event.Err != nil || o.event.Deadline == 0 || d.opts.Poll != 0 || d.opts.Heartbeat != 0 || d.opts.Deadline != 0 {
+		t.Errorf("%+v, options %+v", o.event, d.opts)
+	}
+}
+
 // TestWhoMayOnlyReadKeepsEverybodyOut, as the package comment warns.
 func TestWhoMayOnlyReadKeepsEverybodyOut(t *testing.T) {
 	path := lockPath(t)

@@ -16,22 +16,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mqha/mqha/internal/need"
 )
 
 // Real network file systems, in network namespaces of their own. Needs root and the Debian packages iproute2,
 // glusterfs-server, glusterfs-client, sshfs and openssh-sftp-server.
-
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount")
-	}
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is not installed", p)
-		}
-	}
-}
 
 func mustRun(t *testing.T, name string, args ...string) string {
 	t.Helper()
@@ -53,10 +43,12 @@ func helperAt(dir string) func() *exec.Cmd {
 }
 
 func TestCheckSaysThatSshfsCannotCarryALock(t *testing.T) {
-	need(t, "sshfs", "fusermount3")
+	need.Root(t, "mounts")
+	need.Program(t, "sshfs", "sshfs")
+	need.Program(t, "fusermount3", "fuse3")
 	const server = "/usr/lib/openssh/sftp-server"
 	if _, err := os.Stat(server); err != nil {
-		t.Skip("openssh-sftp-server is not installed")
+		need.Missing(t, "%s is not there: package openssh-sftp-server", server)
 	}
 	backing := t.TempDir()
 	noNetwork := filepath.Join(t.TempDir(), "ssh") // sshfs starts it in place of ssh
@@ -102,7 +94,11 @@ func (g *gluster) ns(i int) string { return fmt.Sprintf("%s%d", g.name, i) } // 
 
 func startGluster(t *testing.T, mountOptions string, options ...string) *gluster {
 	t.Helper()
-	need(t, "ip", "nsenter", "glusterd", "gluster", "mount.glusterfs")
+	need.Root(t, "network namespaces and mounts")
+	for program, pkg := range map[string]string{"ip": "iproute2", "nsenter": "util-linux", "glusterd": "glusterfs-server",
+		"gluster": "glusterfs-server", "mount.glusterfs": "glusterfs-client"} {
+		need.Program(t, program, pkg)
+	}
 	g := &gluster{t: t, name: fmt.Sprintf("lk%d-", os.Getpid()), brick: t.TempDir(), mountOptions: mountOptions}
 	work := t.TempDir()
 	g.socket = filepath.Join(work, "socket")
@@ -385,14 +381,25 @@ func expectLostBefore(t *testing.T, holder *process, granted time.Time) {
 	}
 }
 
+// TestGlusterReleasesTheLockOfAMachineThatIsOff as it comes, and with the settings that Check asks for.
 func TestGlusterReleasesTheLockOfAMachineThatIsOff(t *testing.T) {
-	g := startGluster(t, "", quickRelease...)
-	holder := startProcess(t, roleDirty, filepath.Join(g.mounts[0], "agent.lck"))
-	first := holder.epoch()
-	off := time.Now()
-	g.link(0, "down")
-	mustRun(t, "umount", "-l", g.mounts[0])
-	l, granted := takeOverAfter(t, g, off, first)
-	mustRelease(t, l)
-	expectLostBefore(t, holder, granted)
+	for _, row := range []struct {
+		name, mount string
+		options     []string
+	}{
+		{"with caches", "", quickRelease},
+		{"without caches", noCachesInMount, slices.Concat(quickRelease, noCaches, []string{"client.strict-locks", "on"})},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			g := startGluster(t, row.mount, row.options...)
+			holder := startProcess(t, roleDirty, filepath.Join(g.mounts[0], "agent.lck"))
+			first := holder.epoch()
+			off := time.Now()
+			g.link(0, "down")
+			mustRun(t, "umount", "-l", g.mounts[0])
+			l, granted := takeOverAfter(t, g, off, first)
+			mustRelease(t, l)
+			expectLostBefore(t, holder, granted)
+		})
+	}
 }

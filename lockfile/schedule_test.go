@@ -48,6 +48,7 @@ type memory struct {
 	names    map[uint64]bool
 	holders  map[*memoryDisk]*Lease
 	granted  []uint64
+	failures []error // of attempts
 	overlaps map[[2]*memoryDisk]time.Duration
 }
 
@@ -150,7 +151,7 @@ func playSchedule(t *testing.T, seed uint64) {
 	instances.Wait()
 	time.Sleep(10 * time.Minute) // operations that hung when their Acquire gave up
 	if len(m.granted) < 2 {
-		t.Errorf("%d leases", len(m.granted))
+		t.Errorf("seed %d: %d leases; the other attempts ended with %v", seed, len(m.granted), m.failures)
 	}
 }
 
@@ -159,6 +160,9 @@ func (m *memory) instance(ctx context.Context, t *testing.T) {
 	d := &memoryDisk{m}
 	l, err := take(ctx, "/memory", d, newClock(), true, nil)
 	if err != nil {
+		m.mu.Lock()
+		m.failures = append(m.failures, err)
+		m.mu.Unlock()
 		time.Sleep(time.Second)
 		return
 	}

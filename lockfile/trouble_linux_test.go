@@ -13,21 +13,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/need"
 	"golang.org/x/sys/unix"
 )
 
 // Disks that are full, read-only, hung or pulled. They are real file systems on loop devices, so that
 // these tests need root.
 
+// TestDiskTestsFailWhereTheirProgramsMayNotBeMissing: they skipped where nobody looked.
+func TestDiskTestsFailWhereTheirProgramsMayNotBeMissing(t *testing.T) {
+	c := exec.Command(os.Args[0], "-test.run=^TestPulledDiskEndsTheLease$")
+	c.Env = append(os.Environ(), "MQHA_CI=1", "PATH="+t.TempDir())
+	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "MQHA_CI=1, but: ") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // mount returns a directory with a file system of its own; what to mount comes last.
 func mount(t *testing.T, args ...string) (dir string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount")
-	}
+	need.Root(t, "mounts")
 	dir = t.TempDir()
 	if out, err := exec.Command("mount", append(args, dir)...).CombinedOutput(); err != nil {
-		t.Skipf("no mounts here: %s", out)
+		need.Missing(t, "no mounts here: %s", out)
 	}
 	t.Cleanup(func() { unmount(t, dir) })
 	return dir
@@ -43,9 +51,7 @@ func unmount(t *testing.T, dir string) {
 // image makes a file with an empty file system in it.
 func image(t *testing.T, size int64, mkfs string, options ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(mkfs); err != nil {
-		t.Skipf("%s is not installed", mkfs)
-	}
+	need.Program(t, mkfs, map[string]string{"mkfs.ext4": "e2fsprogs", "mkfs.xfs": "xfsprogs", "mkfs.btrfs": "btrfs-progs"}[mkfs])
 	file := filepath.Join(t.TempDir(), "image")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -90,7 +96,7 @@ func TestDiskThatBecomesReadOnlyEndsTheLease(t *testing.T) {
 	holder.epoch()
 	trigger := filepath.Join("/sys/fs/ext4", loop(t, dir), "trigger_fs_error")
 	if err := os.WriteFile(trigger, []byte("test\n"), 0); err != nil { // as a bad block does
-		t.Skipf("no errors on demand here: %v", err)
+		need.Missing(t, "no errors on demand here: %v", err)
 	}
 	holder.say("verify")
 	if got := holder.read("verify"); !strings.Contains(got, "not proven") || !strings.Contains(got, unix.EROFS.Error()) {

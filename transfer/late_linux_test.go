@@ -41,7 +41,9 @@ var lateResults = map[string]struct {
 	"(*tree).sync":                    {"sync", "done"},
 	"(*tree).syncData":                {"sync", "done"},
 	"(*tree).syncDir":                 {"sync", "done"},
-	"(*journal).append":               {"pwrite", "done"}, // into a file that has no name any more
+	"(*fencedWriter).Write":           {"pwrite", "done"}, // into a temporary file that has no name any more
+	"(*tailLog).write":                {"pwrite", "done"}, // likewise
+	"(*journal).append":               {"pwrite", "done"}, // likewise
 	"(*journal).mark":                 {"pwrite", "done"}, // likewise
 	"rotation: (*fencedWriter).Write": {"pwrite", "done"},
 	"rotation: (*tree).create":        {"create", "done"},
@@ -50,32 +52,50 @@ var lateResults = map[string]struct {
 	"rotation: (*tree).syncDir":       {"sync", "done"},
 	"rotation: (*tree).reopen":        {"open", "ENOENT"},
 	"rotation: (*tree).unlink":        {"unlink", "ENOENT"},
+	"source: (*tree).mkdir":           {"mkdir", "done"}, // an empty directory that only this transfer uses
+	"source: (*tree).setAside":        {"deliver", "ENOENT"},
+	"source: (*tree).unlink":          {"unlink", "ENOENT"},
+	"source: (*tree).syncDir":         {"sync", "done"},
 }
+
+// bareChecks are the functions that ask the fence and then change nothing on a disk. What (*Engine).transmit sends late is a
+// frame of an epoch that the peer has left behind.
+var bareChecks = []string{"openOn", "(*Engine).fail", "(*Engine).synced", "(*Engine).transmit"}
 
 func TestLateCallsOfAStoppedProcessDoNoHarm(t *testing.T) {
 	if text := os.Getenv(lateVariable); text != "" {
 		playLate(text)
 		os.Exit(0)
 	}
-	// An instance that begins makes directories, one that takes over opens and renames parts.
-	counts := map[bool]map[string]int{}
-	for _, after := range []bool{false, true} {
+	// An instance that begins makes directories, one that takes over opens and renames parts, one that moves deletes sources.
+	kinds := []lateTask{{Epoch: 2, After: true}, {Epoch: 2}, {Epoch: 2, Move: true}}
+	counts := make([]map[string]int, len(kinds))
+	for i, k := range kinds {
 		w := newLateWorld(t)
-		r := w.start(t, lateTask{Epoch: 2, After: after}).report(t)
+		w.move = k.Move
+		r := w.start(t, k).report(t)
 		w.expectEnded(t, r)
 		w.expectDelivered(t, true)
-		counts[after] = r.Checks
+		w.expectSources(t, false)
+		counts[i] = r.Checks
+		for call := range r.Checks {
+			if _, listed := lateResults[call]; !listed && !slices.Contains(bareChecks, call) {
+				t.Errorf("%s asks the fence, and nobody says what comes of its call when it is late", call)
+			}
+		}
 	}
 	stopped, cases := 0, 0
 	for _, call := range slices.Sorted(maps.Keys(lateResults)) {
-		after := counts[true][call] > 0
-		count := counts[after][call]
-		if count == 0 {
+		kind := slices.IndexFunc(counts, func(c map[string]int) bool { return c[call] > 0 })
+		if kind < 0 {
 			t.Errorf("%s never asked", call)
+			continue
 		}
+		count := counts[kind][call]
 		n := min(count, mostOfAKind)
 		for i := range n {
-			k := lateTask{Epoch: 2, After: after, Call: call, At: 1 + i*count/n}
+			k := kinds[kind]
+			k.Call, k.At = call, 1+i*count/n
 			cases++
 			t.Run(fmt.Sprintf("%s %d of %d", call, k.At, count), func(t *testing.T) {
 				if lateCase(t, k, i%3) {
@@ -93,6 +113,7 @@ func TestLateCallsOfAStoppedProcessDoNoHarm(t *testing.T) {
 // lateCase stops an instance before one call, has the next one end the transfer, and lets the first go on.
 func lateCase(t *testing.T, k lateTask, variant int) (stopped bool) {
 	w := newLateWorld(t)
+	w.move = k.Move
 	holder := w.start(t, k)
 	if !holder.stops(t) {
 		if k.At == 1 {
@@ -101,7 +122,7 @@ func lateCase(t *testing.T, k lateTask, variant int) (stopped bool) {
 		t.Log("this time it asked less often") // the scheduler decides
 		return false
 	}
-	w.expectEnded(t, w.start(t, lateTask{Epoch: 3}).report(t))
+	w.expectEnded(t, w.start(t, lateTask{Epoch: 3, Move: k.Move}).report(t))
 	w.expectDelivered(t, true)
 	consumer := []func(*testing.T){
 		func(*testing.T) {}, // leaves the files
@@ -114,6 +135,11 @@ func lateCase(t *testing.T, k lateTask, variant int) (stopped bool) {
 		},
 	}[variant]
 	consumer(t)
+	if k.Move && variant > 0 {
+		for name := range w.files { // a producer uses the names again
+			w.write(t, "read", name, []byte("new"))
+		}
+	}
 	if err := holder.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +159,10 @@ func lateCase(t *testing.T, k lateTask, variant int) (stopped bool) {
 		func() { w.expectNext(t) },
 	}[variant]
 	expect()
+	w.expectSources(t, k.Move && variant > 0)
 	w.expectAgain(t)
 	expect()
+	w.expectSources(t, k.Move && variant > 0)
 	return true
 }
 
@@ -164,6 +192,7 @@ type lateWorld struct {
 	root  string
 	files map[string][]byte
 	woken bool // the first instance
+	move  bool
 }
 
 // taken is a name that somebody else has at the receiver: that file cannot be delivered, and its part is removed.
@@ -231,6 +260,33 @@ func (w *lateWorld) expectDelivered(t *testing.T, alsoTime bool) {
 	w.expectNames(t, slices.Collect(maps.Keys(w.files)))
 }
 
+// expectSources: a transfer that moves has deleted what it has sent and nothing else, though the names are used again.
+func (w *lateWorld) expectSources(t *testing.T, again bool) {
+	t.Helper()
+	got, want := map[string]string{}, map[string]string{taken: "theirs"}
+	for name, content := range w.files {
+		if again {
+			content = []byte("new")
+		}
+		if again || !w.move {
+			want[name] = string(content)
+		}
+	}
+	root := filepath.Join(w.root, "read")
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(p)
+		rel, relErr := filepath.Rel(root, p)
+		got[rel] = string(content)
+		return errors.Join(err, relErr)
+	})
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("sources: %q, %v, want %q", slices.Sorted(maps.Keys(got)), err, slices.Sorted(maps.Keys(want)))
+	}
+}
+
 // expectNext: what the consumer has put there is untouched.
 func (w *lateWorld) expectNext(t *testing.T) {
 	t.Helper()
@@ -271,7 +327,7 @@ func (w *lateWorld) expectNames(t *testing.T, want []string) {
 // nothing but its journal.
 func (w *lateWorld) expectAgain(t *testing.T) {
 	t.Helper()
-	s, err := lateTask{Root: w.root, Epoch: 4}.run(goodLease(4), nil)
+	s, err := lateTask{Root: w.root, Epoch: 4, Move: w.move}.run(goodLease(4), nil)
 	r := lateReport{Status: s}
 	if err != nil {
 		r.Err = err.Error()

@@ -27,6 +27,7 @@ type lateTask struct {
 	Root  string // of the directories of both agents
 	Epoch uint64
 	After bool   // an instance of the epoch before has begun, and left parts and journals to take over
+	Move  bool   // the sources are deleted in the end
 	Call  string // the process stops itself when its fence has said yes to this function
 	At    int    // for the time of this number; 0: never
 }
@@ -119,7 +120,7 @@ func (k lateTask) run(f Fence, onEvent func(Event)) (s Status, err error) {
 		self.Store(engines[i])
 	}
 	if err == nil {
-		s, err = transferOnce(engines[0], engines[1], filepath.Join(k.Root, "read"))
+		s, err = k.transfer(engines[0], engines[1])
 	}
 	for _, e := range engines {
 		if e != nil {
@@ -131,12 +132,16 @@ func (k lateTask) run(f Fence, onEvent func(Event)) (s Status, err error) {
 
 var lateID = ID{15: 1}
 
-func transferOnce(a, b *Engine, source string) (Status, error) {
+func (k lateTask) transfer(a, b *Engine) (Status, error) {
 	la, lb := Pipe()
 	defer start(a, la)()
 	defer start(b, lb)()
 	ctx := context.Background()
-	if _, err := a.Submit(ctx, Request{ID: lateID, To: "B", Items: []Item{{Source: source, Destination: "."}}}); err != nil {
+	r := Request{ID: lateID, To: "B", Items: []Item{{Source: filepath.Join(k.Root, "read"), Destination: "."}}}
+	if k.Move {
+		r.SourceDisposition = DeleteSource
+	}
+	if _, err := a.Submit(ctx, r); err != nil {
 		return Status{}, err
 	}
 	return a.Wait(ctx, lateID)
@@ -174,7 +179,8 @@ func (f *selfStoppingFence) Err() error {
 	return unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGSTOP)
 }
 
-// checkingFunction names who asks the fence. A rotation of the journal uses functions that others use, too.
+// checkingFunction names who asks the fence. A rotation of the journal, and what deletes sources, use functions that
+// others use, too.
 func checkingFunction() string {
 	pc := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
@@ -183,8 +189,12 @@ func checkingFunction() string {
 	name = strings.TrimPrefix(name, "transfer.")
 	for more {
 		var fr runtime.Frame
-		if fr, more = frames.Next(); strings.HasSuffix(fr.Function, "(*journal).rotate") {
+		fr, more = frames.Next()
+		switch {
+		case strings.HasSuffix(fr.Function, "(*journal).rotate"):
 			return "rotation: " + name
+		case strings.HasSuffix(fr.Function, "(*remover).perform"):
+			return "source: " + name
 		}
 	}
 	return name

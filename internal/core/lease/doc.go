@@ -4,12 +4,15 @@
 //
 // Taking the lock is a fixed row of operations, and any of them may be the last one before a crash:
 //
-//	open, try the lock, look         is the locked file still the one at the path?
+//	open, inquire, try the lock      each time, because the file may be another one by now
+//	look                             is the locked file still the one at the path?
 //	make the directory of names, sync its parent
 //	list the names, ask the floor    both after the lock is held: earlier answers may be stale
 //	create the name n, sync          n exists: n+1
 //	write both lines, sync, look     the first heartbeat
 //	list the names again             a higher one turned up: go on above it
+//
+// Who waits repeats the first two rows, also when they fail in a way that may pass.
 //
 // Only then is epoch n granted. A crash before that leaves at most an unused name, so that epochs
 // have gaps but never repeat. The second listing is last, because a network file system may show a

@@ -122,3 +122,37 @@ func TestSlowHeartbeatIsReportedOnceAndAHungOneLosesTheLease(t *testing.T) {
 	s.event(Event{Kind: Release})
 	s.expect(Unlock)
 }
+
+// TestWakeIsNeverLaterThanAHeartbeat: the timer behind it may stand still in suspend, and a hung heartbeat ends by no
+// event of its own.
+func TestWakeIsNeverLaterThanAHeartbeat(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	s.expect(Write) // and there it hangs, with most of the deadline left
+	if wake := s.m.Wake(s.now); wake != testInterval {
+		t.Errorf("woken after %v", wake)
+	}
+}
+
+// TestVerifyIsNotAnsweredByTheHeartbeatUnderWay: that one was begun before Verify was asked, and proves nothing about it.
+func TestVerifyIsNotAnsweredByTheHeartbeatUnderWay(t *testing.T) {
+	s := newScript(t, false)
+	s.hold()
+	s.pass(testInterval)
+	s.event(Event{Kind: Tick})
+	s.expect(Write)
+	s.event(Event{Kind: Verify, Ticket: 1})
+	s.expect()
+	s.done(Event{})
+	s.done(Event{})
+	s.done(Event{Epoch: 7, Beat: 2, Mine: true})
+	s.listed()
+	s.expect(Renew, Write)
+	s.done(Event{})
+	s.done(Event{})
+	s.done(Event{Epoch: 7, Beat: 3, Mine: true})
+	s.listed()
+	s.expect(Renew, Answer)
+}

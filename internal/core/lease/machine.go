@@ -41,6 +41,7 @@ const (
 	Renew                      // At: the last good heartbeat was begun then
 	Held                       // somebody else holds the lock and Wait is off
 	Waiting                    // somebody else holds the lock: once for each holder
+	Trouble                    // Err: of a try while waiting; once until the file system has answered a try again
 	Late                       // Err: heartbeats fail or take too long; once until one is good again
 	Overwritten                // Epoch: of somebody's late write that stood in the record, 0 for damage; it is written again
 	Lose                       // Reason, Err
@@ -52,7 +53,7 @@ var opNames = map[Op]string{
 	Open: "open", Inquire: "inquire", TryLock: "try lock", Look: "look", Pause: "pause", MakeNames: "make names",
 	SyncParent: "sync parent", List: "list", Floor: "floor", CreateName: "create name",
 	SyncNames: "sync names", Write: "write", Sync: "sync", Prune: "prune", Unlock: "unlock",
-	Close: "close", Grant: "grant", Renew: "renew", Held: "held", Waiting: "waiting", Late: "late",
+	Close: "close", Grant: "grant", Renew: "renew", Held: "held", Waiting: "waiting", Trouble: "trouble", Late: "late",
 	Overwritten: "overwritten", Lose: "lose", Answer: "answer", End: "end",
 }
 
@@ -112,6 +113,7 @@ type Event struct {
 	Kind     Kind
 	Result   Result
 	Err      error
+	Passing  bool   // Err may go away by itself
 	Epoch    uint64 // Look: of the record, 0 without one. Floor: the floor
 	Beat     uint64 // Look: of the record
 	Mine     bool   // Look: this instance wrote it
@@ -146,6 +148,7 @@ type Machine struct {
 	cause  error // what End reports
 
 	waitingFor uint64 // epoch of the holder last reported, plus one
+	troubled   bool   // reported, and no try was answered since
 	strangers  int    // tries in a row whose locked file was not the one at the path
 	overtaken  int    // times that a higher name turned up after ours was made
 	known      uint64 // the highest epoch of record and names before ours

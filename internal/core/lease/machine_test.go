@@ -132,13 +132,11 @@ func TestAttemptEndsWithoutALockWhateverFails(t *testing.T) {
 
 func TestWaitingIsReportedOnceForEachHolder(t *testing.T) {
 	s := newScript(t, true)
-	s.done(Event{})
-	s.done(Event{Interval: testInterval, Deadline: testDeadline})
 	for _, try := range []struct {
 		holder uint64
 		first  bool
 	}{{0, true}, {0, false}, {3, true}, {3, false}, {4, true}} {
-		s.expect(TryLock)
+		s.inquired()
 		s.done(Event{Result: Busy})
 		s.expect(Look)
 		s.done(Event{Epoch: try.holder})
@@ -150,8 +148,114 @@ func TestWaitingIsReportedOnceForEachHolder(t *testing.T) {
 		s.done(Event{})
 		s.expect(Pause)
 		s.done(Event{})
-		s.expect(Open)
+	}
+}
+
+// TestWaiterSurvivesTroubleThatPasses: one answer of a network file system that its server is away ended every standby.
+func TestWaiterSurvivesTroubleThatPasses(t *testing.T) {
+	for _, row := range []struct {
+		answers []Event // the last one fails
+		then    []Op    // what gives back what the try had
+	}{
+		{[]Event{{}}, nil},
+		{[]Event{{}, {}}, []Op{Close}},
+		{[]Event{{}, {Interval: testInterval, Deadline: testDeadline}, {}}, []Op{Close}},
+		{[]Event{{}, {Interval: testInterval, Deadline: testDeadline}, {Result: Busy}, {}}, []Op{Close}},
+		{[]Event{{}, {Interval: testInterval, Deadline: testDeadline}, {}, {}}, []Op{Unlock, Close}},
+	} {
+		s := newScript(t, true)
+		s.inquired()
+		s.done(Event{Result: Busy})
+		s.done(Event{Epoch: 3})
+		s.expect(Waiting, Close)
 		s.done(Event{})
+		for i := range 2 {
+			s.expect(Pause)
+			s.done(Event{})
+			last := len(row.answers) - 1
+			for _, answer := range row.answers[:last] {
+				s.done(answer)
+			}
+			s.done(Event{Err: errInjected, Passing: true})
+			if i == 0 {
+				if s.got[0].Op != Trouble || s.got[0].Err != errInjected {
+					t.Errorf("%d: %v", last, s.got)
+				}
+				s.got = s.got[1:]
+			}
+			for _, op := range row.then {
+				s.expect(op)
+				s.done(Event{})
+			}
+		}
+		s.expect(Pause)
+		s.done(Event{})
+		s.inquired()
+		s.done(Event{Result: Busy})
+		s.done(Event{Epoch: 3})
+		s.expect(Waiting, Close) // again: that is how it is known that the trouble is over
+		s.done(Event{})
+		s.done(Event{})
+		s.expect(Open)
+		s.done(Event{Err: errInjected})
+		s.expect(End)
+	}
+}
+
+// TestTroubleEndsWhoDoesNotWait: who has seen no holder does not know that the place is good.
+func TestTroubleEndsWhoDoesNotWait(t *testing.T) {
+	for _, wait := range []bool{false, true} {
+		s := newScript(t, wait)
+		s.done(Event{Err: errInjected, Passing: true})
+		s.expect(End)
+		if s.got[0].Err != errInjected {
+			t.Errorf("ended with %v", s.got[0].Err)
+		}
+	}
+}
+
+// TestTroubleUnderTheLockEndsTheAttempt: what was asked to be durable may be half so.
+func TestTroubleUnderTheLockEndsTheAttempt(t *testing.T) {
+	s := newScript(t, true)
+	s.inquired()
+	s.done(Event{Result: Busy})
+	s.done(Event{Epoch: 3})
+	s.expect(Waiting, Close)
+	s.done(Event{})
+	s.done(Event{})
+	s.inquired()
+	s.done(Event{})
+	s.done(Event{})
+	s.expect(MakeNames)
+	s.done(Event{Err: errInjected, Passing: true})
+	s.expect(Unlock)
+}
+
+// inquired answers until the lock is tried.
+func (s *script) inquired() {
+	s.t.Helper()
+	s.expect(Open)
+	s.done(Event{})
+	s.expect(Inquire)
+	s.done(Event{Interval: testInterval, Deadline: testDeadline})
+	s.expect(TryLock)
+}
+
+// TestWhatIsOpenedWhileWaitingIsInquiredAbout: another disk was mounted over the directory in the meantime.
+func TestWhatIsOpenedWhileWaitingIsInquiredAbout(t *testing.T) {
+	s := newScript(t, true)
+	s.inquired()
+	s.done(Event{Result: Busy})
+	s.done(Event{Epoch: 3})
+	s.expect(Waiting, Close)
+	s.done(Event{})
+	s.done(Event{})
+	s.expect(Open)
+	s.done(Event{})
+	s.expect(Inquire)
+	s.done(Event{Interval: testInterval / 2, Deadline: testDeadline / 2})
+	if s.m.interval != testInterval/2 || s.m.deadline != testDeadline/2 {
+		t.Errorf("interval %v, deadline %v", s.m.interval, s.m.deadline)
 	}
 }
 
@@ -282,10 +386,8 @@ func TestNoEpochIsLeft(t *testing.T) {
 func TestFileSystemWithoutIdentitiesIsGivenUp(t *testing.T) {
 	for _, wait := range []bool{false, true} {
 		s := newScript(t, wait)
-		s.done(Event{})
-		s.done(Event{Interval: testInterval, Deadline: testDeadline})
 		for range strangersLimit - 1 {
-			s.expect(TryLock)
+			s.inquired()
 			s.done(Event{})
 			s.done(Event{Result: Other})
 			s.expect(Unlock)
@@ -295,9 +397,8 @@ func TestFileSystemWithoutIdentitiesIsGivenUp(t *testing.T) {
 				s.expect(Pause)
 				s.done(Event{})
 			}
-			s.expect(Open)
-			s.done(Event{})
 		}
+		s.inquired()
 		s.done(Event{})
 		s.done(Event{Result: Other})
 		s.expect(Unlock)

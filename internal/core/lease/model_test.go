@@ -32,7 +32,7 @@ func TestEpochsGrowAndALossIsFinalWhateverHappens(t *testing.T) {
 				if n.pending.Op == TryLock {
 					n.drop()
 				}
-				n.reply = Event{Kind: Done, Err: errInjected}
+				n.reply = Event{Kind: Done, Err: errInjected, Passing: rapid.Bool().Draw(t, "passing")}
 				n.deliver()
 			},
 			"time":    func(t *rapid.T) { w.pass(t) },

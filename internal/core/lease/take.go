@@ -23,16 +23,16 @@ var errNoIdentity = errors.New("the locked file is never the one at the path: " 
 
 // took goes from one operation to the next until the epoch is granted.
 func (m *Machine) took(now Instant, e Event, buf []Action) []Action {
-	if e.Err != nil {
+	switch {
+	case e.Err != nil && e.Passing && m.waits():
+		return m.tolerate(e.Err, buf)
+	case e.Err != nil:
 		m.fail(e.Err)
 		return buf
 	}
 	switch m.asked.Op {
 	case Open:
-		if m.deadline == 0 {
-			return m.ask(buf, Action{Op: Inquire})
-		}
-		return m.ask(buf, Action{Op: TryLock})
+		return m.ask(buf, Action{Op: Inquire}) // each time: the file may be another one by now, and on another disk
 	case Inquire:
 		m.interval, m.deadline = e.Interval, e.Deadline
 		return m.ask(buf, Action{Op: TryLock})
@@ -127,9 +127,28 @@ func (m *Machine) refused(e Event, buf []Action) []Action {
 		m.phase = ending
 		return append(buf, Action{Op: Held})
 	}
-	if m.waitingFor != e.Epoch+1 {
-		m.waitingFor = e.Epoch + 1
+	if m.waitingFor != e.Epoch+1 || m.troubled {
+		m.waitingFor, m.troubled = e.Epoch+1, false
 		buf = append(buf, Action{Op: Waiting})
+	}
+	return m.again(buf)
+}
+
+// waits says whether the operation under way is one of those that a standby repeats. That it has seen a holder says that
+// the place can carry the lock; from the first directory made on, the lock is ours.
+func (m *Machine) waits() bool {
+	switch m.asked.Op {
+	case Open, Inquire, TryLock, Look:
+		return m.cfg.Wait && m.waitingFor > 0 && !m.created
+	}
+	return false
+}
+
+// tolerate is for who waits what the deadline is for who holds: what a holder survives must not end its standbys.
+func (m *Machine) tolerate(err error, buf []Action) []Action {
+	if !m.troubled {
+		m.troubled = true
+		buf = append(buf, Action{Op: Trouble, Err: err})
 	}
 	return m.again(buf)
 }
@@ -137,10 +156,13 @@ func (m *Machine) refused(e Event, buf []Action) []Action {
 // again gives back what this try has and starts another: with a new descriptor, because the file at
 // the path may be another one by then.
 func (m *Machine) again(buf []Action) []Action {
-	if m.locked {
+	switch {
+	case m.locked:
 		return m.ask(buf, Action{Op: Unlock})
+	case m.opened:
+		return m.ask(buf, Action{Op: Close})
 	}
-	return m.ask(buf, Action{Op: Close})
+	return m.ask(buf, Action{Op: Pause})
 }
 
 // listed follows the listing before the name is created, and the last one.
