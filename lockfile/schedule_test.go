@@ -30,11 +30,17 @@ func TestInstancesOnABadDiskNeverOverlapLongerThanTheyMay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	leases := 0
 	for seed := range uint64(n) {
-		synctest.Test(t, func(t *testing.T) { playSchedule(t, seed) })
+		synctest.Test(t, func(t *testing.T) { leases += playSchedule(t, seed) })
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
+	}
+	// Of one schedule chance may leave little: one of some thousands had a single lease.
+	t.Logf("%d leases in %d schedules", leases, n)
+	if leases < 6*n {
+		t.Errorf("%d leases in %d schedules, of three instances in two minutes each", leases, n)
 	}
 }
 
@@ -131,7 +137,8 @@ func (d *memoryDisk) apply(a lease.Action) (o outcome) {
 	return o
 }
 
-func playSchedule(t *testing.T, seed uint64) {
+// playSchedule gives the number of leases that were granted.
+func playSchedule(t *testing.T, seed uint64) int {
 	m := &memory{random: rand.New(rand.NewPCG(seed, 0)), drops: seed%2 == 1, names: map[uint64]bool{},
 		holders: map[*memoryDisk]*Lease{}, overlaps: map[[2]*memoryDisk]time.Duration{}}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -150,9 +157,10 @@ func playSchedule(t *testing.T, seed uint64) {
 	}
 	instances.Wait()
 	time.Sleep(10 * time.Minute) // operations that hung when their Acquire gave up
-	if len(m.granted) < 2 {
-		t.Errorf("seed %d: %d leases; the other attempts ended with %v", seed, len(m.granted), m.failures)
+	if len(m.granted) == 0 {
+		t.Errorf("seed %d: no lease; the attempts ended with %v", seed, m.failures)
 	}
+	return len(m.granted)
 }
 
 // instance takes a lease and keeps it for a while.
