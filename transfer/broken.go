@@ -17,7 +17,7 @@ func (e *Engine) brokenDisk(err error) bool {
 	if err == nil || !isBroken(err) || e.fence.Err() != nil {
 		return false
 	}
-	if !errors.Is(err, syscall.EROFS) && !isBrokenHere(err) && !isBroken(e.probe()) {
+	if mayBeOfOneFile(err) && !isBroken(e.probe()) {
 		return false
 	}
 	e.fail(fmt.Errorf("%w: Options.WriteRoot: %w", ErrDurability, err))
@@ -41,6 +41,12 @@ func (e *Engine) probe() error {
 	}
 	f.Close()
 	return errors.Join(err, e.files.remove(name))
+}
+
+// mayBeOfOneFile says that err, which is known to isBroken, is also what a bad block gives, or a file that was removed at
+// the server (ESTALE). A network that is down is no fault of a file, though it may be up again when somebody looks.
+func mayBeOfOneFile(err error) bool {
+	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ESTALE)
 }
 
 // isBroken knows what a disk answers that was pulled (EIO), is read-only (EROFS), lies behind a network that is

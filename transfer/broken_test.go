@@ -156,6 +156,8 @@ func TestBrokenDiskStopsTheReceiverAndABadBlockFailsOneFile(t *testing.T) {
 		"pulled":         {sickness{create: always, write: always, sync: always, syncDir: always}, true},
 		"read-only":      {sickness{create: sick(syscall.EROFS)}, true},
 		"daemon gone":    {sickness{create: sick(syscall.ENOTCONN), syncDir: sick(syscall.ENOTCONN)}, true},
+		"network away":   {sickness{create: once(syscall.ETIMEDOUT)}, true},
+		"away meanwhile": {sickness{write: once(syscall.EHOSTDOWN)}, true},
 		"writes nothing": {sickness{write: always}, true},
 		"syncs nothing":  {sickness{sync: always}, true},
 		"bad block":      {sickness{create: once(syscall.EIO)}, false},
