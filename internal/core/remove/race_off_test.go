@@ -1,0 +1,5 @@
+//go:build !race
+
+package remove
+
+const checks = "20000"
