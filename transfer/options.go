@@ -15,6 +15,8 @@ type Options struct {
 	// ReadRoots are the directories below which files may be sent. None: nothing is sent, and
 	// Submit refuses. One that is away, such as a disk that is not mounted yet after a takeover, is
 	// waited for by the transfers that need it (EventStalled), and looked at every five RetryInterval.
+	// It is known by its inode number, so one that was removed and made anew counts as away for the transfers
+	// that were submitted before: cancel them.
 	ReadRoots []string
 	// WriteRoot is the directory below which files are delivered. It must exist. Empty: every
 	// transfer from another agent is refused.
