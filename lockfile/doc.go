@@ -39,10 +39,10 @@
 // While the lease is held, a heartbeat writes the record, syncs it and opens the path afresh to see
 // that its own file is still there, with its own record, and that no name has a higher epoch. When no
 // heartbeat has succeeded within Deadline, the lease is lost: Err says so by comparing clocks, without
-// I/O and without waiting for a goroutine, and Done is closed soon after. Once lost, a lease stays lost. Time is the longest that
-// any of the monotonic clock, the clock that goes on in suspend and the wall clock saw, so that
-// a machine that slept does not believe in a young lease. A wall clock that is set forward by more than
-// Deadline costs the lease; that is on purpose.
+// I/O and without waiting for a goroutine, and Done is closed soon after. Once lost, a lease stays lost. Time is the
+// longest that any one of the monotonic clock, the clock that goes on in suspend and the wall clock saw, so that
+// a machine that slept does not believe in a young lease; of two pauses within one Deadline that a clock each saw,
+// only the longer counts. A wall clock that is set forward by more than Deadline costs the lease; that is on purpose.
 //
 // While the lock excludes, no two instances believe in a lease at once. When a file system drops the lock without
 // a word, two do for at most Deadline, and their epochs differ. A call under the lease is known to count when

@@ -28,6 +28,7 @@ type world struct {
 	stale     bool     // listings do not show the latest names, as on network file systems
 	granted   []uint64
 	perfect   bool // no lock was dropped and no file removed: then nothing may go wrong for a moment
+	bootSees  bool // suspend is seen by the boot clocks, else by the wall clocks
 	nodes     []*node
 	overlap   map[[2]*node]time.Duration // for how long two believed in a lease at once
 }
@@ -65,7 +66,7 @@ type node struct {
 }
 
 func newWorld(t *rapid.T) *world {
-	return &world{t: t, perfect: true, stale: rapid.Bool().Draw(t, "stale listings"), lockedBy: map[int]*node{},
+	return &world{t: t, perfect: true, stale: rapid.Bool().Draw(t, "stale listings"), bootSees: rapid.Bool().Draw(t, "boot clock sees suspend"), lockedBy: map[int]*node{},
 		lines: map[int]*[2]line{}, names: map[uint64]bool{}, overlap: map[[2]*node]time.Duration{}}
 }
 
