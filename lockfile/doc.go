@@ -45,10 +45,12 @@
 // only the longer counts. A wall clock that is set forward by more than Deadline costs the lease; that is on purpose.
 //
 // While the lock excludes, no two instances believe in a lease at once. When a file system drops the lock without
-// a word, two do for at most Deadline, and their epochs differ. A call under the lease is known to count when
-// Verify has returned nil after it: until then no higher epoch was to be seen. Another instance may have got a lock that
-// was dropped by then, and have asked its EpochFloor, but it makes its name, and has its lease, only afterwards,
-// and then finds what the call has done, as far as the file system shows one machine what another one has written.
+// a word, two do for at most Deadline, and their epochs differ; for one Deadline more where names are listed late, as
+// on network file systems, and a third instance that was stopped writes over the record in that very moment. A call
+// under the lease is known to count when Verify has returned nil after it: until then no higher epoch was to be seen.
+// Another instance may have got a lock that was dropped by then, and have asked its EpochFloor, but it makes its name,
+// and has its lease, only afterwards, and then finds what the call has done, as far as the file system shows one machine
+// what another one has written.
 //
 // # File systems
 //
