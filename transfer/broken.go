@@ -26,8 +26,10 @@ func (e *Engine) brokenDisk(err error) bool {
 
 // probe makes a file durable below WriteRoot and removes it. To sync the directory did not do: while an ext4 became
 // read-only a file was once reported as failed for ever, presumably because that sync was answered with success.
-// Its name is always the same, so that what a killed process left is removed here.
+// Its name is always the same, so that what a killed process left is removed here; several lanes may ask.
 func (e *Engine) probe() error {
+	e.probing <- struct{}{}
+	defer func() { <-e.probing }()
 	name := "." + ID(e.incarnation).String() + ".probe"
 	f, err := e.files.createPart(name)
 	if err != nil {

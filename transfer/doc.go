@@ -19,11 +19,12 @@
 //     receiver that was killed had written after its checkpoint is found in the page cache by a log that is never
 //     synced, proven, and not sent again; what was on the way to it is.
 //   - A file that cannot be delivered (changed meanwhile, a name that is taken, a bad block) is reported
-//     by name and does not stop the others. A full disk is waited for, and so are descriptors: half of those that
-//     the process may have serve the files that wait for a checkpoint, at most 512 a transfer. Where the disk itself is pulled or
-//     read-only the engine stops (ErrDurability), and the next one goes on. A transfer waits for the disk
-//     that it is read from (Options.ReadRoots), which may come later than the engine, or go and come back; one
-//     that went while a transfer reads the last of its files may look like a bad block, and fail that file.
+//     by name and does not stop the others. A full disk is waited for, and so are descriptors: half of those
+//     that the process may have serve the files that wait for a checkpoint, at most 512 a transfer.
+//   - Where the disk under WriteRoot is pulled or read-only the engine stops (ErrDurability), and the next one goes
+//     on. A transfer waits for the disk that it is read from (Options.ReadRoots), which may come later than the
+//     engine, or go and come back; one that went while a transfer reads the last of its files may look like a
+//     bad block, and fail that file.
 //   - A source that is to be deleted (Request.SourceDisposition) goes when the receiver's completion is
 //     durable here, and only if it is still the file that was sent: size, modification time, inode and
 //     time of creation. It is renamed into a private directory beside it, looked at again there, and

@@ -66,6 +66,7 @@ type Engine struct {
 	dead       chan struct{} // closed when the loop has ended
 	running    chan struct{} // holds one token: a Run
 	submitting chan struct{} // the same: a Submit
+	probing    chan struct{} // the same: a probe
 
 	mu  sync.Mutex
 	err error // why the engine stopped by itself
@@ -99,7 +100,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{}, noWay: map[string]string{},
 		calls: make(chan func()), frames: make(chan *inFrame, framesInHand), done: newReports(),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
-		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1),
+		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1), probing: make(chan struct{}, 1),
 	}
 	if err := e.openFiles(mount, dir); err != nil {
 		e.closeFiles()

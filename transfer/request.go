@@ -24,7 +24,8 @@ type Request struct {
 	Items []Item `json:"items"`
 	// SourceDisposition DeleteSource deletes each source file once the whole transfer has completed and
 	// that is durable here. Directories stay, and so do files that did not arrive, under each of the names
-	// that Items give them, and whatever is not provably the file that was sent: such as a new one of the same name. Status.LeftFiles tells which.
+	// that Items give them, and whatever is not provably the file that was sent: such as a new one of the
+	// same name. Status.LeftFiles tells which.
 	// A transfer that is cancelled or refused deletes nothing. Default LeaveSource.
 	SourceDisposition Disposition `json:"sourceDisposition,omitempty"`
 }
