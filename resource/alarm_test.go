@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -138,9 +140,27 @@ func TestNobodyListensToWhatIsOnItsWayDown(t *testing.T) {
 	})
 }
 
+// kill ends a process from outside: Terminate is the Group's alone, and does nothing to a process
+// that has told us of itself before Online knows of it.
+func kill(t *testing.T, pid string) {
+	t.Helper()
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := os.FindProcess(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Release()
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestCommandThatEndsIsRestartedWithoutAPoll(t *testing.T) {
 	out := newOutput()
-	c := &resource.Command{New: child("obedient"), OnLine: out.add}
+	c := &resource.Command{New: child("stubborn"), OnLine: out.add, Grace: -1}
 	p := resource.Policy{LooksAlivePoll: -1, IsAlivePoll: -1}
 	g, err := resource.NewGroup(resource.Options{}, resource.Spec{Name: "app", Resource: c, Policy: p})
 	if err != nil {
@@ -149,9 +169,11 @@ func TestCommandThatEndsIsRestartedWithoutAPoll(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx, nil) }()
-	out.until(t, "ready")
-	c.Terminate()
-	out.until(t, "ready")
+	first := out.until(t, "pid")
+	kill(t, first)
+	if second := out.until(t, "pid"); second == first {
+		t.Errorf("process %s again", second)
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

@@ -136,7 +136,7 @@ func TestCommandAsksReadyAndAlive(t *testing.T) {
 
 func TestCommandInAGroupIsRestartedWhenItsProcessIsKilled(t *testing.T) {
 	out := newOutput()
-	c := &resource.Command{New: child("obedient"), OnLine: out.add}
+	c := &resource.Command{New: child("stubborn"), OnLine: out.add, Grace: -1}
 	g, err := resource.NewGroup(resource.Options{}, resource.Spec{Name: "app", Resource: c,
 		Policy: resource.Policy{LooksAlivePoll: 10 * time.Millisecond}})
 	if err != nil {
@@ -145,9 +145,11 @@ func TestCommandInAGroupIsRestartedWhenItsProcessIsKilled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx, nil) }()
-	out.until(t, "ready")
-	c.Terminate()
-	out.until(t, "ready")
+	first := out.until(t, "pid")
+	kill(t, first)
+	if second := out.until(t, "pid"); second == first {
+		t.Errorf("process %s again", second)
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
