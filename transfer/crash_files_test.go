@@ -18,18 +18,26 @@ type crashFiles struct {
 	want   map[string]crashdisk.Found
 	bytes  int64 // of the files and of the list of them, which travels as a file
 	layout *layout
+	sizes  Options // of frames, credit and checkpoints
 }
 
 func newCrashFiles(t testing.TB) *crashFiles {
 	t.Helper()
-	s := &crashFiles{want: map[string]crashdisk.Found{}}
-	for i, f := range []struct {
-		name string
-		size int
-	}{
+	return newCrashFilesOf(t, Options{FrameBytes: crashFrame, CreditBytes: 64 << 10, CheckpointBytes: 32 << 10}, []crashFile{
 		{"a/empty", 0}, {"a/one", 1}, {"a/frame", 4 << 10}, {"b/frames", 12 << 10}, {"b/c/odd", 5001},
 		{"big", 150_000}, {"last", 700}, {"z", 0},
-	} {
+	})
+}
+
+type crashFile struct {
+	name string
+	size int
+}
+
+func newCrashFilesOf(t testing.TB, sizes Options, files []crashFile) *crashFiles {
+	t.Helper()
+	s := &crashFiles{want: map[string]crashdisk.Found{}, sizes: sizes}
+	for i, f := range files {
 		data := make([]byte, f.size)
 		for j := range data {
 			data[j] = byte(j*7 + j>>8*13 + i)

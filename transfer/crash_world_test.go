@@ -173,11 +173,9 @@ func (l *crashLife) stoppedOnly() bool { return l.epoch == 1 && l.node.second !=
 func (l *crashLife) run() {
 	defer close(l.closed)
 	n := l.node
-	e, err := openOn(context.Background(), crashMount(l.machine, n.disk), crashPath("/state"), l, Options{
-		Name: n.name, ReadRoots: []string{crashOut}, WriteRoot: crashPath("/got"),
-		FrameBytes: crashFrame, CreditBytes: 64 << 10, CheckpointBytes: 32 << 10,
-		OnEvent: n.onEvent,
-	})
+	o := n.w.files.sizes
+	o.Name, o.ReadRoots, o.WriteRoot, o.OnEvent = n.name, []string{crashOut}, crashPath("/got"), n.onEvent
+	e, err := openOn(context.Background(), crashMount(l.machine, n.disk), crashPath("/state"), l, o)
 	if err != nil {
 		return
 	}

@@ -14,10 +14,10 @@
 //     moment: the journal says COMMIT, durably, before the rename; after a restart a committed file
 //     whose part is gone was delivered.
 //   - A transfer that was submitted survives the loss of either process, the link and the queue
-//     manager. After any of them it goes on from the last checkpoint (8 MiB or 200 ms by default);
-//     the state of the digest is in the journal, so the beginning of the file is not read again. What a
-//     receiver that was killed had written after its checkpoint is found in the page cache by a log that is never
-//     synced, proven, and not sent again; what was on the way to it is.
+//     manager. After any of them it goes on from the last checkpoint (at most 4 MiB or 200 ms apart by default, and
+//     at most 8 MiB wait for the next); the state of the digest is in the journal, so the beginning of the
+//     file is not read again. What a receiver that was killed had written after its checkpoint is found in the
+//     page cache by a log that is never synced, proven, and not sent again; what was on the way to it is.
 //   - A file that cannot be delivered (changed meanwhile, a name that is taken, a bad block) is reported
 //     by name and does not stop the others. A full disk is waited for, and so are descriptors: half of those
 //     that the process may have serve the files that wait for a checkpoint, at most 512 a transfer.

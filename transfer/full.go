@@ -24,6 +24,17 @@ func (e *Engine) counted(in *incoming, complete completion) completion {
 	}
 }
 
+// countedStep is counted for an operation that only has an event for the core.
+func (e *Engine) countedStep(in *incoming, ev receive.EventKind) completion {
+	return func(now time.Time) {
+		in.ops--
+		if !in.full {
+			e.stepIn(now, in, receive.Event{Kind: ev})
+		}
+		e.waitForRoom(now, in)
+	}
+}
+
 // waitForRoom sets the time of the next try once nothing is under way any more.
 func (e *Engine) waitForRoom(now time.Time, in *incoming) {
 	if !in.full || in.ops > 0 {

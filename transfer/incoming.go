@@ -58,8 +58,8 @@ func pendingFiles() int { return int(min(512, max(8, descriptors()/2/maxSources)
 
 func (e *Engine) receiveConfig() receive.Config {
 	return receive.Config{
-		CheckpointBytes: e.opt.CheckpointBytes, CheckpointInterval: e.opt.CheckpointInterval,
-		CheckpointFiles: e.pending / 2, MaxUndurable: 2 * e.opt.CheckpointBytes, MaxPending: e.pending,
+		CheckpointBytes: e.opt.CheckpointBytes / 2, CheckpointInterval: e.opt.CheckpointInterval,
+		CheckpointFiles: e.pending / 2, MaxUndurable: e.opt.CheckpointBytes, MaxPending: e.pending,
 		AckFrames: 16, AckBytes: min(4<<20, e.opt.CreditBytes/2),
 	}
 }
@@ -152,14 +152,10 @@ func (e *Engine) doIn(in *incoming, a receive.Action) {
 		e.addSync(in, a)
 	case receive.WriteOpen, receive.WriteCheckpoint, receive.WriteDone, receive.WriteEnd, receive.WriteForget:
 		in.ops++
-		e.record(e.recordOf(in, a), e.counted(in, func(now time.Time) {
-			e.stepIn(now, in, receive.Event{Kind: receive.RecordWritten})
-		}))
+		e.record(e.recordOf(in, a), e.countedStep(in, receive.RecordWritten))
 	case receive.SyncRecord:
 		in.ops++
-		e.syncJournal(e.counted(in, func(now time.Time) {
-			e.stepIn(now, in, receive.Event{Kind: receive.RecordSynced})
-		}))
+		e.syncJournal(e.countedStep(in, receive.RecordSynced))
 	case receive.Settle:
 		e.settle()
 	case receive.Progressed:

@@ -27,9 +27,9 @@ const (
 	labCredit     = 128 << 10
 	labCheckpoint = 64 << 10
 
-	// labBound is what one failure may cost: two checkpoints that were not durable, what was in flight, and
+	// labBound is what one failure may cost: what was not durable, what was in flight, and
 	// the frame that was being read.
-	labBound = 2*labCheckpoint + labCredit + labFrame
+	labBound = labCheckpoint + labCredit + labFrame
 )
 
 var labSizes = map[string]int{"empty": 0, "little": 3000, "d/frames": 2 * labFrame, "d/much": 600_000, "rest": labFrame + 1}

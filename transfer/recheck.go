@@ -82,7 +82,7 @@ func (e *Engine) gather(newest map[ID]map[stream.Pos]tailEntry, entries []tailEn
 // carry keeps what goes on without a gap where the journal's point is. It is noted again at once: this
 // engine may be killed before it has looked at it.
 func (e *Engine) carry(in *incoming, newest map[stream.Pos]tailEntry) {
-	most := maxRecheck(e.opt.CheckpointBytes)
+	most := e.opt.maxRecheck()
 	t := &tailOfTransfer{}
 	for pos := in.rec.Point.Pos; ; {
 		n, ok := newest[pos]
@@ -102,8 +102,8 @@ func (e *Engine) carry(in *incoming, newest map[stream.Pos]tailEntry) {
 }
 
 // maxRecheck is how many bytes of one transfer are read again at the most, 32 MiB by default: twice what may
-// be written and not durable before no more credit is given.
-func maxRecheck(checkpointBytes int64) int64 { return 4 * checkpointBytes }
+// be written and not durable.
+func (o *Options) maxRecheck() int64 { return 2 * (o.CheckpointBytes + o.CreditBytes) }
 
 var errNotThere = errors.New("the bytes are not there")
 

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/mqha/mqha/internal/core/stream"
@@ -73,7 +72,8 @@ func (s *savedPoints) at(kind Digest, pos stream.Pos) point {
 		return point{Pos: pos}
 	}
 	sum := s.prefix.sum()
-	return point{Pos: pos, State: bytes.Clone(state), Sum: sum[:]}
+	both := append(append(make([]byte, 0, len(state)+len(sum)), state...), sum[:]...)
+	return point{Pos: pos, State: both[:len(state):len(state)], Sum: both[len(state):]}
 }
 
 // nearest gives the last state in pos's file at or before pos; nil: there is none.

@@ -152,11 +152,10 @@ func (e *Engine) syncPart(op *syncOp) error {
 	if p.file == nil {
 		return p.problem
 	}
-	sync := op.made.tree.sync
-	if op.act.Unfinished {
-		sync = op.made.tree.syncData
+	if op.act.Unfinished { // whether it still has its name counts when it is whole
+		return op.made.tree.syncData(p.file)
 	}
-	if err := sync(p.file); err != nil || op.act.File == 0 {
+	if err := op.made.tree.sync(p.file); err != nil || op.act.File == 0 {
 		return err
 	}
 	return op.made.tree.holds(p)

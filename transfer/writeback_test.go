@@ -60,7 +60,7 @@ func (f *writeBackFile) BeginWriteBack(from, n int64) error {
 	return f.File.BeginWriteBack(from, n)
 }
 
-// TestDiskWorksOnEachPieceAsSoonAsItIsWritten: a piece is half a checkpoint, and 4 MiB at the most. Each is begun once, and
+// TestDiskWorksOnEachPieceAsSoonAsItIsWritten: a piece is half of what a checkpoint waits for, and 2 MiB at the most. Each is begun once, and
 // what is less than one is left to the sync.
 func TestDiskWorksOnEachPieceAsSoonAsItIsWritten(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -69,8 +69,8 @@ func TestDiskWorksOnEachPieceAsSoonAsItIsWritten(t *testing.T) {
 		size        int
 		piece, want int64
 	}{
-		"small checkpoints":  {4 << 10, 16 << 10, 100_000, 8 << 10, 12},
-		"common checkpoints": {256 << 10, 0, 9 << 20, 4 << 20, 2},
+		"small checkpoints":  {4 << 10, 32 << 10, 100_000, 8 << 10, 12},
+		"common checkpoints": {256 << 10, 0, 9 << 20, 2 << 20, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := newSeat(t, "A"), newSeat(t, "B")
@@ -113,7 +113,7 @@ func TestDiskIsSetToWorkOnNothingWithoutTheFence(t *testing.T) {
 	}
 	defer f.Close()
 	fence := &hookFence{epoch: 1}
-	e := &Engine{fence: fence, opt: Options{CheckpointBytes: 20}}
+	e := &Engine{fence: fence, opt: Options{CheckpointBytes: 40}}
 	p := &part{file: f, begun: 100} // taken over with so much
 	for _, end := range []int64{105, 112} {
 		if err := e.beginWriteBack(p, end); err != nil {

@@ -188,13 +188,13 @@ func (e *Engine) writeFrame(op *writeOp) {
 }
 
 // writeBackBytes is how much is written before the disk is set to work on it.
-const writeBackBytes = 4 << 20
+const writeBackBytes = 2 << 20
 
 // beginWriteBack keeps the disk at work while the next frames arrive, so that the sync of a checkpoint finds little to
 // do: it waits in the kernel, and for Go one of GOMAXPROCS processors with it. An error is one of writing.
 func (e *Engine) beginWriteBack(p *part, end int64) error {
 	from := p.begun
-	if end-from < min(writeBackBytes, e.opt.CheckpointBytes/2) {
+	if end-from < min(writeBackBytes, e.opt.CheckpointBytes/4) {
 		return nil
 	}
 	p.begun = end

@@ -56,7 +56,7 @@ var variants = []variant{
 
 func engine(name string, d digest, checkpoint int64) variant {
 	b := byteCount(checkpoint)
-	what := "engine, " + string(d) + ", checkpoint /" + b.String()
+	what := "engine, " + string(d) + ", Options.CheckpointBytes " + b.String() + ", so a checkpoint at half of it"
 	if checkpoint < 0 {
 		what = "engine, " + string(d) + ", one sync in the end"
 	}

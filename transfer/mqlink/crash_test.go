@@ -10,7 +10,7 @@ import (
 
 // crashBound is what a crash of one process may cost at the options of the test: what was in flight, the frame that was
 // being sent, and the one that the receiver had in hand. What a receiver that was killed had written, and not made
-// durable, is not sent again; a loss of power would cost two checkpoints more.
+// durable, is not sent again; a loss of power would cost a checkpoint more.
 const crashBound = creditBytes + 2*frameBytes
 
 const (
