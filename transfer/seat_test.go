@@ -108,7 +108,7 @@ func ends(t *testing.T, e *Engine, id ID, patience time.Duration) (Status, bool)
 	return s, err == nil
 }
 
-const patience = 8 * time.Second
+const patience = time.Minute
 
 // sendFilter is a Link that looks at what is sent.
 type sendFilter struct {
