@@ -50,7 +50,7 @@ func TestGrandchildrenAreKilledWithTheGroup(t *testing.T) {
 			out := newOutput()
 			c := &resource.Command{New: child("parent"), OnLine: out.add}
 			online(t, c)
-			fd := watch(t, out.until(t, "grandchild"))
+			fd := watch(t, out.until(t, "pid")) // which the grandchild says itself: two writers' lines come in any order
 			out.until(t, "ready")
 			if err := stop(c); err != nil {
 				t.Fatal(err)

@@ -24,7 +24,7 @@ func online(t *testing.T, c *resource.Command) {
 
 func TestCommandLivesUntilItIsAskedToEnd(t *testing.T) {
 	out := newOutput()
-	c := &resource.Command{New: child("obedient"), OnLine: out.add}
+	c := &resource.Command{New: child("obedient"), OnLine: out.add, Grace: time.Minute} // it needs none
 	if err := c.LooksAlive(t.Context()); err == nil {
 		t.Error("alive before it was started")
 	}

@@ -55,7 +55,6 @@ func play(role string) {
 			fmt.Println(err)
 			os.Exit(1)
 		}
-		fmt.Println("grandchild", cmd.Process.Pid)
 		forever()
 	case "failing":
 		fmt.Fprintln(os.Stderr, "cannot open the log")

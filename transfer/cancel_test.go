@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,7 +39,8 @@ func TestCancelWhileDataFlows(t *testing.T) {
 	w := newWatcher()
 	ea, eb := a.openWith(t, newLease(1), w, nil), b.open(t, 1, nil)
 	defer closeEngines(t, ea, eb)
-	defer runBoth(t, ea, eb)()
+	link, stop := runUpTo(t, ea, eb, 100<<20)
+	defer stop()
 	id := submitAll(t, a, ea)
 	w.wait(t, "20 MiB durable", durableAbove(20<<20))
 	if err := ea.Cancel(t.Context(), id); err != nil {
@@ -54,6 +56,7 @@ func TestCancelWhileDataFlows(t *testing.T) {
 	if _, there := got["second"]; there || got["first"] != facts(t, a.read)["first"] || len(partsIn(t, b.got)) > 0 {
 		t.Errorf("at the receiver: %v", got)
 	}
+	link.left.Store(math.MaxInt64)
 	writeFile(t, a.read, "third", 100, 0o600)
 	id, err := ea.Submit(t.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: filepath.Join(a.read, "third"), Destination: "third"}}})
 	if err != nil {
@@ -80,7 +83,7 @@ func TestCancelWhileNobodyAnswers(t *testing.T) {
 		ea, eb := a.openWith(t, newLease(1), w, nil), b.open(t, 1, nil)
 		id := submitAll(t, a, ea)
 		if heard {
-			stop := runBoth(t, ea, eb)
+			_, stop := runUpTo(t, ea, eb, 16<<20)
 			w.wait(t, "some of it", durableAbove(5<<20))
 			stop()
 		}
@@ -113,7 +116,8 @@ func TestReceivedTransferIsCancelledAtItsSender(t *testing.T) {
 	w := newWatcher()
 	ea, eb := a.openWith(t, newLease(1), w, nil), b.open(t, 1, nil)
 	defer closeEngines(t, ea, eb)
-	defer runBoth(t, ea, eb)()
+	_, stop := runUpTo(t, ea, eb, 16<<20)
+	defer stop()
 	id := submitAll(t, a, ea)
 	w.wait(t, "some of it", durableAbove(5<<20))
 	if err := eb.Cancel(t.Context(), id); !errors.Is(err, transfer.ErrRequest) || !strings.Contains(err.Error(), "cancel it at A") {
@@ -130,11 +134,14 @@ func TestRecoveryTimeout(t *testing.T) {
 		w := newWatcher()
 		impatient := func(o *transfer.Options) {
 			o.RetryInterval, o.RecoveryTimeout = 10*time.Millisecond, 300*time.Millisecond
+			if heard { // longer than a disk that is busy lets the data stand still
+				o.RecoveryTimeout = 3 * time.Second
+			}
 		}
 		ea, eb := a.openWith(t, newLease(1), w, impatient), b.open(t, 1, nil)
 		id := submitAll(t, a, ea)
 		if heard {
-			stop := runBoth(t, ea, eb)
+			_, stop := runUpTo(t, ea, eb, 16<<20)
 			w.wait(t, "some of it", durableAbove(5<<20))
 			stop()
 		}

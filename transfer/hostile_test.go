@@ -73,7 +73,7 @@ func (l *liar) raw(body []byte, control bool) {
 // expect waits for a frame of that kind and passes over the others.
 func (l *liar) expect(k kind) (header, []byte) {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 	for {
 		var f Frame
@@ -110,7 +110,7 @@ func (l *liar) manifest(m []byte, files int, bytes int64) (accepted bool, reason
 
 func (l *liar) verdict() (accepted bool, reason string) {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 	for {
 		var f Frame

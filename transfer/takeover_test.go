@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,29 @@ func (w *watcher) wait(t *testing.T, what string, ok func(transfer.Event) bool) 
 	}
 }
 
+// leakyLink loses all data behind the first so many bytes, as a queue manager may lose what is not persistent: what a test
+// does in the middle of a transfer, it does in the middle of it, however late it comes to its turn.
+type leakyLink struct {
+	transfer.Link
+	left atomic.Int64
+}
+
+func (l *leakyLink) Send(ctx context.Context, f *transfer.Frame) error {
+	if !f.Persistent && len(f.Body) > transfer.HeaderBytes && l.left.Add(-int64(len(f.Body))) < 0 {
+		return nil
+	}
+	return l.Link.Send(ctx, f)
+}
+
+// runUpTo runs two engines, of which a is the sender, over a link that passes so much data on and no more.
+func runUpTo(t *testing.T, a, b *transfer.Engine, bytes int64) (leaky *leakyLink, stop func()) {
+	t.Helper()
+	la, lb := transfer.Pipe()
+	leaky = &leakyLink{Link: la}
+	leaky.left.Store(bytes)
+	return leaky, runOver(t, a, b, leaky, lb)
+}
+
 func durableAbove(n int64) func(transfer.Event) bool {
 	return func(e transfer.Event) bool { return e.Durable > n && e.Durable < e.Bytes }
 }
@@ -103,7 +127,7 @@ func TestSuccessorOfTheSenderGoesOn(t *testing.T) {
 	first, w1, w2 := newLease(1), newWatcher(), newWatcher()
 	ea, eb := a.openWith(t, first, w1, nil), b.open(t, 1, nil)
 	defer closeEngines(t, eb)
-	stop := runBoth(t, ea, eb)
+	_, stop := runUpTo(t, ea, eb, 30<<20)
 	id, err := ea.Submit(t.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: a.read, Destination: "."}}})
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +158,7 @@ func TestSuccessorOfTheReceiverGoesOn(t *testing.T) {
 	first, w1, w2 := newLease(1), newWatcher(), newWatcher()
 	ea, eb := a.openWith(t, newLease(1), w2, nil), b.openWith(t, first, w1, nil)
 	defer closeEngines(t, ea)
-	stop := runBoth(t, ea, eb)
+	_, stop := runUpTo(t, ea, eb, 30<<20)
 	id, err := ea.Submit(t.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: a.read, Destination: "."}}})
 	if err != nil {
 		t.Fatal(err)

@@ -224,7 +224,7 @@ func TestDrainLeavesNothingInFlight(t *testing.T) {
 	w := newWatcher()
 	ea := a.openWith(t, newLease(1), w, nil)
 	eb := b.open(t, 1, nil)
-	stop := runBoth(t, ea, eb)
+	link, stop := runUpTo(t, ea, eb, 16<<20)
 	id, err := ea.Submit(t.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: a.read, Destination: "."}}})
 	if err != nil {
 		t.Fatal(err)
@@ -241,8 +241,12 @@ func TestDrainLeavesNothingInFlight(t *testing.T) {
 	if err != nil || s.State.Ended() {
 		t.Errorf("a drained transfer went on to its end: %+v, %v", s, err)
 	}
+	left := link.left.Load()
 	stop()
 	closeEngines(t, ea, eb)
+	if sent := left - link.left.Load(); sent != 0 {
+		t.Errorf("%d bytes were sent after the drain", sent)
+	}
 	ea, eb = a.open(t, 2, nil), b.open(t, 2, nil)
 	defer closeEngines(t, ea, eb)
 	defer runBoth(t, ea, eb)()
@@ -295,7 +299,7 @@ func TestFilesProvenByCRC(t *testing.T) {
 	byCRC := func(o *transfer.Options) { o.Digest = transfer.CRC32C }
 	ea, eb := a.openWith(t, first, w1, byCRC), b.open(t, 1, nil)
 	defer closeEngines(t, eb)
-	stop := runBoth(t, ea, eb)
+	_, stop := runUpTo(t, ea, eb, 30<<20)
 	id, err := ea.Submit(t.Context(), transfer.Request{To: "B", Items: []transfer.Item{{Source: a.read, Destination: "."}}})
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func converse(t *testing.T, data func(q *QueueManager) []byte) *QueueManager {
 		l.run()
 	}()
 	go func() { _, _ = io.Copy(io.Discard, client) }()
-	_ = client.SetWriteDeadline(time.Now().Add(time.Second)) // it need not read all of it
+	_ = client.SetWriteDeadline(time.Now().Add(time.Minute)) // it need not read all of it
 	_, _ = client.Write(ChannelOpenFrame("C", "QM2"))
 	_, _ = client.Write(data(qm))
 	_ = client.Close()

@@ -40,8 +40,8 @@ func TestHungUpIsSeenWithoutReading(t *testing.T) {
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if runtime.GOOS != "windows" && !hungUp(server) {
-		t.Error("the client has closed")
+	for runtime.GOOS != "windows" && !hungUp(server) { // on a busy machine the kernel passes it on after Close has returned
+		runtime.Gosched()
 	}
 }
 

@@ -294,7 +294,7 @@ func FuzzServer(f *testing.F) {
 		}()
 		go func() { _, _ = io.Copy(io.Discard, client) }()
 		connect := TCP{}.request(mqconn.DialOptions{})
-		_ = client.SetWriteDeadline(time.Now().Add(time.Second)) // it need not read all of it
+		_ = client.SetWriteDeadline(time.Now().Add(time.Minute)) // it need not read all of it
 		_, _ = client.Write(frame(wireConnect, 0, connect))
 		_, _ = client.Write(data)
 		_ = client.Close()
