@@ -25,7 +25,7 @@ type disk interface {
 type outcome struct {
 	event lease.Event
 	found Record // the newer one
-	other Record
+	other Record // zero if it is our own
 }
 
 func failed(err error) outcome { return outcome{event: lease.Event{Err: err}} }
@@ -76,6 +76,8 @@ func (d *files) change(a lease.Action) error {
 		return syncName(namePath(d.path, a.Epoch))
 	case lease.Write:
 		return d.write(a)
+	case lease.Claim:
+		return d.claim(a.Epoch)
 	case lease.Sync:
 		return d.f.Sync()
 	case lease.Prune:
@@ -178,9 +180,13 @@ func (d *files) look() outcome {
 	if err != nil {
 		return failed(fmt.Errorf("%w (%s)", err, d.path))
 	}
-	d.tooLong = len(content) > recordSize
+	d.tooLong = len(content) > fileSize
+	damaged := d.tooLong || !d.mine(other)
+	if d.mine(other) {
+		other = Record{}
+	}
 	return outcome{found: found, other: other, event: lease.Event{Epoch: found.Epoch, Beat: found.Beat,
-		Mine: d.mine(found), Damaged: !d.mine(other) || len(content) != recordSize}}
+		Mine: d.mine(found), Damaged: damaged, Claims: parseClaims(content)}}
 }
 
 func (d *files) mine(r Record) bool {
@@ -199,9 +205,9 @@ func sameFile(a, b *os.File) (bool, error) {
 	return os.SameFile(infoA, infoB), nil
 }
 
-// readRecord reads one byte more than a record has, because a longer file is not as we left it.
+// readRecord reads one byte more than the file has, because a longer file is not as we left it.
 func readRecord(r io.Reader) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, recordSize+1))
+	return io.ReadAll(io.LimitReader(r, fileSize+1))
 }
 
 // pause waits for a random time, so that several standbys do not try in step.
@@ -246,7 +252,16 @@ func (d *files) write(a lease.Action) error {
 		return err
 	}
 	if _, err = d.f.WriteAt(line, int64(a.Beat%2)*lineSize); err == nil && d.tooLong {
-		err = d.f.Truncate(recordSize) // also when it is late: the file never has another length
+		err = d.f.Truncate(fileSize) // also when it is late: the file is never longer
 	}
+	return err
+}
+
+func (d *files) claim(epoch uint64) error {
+	line, at, err := claim(epoch)
+	if err != nil {
+		return err
+	}
+	_, err = d.f.WriteAt(line, at)
 	return err
 }
