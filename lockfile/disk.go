@@ -92,11 +92,15 @@ func (d *files) change(a lease.Action) error {
 
 func (d *files) open() (err error) {
 	d.f, err = os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o644)
-	if errors.Is(err, os.ErrNotExist) {
+	if missing(err) {
 		return fmt.Errorf("the directory of the lock file is not there: %w", err)
 	}
 	return err
 }
+
+// missing says that there is no such file or directory. On Windows os.ErrNotExist also stands for ERROR_BAD_NETPATH, with
+// which a server that is away answers (syscall.Errno.Is): nothing is known then of what it has.
+func missing(err error) bool { return errors.Is(err, os.ErrNotExist) && !passing(err) }
 
 // makeDir is not MkdirAll: where the directory of the lock file is missing, its disk is.
 func makeDir(dir string) error {
@@ -150,11 +154,8 @@ func (d *files) tryLock() outcome {
 // look opens the path afresh: a network file system asks its server then, and only then.
 func (d *files) look() outcome {
 	f, err := os.Open(d.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return outcome{event: lease.Event{Result: lease.Missing}}
-	}
 	if err != nil {
-		return failed(err)
+		return unopened(err)
 	}
 	defer f.Close()
 	same, err := sameFile(f, d.f)
@@ -191,6 +192,14 @@ func (d *files) look() outcome {
 
 func (d *files) mine(r Record) bool {
 	return r.Instance == d.self.Instance && r.Host == d.self.Host && r.PID == d.self.PID && r.Since.Equal(d.self.Since)
+}
+
+// unopened is what a look comes to that cannot open the path.
+func unopened(err error) outcome {
+	if missing(err) {
+		return outcome{event: lease.Event{Result: lease.Missing}}
+	}
+	return failed(err)
 }
 
 func sameFile(a, b *os.File) (bool, error) {
