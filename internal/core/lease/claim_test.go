@@ -145,7 +145,7 @@ func TestEpochWithoutItsClaimIsNotGranted(t *testing.T) {
 	s.expect(Grant)
 }
 
-// TestClaimThatIsGoneIsMadeAgain: somebody has truncated the file.
+// TestClaimThatIsGoneIsMadeAgain: somebody has truncated the file, and then once more.
 func TestClaimThatIsGoneIsMadeAgain(t *testing.T) {
 	s := newScript(t, false)
 	s.hold()
@@ -158,7 +158,12 @@ func TestClaimThatIsGoneIsMadeAgain(t *testing.T) {
 		s.done(Event{})
 		s.expect(op)
 	}
-	s.done(Event{Epoch: 7, Beat: 3, Mine: true, Claims: []uint64{7}})
+	s.done(Event{Epoch: 7, Beat: 3, Mine: true}) // once is enough
 	s.listed()
 	s.expect(Renew, Answer)
+	s.event(Event{Kind: Verify, Ticket: 2})
+	s.done(Event{})
+	s.done(Event{})
+	s.done(Event{Epoch: 7, Beat: 4, Mine: true})
+	s.expect(Claim) // it is the same trouble, and reported
 }
