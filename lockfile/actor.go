@@ -135,7 +135,7 @@ func (a *actor) put(name, text string) error {
 func (a *actor) meet(q request) error {
 	for began := time.Now(); ; {
 		_, err := a.root.Stat(q.Text)
-		if !errors.Is(err, os.ErrNotExist) {
+		if !missing(err) {
 			return err
 		}
 		if time.Since(began) > q.Patience {
@@ -238,7 +238,7 @@ func (a *actor) replace(q request) error {
 func (a *actor) watch(q request) (reply, error) {
 	for began := time.Now(); time.Since(began) < q.Patience; {
 		content, err := a.root.ReadFile(q.Name)
-		if errors.Is(err, os.ErrNotExist) {
+		if missing(err) {
 			return reply{Unlike: "for a moment there was neither the old file nor the new one"}, nil
 		}
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestDamageToTheFileIsReportedOnceAndMended(t *testing.T) {
 					}
 				}
 			}
-			if content, err := os.ReadFile(path); err != nil || len(content) != recordSize || bytes.Count(content, []byte(lineStart)) != 2 {
+			if content, err := os.ReadFile(path); err != nil || bytes.Count(content, []byte(lineStart)) != 3 || !slices.Equal(parseClaims(content), []uint64{l.Epoch()}) {
 				t.Errorf("not mended: %q, %v", content, err)
 			}
 			mustRelease(t, l)
@@ -132,7 +133,7 @@ func TestTextAfterTheRecordIsReportedOnceAndRemoved(t *testing.T) {
 		}
 	}
 	l := mustTake(t, path, o)
-	if err := writeAt(path, "dear diary\n", recordSize); err != nil {
+	if err := writeAt(path, "dear diary\n", fileSize); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
@@ -144,7 +145,7 @@ func TestTextAfterTheRecordIsReportedOnceAndRemoved(t *testing.T) {
 	if overwritten != 1 {
 		t.Errorf("reported %d times", overwritten)
 	}
-	if info, err := os.Stat(path); err != nil || info.Size() != recordSize {
+	if info, err := os.Stat(path); err != nil || info.Size() != fileSize {
 		t.Errorf("%v, %v", info, err)
 	}
 }

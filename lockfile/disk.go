@@ -25,7 +25,7 @@ type disk interface {
 type outcome struct {
 	event lease.Event
 	found Record // the newer one
-	other Record
+	other Record // zero if it is our own
 }
 
 func failed(err error) outcome { return outcome{event: lease.Event{Err: err}} }
@@ -76,6 +76,8 @@ func (d *files) change(a lease.Action) error {
 		return syncName(namePath(d.path, a.Epoch))
 	case lease.Write:
 		return d.write(a)
+	case lease.Claim:
+		return d.claim(a.Epoch)
 	case lease.Sync:
 		return d.f.Sync()
 	case lease.Prune:
@@ -90,11 +92,15 @@ func (d *files) change(a lease.Action) error {
 
 func (d *files) open() (err error) {
 	d.f, err = os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o644)
-	if errors.Is(err, os.ErrNotExist) {
+	if missing(err) {
 		return fmt.Errorf("the directory of the lock file is not there: %w", err)
 	}
 	return err
 }
+
+// missing says that there is no such file or directory. On Windows os.ErrNotExist also stands for ERROR_BAD_NETPATH, with
+// which a server that is away answers (syscall.Errno.Is): nothing is known then of what it has.
+func missing(err error) bool { return errors.Is(err, os.ErrNotExist) && !passing(err) }
 
 // makeDir is not MkdirAll: where the directory of the lock file is missing, its disk is.
 func makeDir(dir string) error {
@@ -148,11 +154,8 @@ func (d *files) tryLock() outcome {
 // look opens the path afresh: a network file system asks its server then, and only then.
 func (d *files) look() outcome {
 	f, err := os.Open(d.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return outcome{event: lease.Event{Result: lease.Missing}}
-	}
 	if err != nil {
-		return failed(err)
+		return unopened(err)
 	}
 	defer f.Close()
 	same, err := sameFile(f, d.f)
@@ -178,13 +181,25 @@ func (d *files) look() outcome {
 	if err != nil {
 		return failed(fmt.Errorf("%w (%s)", err, d.path))
 	}
-	d.tooLong = len(content) > recordSize
+	d.tooLong = len(content) > fileSize
+	damaged := d.tooLong || !d.mine(other)
+	if d.mine(other) {
+		other = Record{}
+	}
 	return outcome{found: found, other: other, event: lease.Event{Epoch: found.Epoch, Beat: found.Beat,
-		Mine: d.mine(found), Damaged: !d.mine(other) || len(content) != recordSize}}
+		Mine: d.mine(found), Damaged: damaged, Claims: parseClaims(content)}}
 }
 
 func (d *files) mine(r Record) bool {
 	return r.Instance == d.self.Instance && r.Host == d.self.Host && r.PID == d.self.PID && r.Since.Equal(d.self.Since)
+}
+
+// unopened is what a look comes to that cannot open the path.
+func unopened(err error) outcome {
+	if missing(err) {
+		return outcome{event: lease.Event{Result: lease.Missing}}
+	}
+	return failed(err)
 }
 
 func sameFile(a, b *os.File) (bool, error) {
@@ -199,9 +214,9 @@ func sameFile(a, b *os.File) (bool, error) {
 	return os.SameFile(infoA, infoB), nil
 }
 
-// readRecord reads one byte more than a record has, because a longer file is not as we left it.
+// readRecord reads one byte more than the file has, because a longer file is not as we left it.
 func readRecord(r io.Reader) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, recordSize+1))
+	return io.ReadAll(io.LimitReader(r, fileSize+1))
 }
 
 // pause waits for a random time, so that several standbys do not try in step.
@@ -246,7 +261,16 @@ func (d *files) write(a lease.Action) error {
 		return err
 	}
 	if _, err = d.f.WriteAt(line, int64(a.Beat%2)*lineSize); err == nil && d.tooLong {
-		err = d.f.Truncate(recordSize) // also when it is late: the file never has another length
+		err = d.f.Truncate(fileSize) // also when it is late: the file is never longer
 	}
+	return err
+}
+
+func (d *files) claim(epoch uint64) error {
+	line, at, err := claim(epoch)
+	if err != nil {
+		return err
+	}
+	_, err = d.f.WriteAt(line, at)
 	return err
 }

@@ -30,14 +30,15 @@
 //
 // Each lease has an epoch that is higher than every earlier one of the same path. It is a name,
 // path.epochs/n, created exclusively and never rewritten, so that a late write of an old holder
-// cannot turn it back. The names, and the lock file itself, must not be removed while any instance
+// cannot turn it back. It is also claimed in the lock file, behind the record, in a place that no heartbeat writes and
+// that none of the 47 epochs before it has, because network file systems list names late. The names, and the lock file itself, must not be removed while any instance
 // runs; a lock file that is removed nevertheless ends the lease.
 //
 // Whoever may open the lock file, if only for reading, can lock it, too, and so keep everybody from the lease, though
 // not take one. It is made with mode 0644; keep its directory to the users that run instances.
 //
 // While the lease is held, a heartbeat writes the record, syncs it and opens the path afresh to see
-// that its own file is still there, with its own record, and that no name has a higher epoch. When no
+// that its own file is still there, with its own record, and that neither a claim nor a name has a higher epoch. When no
 // heartbeat has succeeded within Deadline, the lease is lost: Err says so by comparing clocks, without
 // I/O and without waiting for a goroutine, and Done is closed soon after. Once lost, a lease stays lost. Time is the
 // longest that any one of the monotonic clock, the clock that goes on in suspend and the wall clock saw, so that
@@ -45,12 +46,15 @@
 // only the longer counts. A wall clock that is set forward by more than Deadline costs the lease; that is on purpose.
 //
 // While the lock excludes, no two instances believe in a lease at once. When a file system drops the lock without
-// a word, two do for at most Deadline, and their epochs differ; for one Deadline more where names are listed late, as
-// on network file systems, and a third instance that was stopped writes over the record in that very moment. A call
-// under the lease is known to count when Verify has returned nil after it: until then no higher epoch was to be seen.
-// Another instance may have got a lock that was dropped by then, and have asked its EpochFloor, but it makes its name,
-// and has its lease, only afterwards, and then finds what the call has done, as far as the file system shows one machine
-// what another one has written.
+// a word, two do for at most Deadline, and their epochs differ. Neither names that are listed late nor late writes of a
+// third instance, which was stopped, hide the successor from the old holder: its claim stands before it has its lease.
+// (Only an instance that was stopped in the very call that makes its own claim can write over that, if its epoch is lower
+// by exactly 48 or a multiple.)
+//
+// A call under the lease is known to count when Verify has returned nil after it: until then no higher epoch was to be
+// seen. Another instance may have got a lock that was dropped by then, and have asked its EpochFloor, but it claims its
+// epoch, and has its lease, only afterwards, and then finds what the call has done, as far as the file system shows one
+// machine what another one has written.
 //
 // # File systems
 //

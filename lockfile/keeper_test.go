@@ -44,7 +44,7 @@ func (d *fakeDisk) do(ctx context.Context, a lease.Action) outcome {
 	case lease.Sync:
 		d.syncs.Add(1)
 	case lease.Look:
-		return outcome{event: lease.Event{Epoch: d.epoch, Beat: d.beat, Mine: true}}
+		return outcome{event: lease.Event{Epoch: d.epoch, Beat: d.beat, Mine: true, Claims: []uint64{d.epoch}}}
 	case lease.Unlock:
 		d.unlocked.Store(true)
 	}

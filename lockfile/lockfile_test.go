@@ -80,7 +80,7 @@ func TestRecordCanBeReadWhileTheLockIsHeld(t *testing.T) {
 	path := lockPath(t)
 	l := mustTake(t, path, quick())
 	content, err := os.ReadFile(path)
-	if err != nil || len(content) != recordSize || bytes.Count(content, []byte("\n")) != 2 {
+	if err != nil || len(content) > fileSize || bytes.Count(content, []byte("\n")) != 3 {
 		t.Errorf("%q, %v", content, err)
 	}
 	r, err := Inspect(path)

@@ -62,7 +62,7 @@ func TestNoEpochRepeatsAfterAPowerFailureAtAnyStep(t *testing.T) {
 				}
 			}
 			for _, op := range []lease.Op{lease.Open, lease.Inquire, lease.TryLock, lease.MakeNames, lease.SyncParent, lease.List,
-				lease.Floor, lease.CreateName, lease.SyncNames, lease.Write, lease.Sync, lease.Look, lease.Prune, lease.Unlock, lease.Close} {
+				lease.Floor, lease.CreateName, lease.SyncNames, lease.Write, lease.Claim, lease.Sync, lease.Look, lease.Prune, lease.Unlock, lease.Close} {
 				if steps[op] < 4 {
 					t.Errorf("%d failures at %v", steps[op], op)
 				}

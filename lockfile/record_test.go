@@ -84,7 +84,7 @@ func TestOnlyOurOwnLeftoversAreTakenForALockFile(t *testing.T) {
 		{"extended without content", strings.Repeat("\x00", lineSize), false},
 		{"first write cut off", string(half), false},
 		{"somebody's data", "dear diary\n", true},
-		{"somebody's large data", strings.Repeat("\x00", recordSize+1), true},
+		{"somebody's large data", strings.Repeat("\x00", fileSize+1), true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r, _, err := parseRecord([]byte(row.content))

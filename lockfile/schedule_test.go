@@ -49,8 +49,10 @@ type memory struct {
 	mu       sync.Mutex
 	random   *rand.Rand
 	drops    bool // now and then the lock is taken from its holder, who is not told
+	stale    bool // listings do not show the latest names, as on network file systems
 	holder   *memoryDisk
 	lines    [2]memoryLine
+	claims   map[uint64]bool
 	names    map[uint64]bool
 	holders  map[*memoryDisk]*Lease
 	granted  []uint64
@@ -118,8 +120,12 @@ func (d *memoryDisk) apply(a lease.Action) (o outcome) {
 			l, other = other, l
 		}
 		o.event.Epoch, o.event.Beat, o.event.Mine, o.event.Damaged = l.epoch, l.beat, l.by == d, other.by != d
+		o.event.Claims = slices.Collect(maps.Keys(d.claims))
 	case lease.List:
-		o.event.Names = slices.Collect(maps.Keys(d.names))
+		o.event.Names = slices.Sorted(maps.Keys(d.names))
+		if d.stale {
+			o.event.Names = o.event.Names[:max(0, len(d.names)-d.random.IntN(3))]
+		}
 	case lease.CreateName:
 		if d.names[a.Epoch] {
 			o.event.Result = lease.Busy
@@ -127,6 +133,8 @@ func (d *memoryDisk) apply(a lease.Action) (o outcome) {
 		d.names[a.Epoch] = true
 	case lease.Write:
 		d.lines[a.Beat%2] = memoryLine{a.Epoch, a.Beat, d}
+	case lease.Claim:
+		d.claims[a.Epoch] = true
 	case lease.Prune:
 		delete(d.names, a.Epoch)
 	case lease.Unlock:
@@ -139,7 +147,7 @@ func (d *memoryDisk) apply(a lease.Action) (o outcome) {
 
 // playSchedule gives the number of leases that were granted.
 func playSchedule(t *testing.T, seed uint64) int {
-	m := &memory{random: rand.New(rand.NewPCG(seed, 0)), drops: seed%2 == 1, names: map[uint64]bool{},
+	m := &memory{random: rand.New(rand.NewPCG(seed, 0)), drops: seed%2 == 1, stale: seed%4 == 3, names: map[uint64]bool{}, claims: map[uint64]bool{},
 		holders: map[*memoryDisk]*Lease{}, overlaps: map[[2]*memoryDisk]time.Duration{}}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

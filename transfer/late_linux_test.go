@@ -41,6 +41,7 @@ var lateResults = map[string]struct {
 	"(*tree).sync":                    {"sync", "done"},
 	"(*tree).syncData":                {"sync", "done"},
 	"(*tree).syncDir":                 {"sync", "done"},
+	"(*Engine).takeAgain":             {"pwrite", "done"}, // the same bytes, which it has just read there
 	"(*fencedWriter).Write":           {"pwrite", "done"}, // into a temporary file that has no name any more
 	"(*tailLog).write":                {"pwrite", "done"}, // likewise
 	"(*journal).append":               {"pwrite", "done"}, // likewise
@@ -54,25 +55,27 @@ var lateResults = map[string]struct {
 	"rotation: (*tree).unlink":        {"unlink", "ENOENT"},
 	"source: (*tree).mkdir":           {"mkdir", "done"}, // an empty directory that only this transfer uses
 	"source: (*tree).setAside":        {"deliver", "ENOENT"},
+	"source: (*tree).putBack":         {"put back", "ENOENT"},
 	"source: (*tree).unlink":          {"unlink", "ENOENT"},
 	"source: (*tree).syncDir":         {"sync", "done"},
 }
 
 // bareChecks are the functions that ask the fence and then change nothing on a disk. What (*Engine).transmit sends late is a
 // frame of an epoch that the peer has left behind.
-var bareChecks = []string{"openOn", "(*Engine).fail", "(*Engine).synced", "(*Engine).transmit"}
+var bareChecks = []string{"openOn", "(*Engine).fail", "(*Engine).synced", "(*Engine).transmit", "(*Engine).recheck.func1", "(*remover).run"}
 
 func TestLateCallsOfAStoppedProcessDoNoHarm(t *testing.T) {
 	if text := os.Getenv(lateVariable); text != "" {
 		playLate(text)
 		os.Exit(0)
 	}
-	// An instance that begins makes directories, one that takes over opens and renames parts, one that moves deletes sources.
-	kinds := []lateTask{{Epoch: 2, After: true}, {Epoch: 2}, {Epoch: 2, Move: true}}
+	// An instance that begins makes directories, one that takes over opens and renames parts, one that moves deletes sources,
+	// and puts back what is not a source any more.
+	kinds := []lateTask{{Epoch: 2, After: true}, {Epoch: 2}, {Epoch: 2, Move: true}, {Epoch: 2, Move: true, Swap: true}}
 	counts := make([]map[string]int, len(kinds))
 	for i, k := range kinds {
 		w := newLateWorld(t)
-		w.move = k.Move
+		w.move, w.swap = k.Move, k.Swap
 		r := w.start(t, k).report(t)
 		w.expectEnded(t, r)
 		w.expectDelivered(t, true)
@@ -113,7 +116,7 @@ func TestLateCallsOfAStoppedProcessDoNoHarm(t *testing.T) {
 // lateCase stops an instance before one call, has the next one end the transfer, and lets the first go on.
 func lateCase(t *testing.T, k lateTask, variant int) (stopped bool) {
 	w := newLateWorld(t)
-	w.move = k.Move
+	w.move, w.swap = k.Move, k.Swap
 	holder := w.start(t, k)
 	if !holder.stops(t) {
 		if k.At == 1 {
@@ -122,7 +125,7 @@ func lateCase(t *testing.T, k lateTask, variant int) (stopped bool) {
 		t.Log("this time it asked less often") // the scheduler decides
 		return false
 	}
-	w.expectEnded(t, w.start(t, lateTask{Epoch: 3, Move: k.Move}).report(t))
+	w.expectEnded(t, w.start(t, lateTask{Epoch: 3, Move: k.Move, Swap: k.Swap}).report(t))
 	w.expectDelivered(t, true)
 	consumer := []func(*testing.T){
 		func(*testing.T) {}, // leaves the files
@@ -193,6 +196,7 @@ type lateWorld struct {
 	files map[string][]byte
 	woken bool // the first instance
 	move  bool
+	swap  bool // other files have the names of the sources
 }
 
 // taken is a name that somebody else has at the receiver: that file cannot be delivered, and its part is removed.
@@ -260,15 +264,19 @@ func (w *lateWorld) expectDelivered(t *testing.T, alsoTime bool) {
 	w.expectNames(t, slices.Collect(maps.Keys(w.files)))
 }
 
-// expectSources: a transfer that moves has deleted what it has sent and nothing else, though the names are used again.
+// expectSources: a transfer that moves has deleted what it has sent and nothing else, though the names are used again, or
+// were so when their files were about to be deleted.
 func (w *lateWorld) expectSources(t *testing.T, again bool) {
 	t.Helper()
 	got, want := map[string]string{}, map[string]string{taken: "theirs"}
 	for name, content := range w.files {
-		if again {
+		switch {
+		case again:
 			content = []byte("new")
+		case w.swap:
+			content = []byte(swapped)
 		}
-		if again || !w.move {
+		if again || !w.move || w.swap {
 			want[name] = string(content)
 		}
 	}

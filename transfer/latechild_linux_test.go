@@ -28,6 +28,7 @@ type lateTask struct {
 	Epoch uint64
 	After bool   // an instance of the epoch before has begun, and left parts and journals to take over
 	Move  bool   // the sources are deleted in the end
+	Swap  bool   // a producer gives each source's name to another file in the moment before it is set aside
 	Call  string // the process stops itself when its fence has said yes to this function
 	At    int    // for the time of this number; 0: never
 }
@@ -73,18 +74,33 @@ func playLate(text string) {
 	}
 }
 
-// begin is the epoch before, whose lease ends in the middle of the transfer.
+// begin is the epoch before, whose lease ends in the middle of the transfer: when it is about to sync what it has written,
+// so that the next one finds frames that only the tail log speaks of.
 func (k lateTask) begin() {
 	k.Epoch--
 	f := &hookFence{epoch: k.Epoch}
 	var once sync.Once
 	_, err := k.run(f, func(ev Event) {
 		if ev.Kind == EventProgress && ev.Durable > 256<<10 {
-			once.Do(func() { f.set(func(string) error { return errLateLease }) })
+			once.Do(func() { f.set(syncs()) })
 		}
 	})
 	if !errors.Is(err, ErrFenced) {
 		panic(fmt.Sprint("the epoch before did not end in the middle: ", err))
+	}
+}
+
+// syncs is a hook that loses the lease when data is to be synced.
+func syncs() func(stack string) error {
+	var lost atomic.Bool
+	return func(stack string) error {
+		if strings.Contains(stack, "(*tree).syncData") {
+			lost.Store(true)
+		}
+		if lost.Load() {
+			return errLateLease
+		}
+		return nil
 	}
 }
 
@@ -141,10 +157,27 @@ func (k lateTask) transfer(a, b *Engine) (Status, error) {
 	if k.Move {
 		r.SourceDisposition = DeleteSource
 	}
+	if _, ok := b.fence.(*selfStoppingFence); ok {
+		_ = b.call(ctx, b.rotateJournal) // once at least, however soon the transfer has ended; the engine may have failed
+	}
 	if _, err := a.Submit(ctx, r); err != nil {
 		return Status{}, err
 	}
-	return a.Wait(ctx, lateID)
+	s, err := a.Wait(ctx, lateID)
+	if err != nil {
+		return s, err
+	}
+	// The end may have been seen before it is in the journal, and the next instance would come to it once more.
+	written := make(chan struct{})
+	if err := a.call(ctx, func() { a.syncJournal(func(time.Time) { close(written) }) }); err != nil {
+		return s, err
+	}
+	select {
+	case <-written:
+	case <-a.bad:
+		err = a.failure()
+	}
+	return s, err
 }
 
 // selfStoppingFence stops its own process after it has said yes, and says no from then on: the deadline of a lease
@@ -206,7 +239,7 @@ func (f *selfStoppingFence) mount(dir string) (vfs.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lateDir{d, f}, nil
+	return &lateDir{d, f, dir}, nil
 }
 
 func (f *selfStoppingFence) note(op, name string, n int, err error) {
@@ -232,6 +265,7 @@ func (f *selfStoppingFence) note(op, name string, n int, err error) {
 type lateDir struct {
 	vfs.Dir
 	fence *selfStoppingFence
+	path  string
 }
 
 func (d *lateDir) opened(op, name string, file vfs.File, err error) (vfs.File, error) {
@@ -264,7 +298,24 @@ func (d *lateDir) Rename(from, to string) error {
 }
 
 func (d *lateDir) RenameNoReplace(from, to string) error {
+	if d.fence.task.Swap && filepath.Base(d.path) == "read" {
+		if err := swapFile(filepath.Join(d.path, from)); err != nil {
+			return err
+		}
+	}
 	return d.done("deliver", to, d.Dir.RenameNoReplace(from, to))
+}
+
+func (d *lateDir) PutBack(from, to string) error {
+	return d.done("put back", to, d.Dir.PutBack(from, to))
+}
+
+// swapped is the content of a file that nobody has sent.
+const swapped = "swapped"
+
+func swapFile(name string) error {
+	next := name + ".next"
+	return errors.Join(os.WriteFile(next, []byte(swapped), 0o640), os.Rename(next, name))
 }
 
 func (d *lateDir) Mkdir(name string) error { return d.done("mkdir", name, d.Dir.Mkdir(name)) }

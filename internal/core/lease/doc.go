@@ -9,7 +9,8 @@
 //	make the directory of names, sync its parent
 //	list the names, ask the floor    both after the lock is held: earlier answers may be stale
 //	create the name n, sync          n exists: n+1
-//	write both lines, sync, look     the first heartbeat
+//	write both lines, claim the      the first heartbeat
+//	epoch, sync, look
 //	list the names again             a higher one turned up: go on above it
 //
 // Who waits repeats the first two rows, also when they fail in a way that may pass.
@@ -26,6 +27,13 @@
 //
 // A heartbeat writes one of two lines. When it finds the other one written by somebody else, it writes that
 // one, too: whoever else writes there must not be able to overlook our record.
+//
+// Still, neither the lines nor the names are sure to tell a holder whose lock was dropped that it was superseded. A third
+// instance, which was stopped in the middle of its own last heartbeat, may write over the successor's line,
+// while the holder itself writes over the other one; and names are listed late on network file systems. So each
+// epoch is claimed once, in a place that depends on the epoch. Late writes of heartbeats never fall
+// there, and a late claim falls into a place of its own. The claim is there, and was looked at, before the epoch is
+// granted: each heartbeat that another holder begins afterwards finds it, whatever else is written over.
 //
 // A lost lease keeps the operating system's lock until it is released: the work under it may still
 // be stopping, and for as long as the lock really is ours, nobody else should start.

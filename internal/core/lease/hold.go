@@ -38,6 +38,8 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 		return m.missed(buf, e.Err)
 	case m.asked.Op == Write:
 		return m.ask(buf, Action{Op: Sync})
+	case m.asked.Op == Claim:
+		return m.writeAgain(buf)
 	case m.asked.Op == Sync:
 		return m.ask(buf, Action{Op: Look})
 	case m.asked.Op == List:
@@ -46,19 +48,21 @@ func (m *Machine) held(e Event, buf []Action) []Action {
 		return m.lose(buf, Action{Reason: Deleted})
 	case e.Result == Other:
 		return m.lose(buf, Action{Reason: Replaced})
-	case e.Epoch > m.epoch, e.Epoch == m.epoch && (!e.Mine || e.Beat > m.beat):
-		return m.lose(buf, Action{Reason: Superseded, Epoch: e.Epoch})
+	case e.highest() > m.epoch, e.Epoch == m.epoch && (!e.Mine || e.Beat > m.beat):
+		return m.lose(buf, Action{Reason: Superseded, Epoch: e.highest()})
 	case e.Epoch < m.epoch || e.Beat < m.beat:
 		return m.overwritten(e, buf)
-	case e.Damaged && !m.mended:
-		return m.mend(buf)
 	}
-	m.damaged = e.Damaged
+	claimed := slices.Contains(e.Claims, m.epoch)
+	if (e.Damaged || !claimed) && !m.mended {
+		return m.mend(claimed, buf)
+	}
+	m.damaged = e.Damaged || !claimed
 	return m.ask(buf, Action{Op: List})
 }
 
-// proven follows the last operation of a heartbeat. The names are asked too, because a third instance that
-// wakes up may have written over the record of the one that superseded us; names are never written over.
+// proven follows the last operation of a heartbeat. The names are asked too: they outlast an edited or truncated
+// file, and an instance of an earlier release claims nothing.
 func (m *Machine) proven(e Event, buf []Action) []Action {
 	for _, name := range e.Names {
 		if name > m.epoch {
@@ -79,18 +83,25 @@ func (m *Machine) overwritten(e Event, buf []Action) []Action {
 	if m.rewrites > 1 {
 		return m.missed(buf, errOverwritten)
 	}
-	m.beat++
-	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
+	return m.writeAgain(buf)
 }
 
-// mend writes the other line again: somebody has edited or truncated the file, or another holder writes into
-// it. If that one's heartbeats follow ours, each time into the line that we have just written, it would never see
-// our record; with both lines ours it does.
-func (m *Machine) mend(buf []Action) []Action {
+// mend writes the other line again, and our claim if it is gone: somebody has edited or truncated the file, or
+// another holder writes into it. If that one's heartbeats follow ours, each time into the line that we have just
+// written, it would never see our record; with both lines ours it does.
+func (m *Machine) mend(claimed bool, buf []Action) []Action {
 	if !m.damaged {
 		buf = append(buf, Action{Op: Overwritten})
 	}
 	m.mended, m.damaged = true, true
+	if !claimed {
+		return m.ask(buf, Action{Op: Claim, Epoch: m.epoch})
+	}
+	return m.writeAgain(buf)
+}
+
+// writeAgain writes the other line, too.
+func (m *Machine) writeAgain(buf []Action) []Action {
 	m.beat++
 	return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
 }

@@ -19,7 +19,7 @@ func TestLateWriteOfAnEarlierHolderIsWrittenOver(t *testing.T) {
 	s.done(Event{})
 	s.done(Event{})
 	s.expect(Look)
-	s.done(Event{Epoch: 7, Beat: 3, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 3, Mine: true, Claims: []uint64{7}})
 	s.listed()
 	s.expect(Renew)
 	if s.got[0].At != begun {
@@ -51,7 +51,7 @@ func TestOtherHolderWhoseHeartbeatsFollowOursSeesOurRecord(t *testing.T) {
 	s.event(Event{Kind: Tick})
 	s.done(Event{})
 	s.done(Event{})
-	s.done(Event{Epoch: 7, Beat: 6, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 6, Mine: true, Claims: []uint64{7}})
 	s.listed()
 	s.expect(Renew)
 }
@@ -64,12 +64,12 @@ func (s *script) beatDamaged(beat uint64, told []Op) {
 	s.expect(Write)
 	s.done(Event{})
 	s.done(Event{})
-	s.done(Event{Epoch: 7, Beat: beat, Mine: true, Damaged: true})
+	s.done(Event{Epoch: 7, Beat: beat, Mine: true, Claims: []uint64{7}, Damaged: true})
 	s.expect(told...)
 	s.done(Event{})
 	s.done(Event{})
 	s.expect(Look)
-	s.done(Event{Epoch: 7, Beat: beat + 1, Mine: true, Damaged: true}) // once is enough
+	s.done(Event{Epoch: 7, Beat: beat + 1, Mine: true, Claims: []uint64{7}, Damaged: true}) // once is enough
 	s.listed()
 	s.expect(Renew)
 }
@@ -83,7 +83,7 @@ func TestHigherNameEndsTheLeaseThoughTheRecordIsOurs(t *testing.T) {
 	s.event(Event{Kind: Tick})
 	s.done(Event{})
 	s.done(Event{})
-	s.done(Event{Epoch: 7, Beat: 2, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 2, Mine: true, Claims: []uint64{7}})
 	s.expect(List)
 	s.done(Event{Names: []uint64{9, 8, 7}})
 	s.expect(Lose)
@@ -147,12 +147,12 @@ func TestVerifyIsNotAnsweredByTheHeartbeatUnderWay(t *testing.T) {
 	s.expect()
 	s.done(Event{})
 	s.done(Event{})
-	s.done(Event{Epoch: 7, Beat: 2, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 2, Mine: true, Claims: []uint64{7}})
 	s.listed()
 	s.expect(Renew, Write)
 	s.done(Event{})
 	s.done(Event{})
-	s.done(Event{Epoch: 7, Beat: 3, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 3, Mine: true, Claims: []uint64{7}})
 	s.listed()
 	s.expect(Renew, Answer)
 }

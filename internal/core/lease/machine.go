@@ -29,6 +29,7 @@ const (
 	CreateName               // Epoch; Busy when it exists
 	SyncNames                // make the name durable
 	Write                    // Epoch, Beat: into line Beat modulo 2
+	Claim                    // Epoch: into a place that no heartbeat writes and no epoch near this one has
 	Sync                     // the lock file
 	Prune                    // remove the name Epoch
 	Unlock
@@ -52,7 +53,7 @@ const (
 var opNames = map[Op]string{
 	Open: "open", Inquire: "inquire", TryLock: "try lock", Look: "look", Pause: "pause", MakeNames: "make names",
 	SyncParent: "sync parent", List: "list", Floor: "floor", CreateName: "create name",
-	SyncNames: "sync names", Write: "write", Sync: "sync", Prune: "prune", Unlock: "unlock",
+	SyncNames: "sync names", Write: "write", Claim: "claim", Sync: "sync", Prune: "prune", Unlock: "unlock",
 	Close: "close", Grant: "grant", Renew: "renew", Held: "held", Waiting: "waiting", Trouble: "trouble", Late: "late",
 	Overwritten: "overwritten", Lose: "lose", Answer: "answer", End: "end",
 }
@@ -113,11 +114,12 @@ type Event struct {
 	Kind     Kind
 	Result   Result
 	Err      error
-	Passing  bool   // Err may go away by itself
-	Epoch    uint64 // Look: of the record, 0 without one. Floor: the floor
-	Beat     uint64 // Look: of the record
-	Mine     bool   // Look: this instance wrote it
-	Damaged  bool   // Look: beside that record there is not only our own one before it
+	Passing  bool     // Err may go away by itself
+	Epoch    uint64   // Look: of the record, 0 without one. Floor: the floor
+	Beat     uint64   // Look: of the record
+	Mine     bool     // Look: this instance wrote it
+	Damaged  bool     // Look: beside that record there is not only our own one before it
+	Claims   []uint64 // Look: the epochs that are claimed in the file
 	Names    []uint64
 	Ticket   uint64
 	Interval time.Duration // Inquire: between two heartbeats

@@ -57,7 +57,7 @@ func (s *script) lookAt() {
 		{Open, Event{}}, {Inquire, Event{Interval: testInterval, Deadline: testDeadline}}, {TryLock, Event{}},
 		{Look, Event{}}, {MakeNames, Event{}}, {SyncParent, Event{}}, {List, Event{Names: []uint64{4, 2}}},
 		{Floor, Event{Epoch: 6}}, {CreateName, Event{}}, {SyncNames, Event{}}, {Write, Event{}}, {Write, Event{}},
-		{Sync, Event{}},
+		{Claim, Event{}}, {Sync, Event{}},
 	} {
 		s.expect(step.op)
 		s.done(step.answer)
@@ -76,7 +76,7 @@ func (s *script) listed() {
 func (s *script) hold() {
 	s.t.Helper()
 	s.lookAt()
-	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true, Claims: []uint64{7}})
 	s.expect(List)
 	s.done(Event{Names: []uint64{2, 4, 7}})
 	s.expect(Grant)
@@ -106,10 +106,10 @@ func TestNameThatExistsIsSteppedOver(t *testing.T) {
 
 func TestAttemptEndsWithoutALockWhateverFails(t *testing.T) {
 	failure := errors.New("failure")
-	for fail := range 15 {
+	for fail := range 16 {
 		s := newScript(t, false)
-		answers := []Event{{}, {Interval: testInterval, Deadline: testDeadline}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
-			{Epoch: 1, Beat: 1, Mine: true}, {}}
+		answers := []Event{{}, {Interval: testInterval, Deadline: testDeadline}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+			{Epoch: 1, Beat: 1, Mine: true, Claims: []uint64{1}}, {}}
 		for i := range fail {
 			s.done(answers[i])
 		}
@@ -268,6 +268,7 @@ func TestFirstHeartbeatIsRepeatedAndThenGivenUp(t *testing.T) {
 		s.done(Event{})
 		s.done(Event{})
 		s.done(Event{})
+		s.done(Event{})
 		s.expect(Look)
 	}
 	s.done(Event{Epoch: 6})
@@ -278,7 +279,7 @@ func TestFirstHeartbeatSlowerThanTheDeadlineIsNotGranted(t *testing.T) {
 	s := newScript(t, false)
 	s.lookAt()
 	s.pass(testDeadline)
-	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true, Claims: []uint64{7}})
 	s.expect(List)
 	s.done(Event{Names: []uint64{7}})
 	s.expect(Write)
@@ -287,7 +288,7 @@ func TestFirstHeartbeatSlowerThanTheDeadlineIsNotGranted(t *testing.T) {
 func TestHigherNameInTheLastListingIsGoneAbove(t *testing.T) {
 	s := newScript(t, false)
 	s.lookAt()
-	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true, Claims: []uint64{7}})
 	s.done(Event{Names: []uint64{7, 9}})
 	s.expect(CreateName)
 	if s.got[0].Epoch != 10 {
@@ -300,7 +301,7 @@ func TestTwoThatOvertakeEachOtherGiveUp(t *testing.T) {
 	s := newScript(t, false)
 	s.lookAt()
 	for epoch := uint64(7); epoch < 7+2*overtakenLimit; epoch += 2 {
-		s.done(Event{Epoch: epoch, Beat: 1, Mine: true})
+		s.done(Event{Epoch: epoch, Beat: 1, Mine: true, Claims: []uint64{epoch}})
 		s.expect(List)
 		s.done(Event{Names: []uint64{epoch + 1}})
 		if epoch == 7+2*(overtakenLimit-1) {
@@ -330,7 +331,7 @@ func TestLossByWhatTheLookFinds(t *testing.T) {
 		{"replaced", Event{Result: Other}, Replaced},
 		{"higher epoch", Event{Epoch: 8}, Superseded},
 		{"our epoch by another", Event{Epoch: 7, Beat: 2}, Superseded},
-		{"our epoch from the future", Event{Epoch: 7, Beat: 3, Mine: true}, Superseded},
+		{"our epoch from the future", Event{Epoch: 7, Beat: 3, Mine: true, Claims: []uint64{7}}, Superseded},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := newScript(t, false)
@@ -351,7 +352,7 @@ func TestLossByWhatTheLookFinds(t *testing.T) {
 func TestOldestNamesArePrunedOneAfterTheOther(t *testing.T) {
 	s := newScript(t, false)
 	s.lookAt()
-	s.done(Event{Epoch: 7, Beat: 1, Mine: true})
+	s.done(Event{Epoch: 7, Beat: 1, Mine: true, Claims: []uint64{7}})
 	names := []uint64{5, 3, 7, 6}
 	for n := uint64(0); len(names) < 66; n++ {
 		names = append(names, math.MaxUint32+n)

@@ -20,6 +20,7 @@ type strictState struct {
 	file, dir bool // the entries in the directory: the lock file, the directory of names
 	names     map[uint64]bool
 	lines     [2]line
+	claims    [testPlaces]uint64
 }
 
 func newStrictDisk() *strictDisk {
@@ -28,7 +29,7 @@ func newStrictDisk() *strictDisk {
 
 func (d *strictDisk) losePower() {
 	if !d.safe.file {
-		d.safe.lines = [2]line{}
+		d.safe.lines, d.safe.claims = [2]line{}, [testPlaces]uint64{}
 	}
 	if !d.safe.dir {
 		d.safe.names = map[uint64]bool{}
@@ -49,7 +50,7 @@ func (d *strictDisk) do(a Action) Event {
 		if other.epoch > l.epoch || other.epoch == l.epoch && other.beat > l.beat {
 			l = other
 		}
-		e.Epoch, e.Beat, e.Mine = l.epoch, l.beat, true
+		e.Epoch, e.Beat, e.Mine, e.Claims = l.epoch, l.beat, true, slices.Clone(d.seen.claims[:])
 	case MakeNames:
 		d.seen.dir = true
 	case SyncParent:
@@ -65,8 +66,10 @@ func (d *strictDisk) do(a Action) Event {
 		d.safe.names[a.Epoch] = true
 	case Write:
 		d.seen.lines[a.Beat%2] = line{epoch: a.Epoch, beat: a.Beat}
+	case Claim:
+		d.seen.claims[a.Epoch%testPlaces] = a.Epoch
 	case Sync:
-		d.safe.lines = d.seen.lines
+		d.safe.lines, d.safe.claims = d.seen.lines, d.seen.claims
 	case Prune:
 		delete(d.seen.names, a.Epoch)
 		delete(d.safe.names, a.Epoch)
@@ -122,6 +125,7 @@ func TestNoEpochRepeatsOnADiskThatKeepsOnlyWhatWasSynced(t *testing.T) {
 					d.losePower()
 					if recordLost {
 						d.seen.lines, d.safe.lines = [2]line{}, [2]line{}
+						d.seen.claims, d.safe.claims = [testPlaces]uint64{}, [testPlaces]uint64{}
 					}
 					if next, _ := d.lease(t, -1); next <= highest {
 						t.Errorf("power failed after operation %d: epoch %d after %d", at, next, highest)

@@ -71,11 +71,22 @@ func (m *Machine) took(now Instant, e Event, buf []Action) []Action {
 			m.beat = 1
 			return m.ask(buf, Action{Op: Write, Epoch: m.epoch, Beat: m.beat})
 		}
+		return m.ask(buf, Action{Op: Claim, Epoch: m.epoch})
+	case Claim:
 		return m.ask(buf, Action{Op: Sync})
 	case Sync:
 		return m.ask(buf, Action{Op: Look})
 	}
 	return buf
+}
+
+// highest is the highest epoch that a Look found.
+func (e Event) highest() uint64 {
+	highest := e.Epoch
+	for _, claimed := range e.Claims {
+		highest = max(highest, claimed)
+	}
+	return highest
 }
 
 // looked follows a Look: after the lock was refused, after it was got, or after the first heartbeat.
@@ -94,12 +105,12 @@ func (m *Machine) looked(now Instant, e Event, buf []Action) []Action {
 		return m.again(buf)
 	case !m.created:
 		m.strangers = 0
-		m.known = max(m.known, e.Epoch)
+		m.known = max(m.known, e.highest())
 		return m.ask(buf, Action{Op: MakeNames})
-	case e.Epoch > m.epoch || e.Epoch == m.epoch && !e.Mine:
-		m.fail(fmt.Errorf("the lock does not exclude: epoch %d is in use under it", e.Epoch))
+	case e.highest() > m.epoch || e.Epoch == m.epoch && !e.Mine:
+		m.fail(fmt.Errorf("the lock does not exclude: epoch %d is in use under it", e.highest()))
 		return buf
-	case e.Epoch != m.epoch || e.Beat != m.beat:
+	case e.Epoch != m.epoch || e.Beat != m.beat || !slices.Contains(e.Claims, m.epoch):
 		return m.rewrite(now, buf)
 	}
 	return m.ask(buf, Action{Op: List})

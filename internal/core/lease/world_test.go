@@ -3,6 +3,7 @@ package lease
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -12,6 +13,7 @@ const (
 	testInterval = 100 * time.Millisecond
 	testDeadline = 400 * time.Millisecond
 	testKeep     = 3
+	testPlaces   = 48 // for claims, as in the file
 )
 
 var errInjected = errors.New("injected")
@@ -23,12 +25,14 @@ type world struct {
 	lastInode int
 	lockedBy  map[int]*node // by inode
 	lines     map[int]*[2]line
+	claims    map[int]*[testPlaces]uint64
 	names     map[uint64]bool
 	created   []uint64 // names, in this order
 	stale     bool     // listings do not show the latest names, as on network file systems
 	granted   []uint64
-	perfect   bool // no lock was dropped and no file removed: then nothing may go wrong for a moment
-	bootSees  bool // suspend is seen by the boot clocks, else by the wall clocks
+	grantedOn map[int]uint64 // the highest epoch, by inode
+	perfect   bool           // no lock was dropped and no file removed: then nothing may go wrong for a moment
+	bootSees  bool           // suspend is seen by the boot clocks, else by the wall clocks
 	nodes     []*node
 	overlap   map[[2]*node]time.Duration // for how long two believed in a lease at once
 }
@@ -56,9 +60,9 @@ type node struct {
 	good       Instant
 	held       bool // granted, not lost or released
 	lost       bool
-	lateWrites int // without the lock
 	leaving    bool
 	seenAtList uint64 // the highest epoch granted to anybody when the last listing took effect
+	seenAtLook uint64 // likewise on the same file, when the last look did
 
 	wrote, synced, looked Instant // when an operation of the current heartbeat took effect
 	writeAsked            Instant
@@ -68,7 +72,7 @@ type node struct {
 
 func newWorld(t *rapid.T) *world {
 	return &world{t: t, perfect: true, stale: rapid.Bool().Draw(t, "stale listings"), bootSees: rapid.Bool().Draw(t, "boot clock sees suspend"), lockedBy: map[int]*node{},
-		lines: map[int]*[2]line{}, names: map[uint64]bool{}, overlap: map[[2]*node]time.Duration{}}
+		lines: map[int]*[2]line{}, claims: map[int]*[testPlaces]uint64{}, grantedOn: map[int]uint64{}, names: map[uint64]bool{}, overlap: map[[2]*node]time.Duration{}}
 }
 
 func (w *world) start(wait bool, skew time.Duration) *node {
@@ -144,10 +148,14 @@ func (n *node) grant(a Action) {
 	if a.Epoch <= n.seenAtList && !n.w.stale {
 		t.Fatalf("epoch %d granted, %d was before the last listing", a.Epoch, n.seenAtList)
 	}
+	if a.Epoch <= n.seenAtLook {
+		t.Fatalf("epoch %d granted, %d was before the last look", a.Epoch, n.seenAtLook)
+	}
 	if n.w.perfect && n.w.lockedBy[n.w.inode] != n {
 		t.Fatalf("node %d granted without the lock", n.name)
 	}
 	n.w.granted = append(n.w.granted, a.Epoch)
+	n.w.grantedOn[n.fd] = max(n.w.grantedOn[n.fd], a.Epoch)
 	n.held, n.epoch = true, a.Epoch
 	n.proven(a.At)
 }
@@ -183,6 +191,7 @@ func (n *node) apply() {
 			w.lastInode++
 			w.inode = w.lastInode
 			w.lines[w.inode] = &[2]line{}
+			w.claims[w.inode] = &[testPlaces]uint64{}
 		}
 		n.fd = w.inode
 	case Inquire:
@@ -212,10 +221,9 @@ func (n *node) apply() {
 		}
 	case Write:
 		w.lines[n.fd][a.Beat%2] = line{a.Epoch, a.Beat, n}
-		if w.lockedBy[n.fd] != n {
-			n.lateWrites++
-		}
 		n.wrote = n.now
+	case Claim:
+		w.claims[n.fd][a.Epoch%testPlaces] = a.Epoch
 	case Sync:
 		n.synced = n.now
 	case Prune:
@@ -258,6 +266,8 @@ func (n *node) look(e *Event) {
 			l, o = o, l
 		}
 		e.Epoch, e.Beat, e.Mine, e.Damaged = l.epoch, l.beat, l.by == n, o.by != n
+		e.Claims = slices.Clone(w.claims[n.fd][:]) // 0 in the places without one
+		n.seenAtLook = w.grantedOn[n.fd]
 	}
 }
 
@@ -295,22 +305,10 @@ func (w *world) elapse(d time.Duration, asleep *node, sleep func(*Instant)) {
 		if w.perfect {
 			w.t.Fatalf("%v and %v both believed for %v", pair[0], pair[1], both)
 		}
-		if most := w.mostOverlap(pair); both > most {
-			w.t.Fatalf("%v and %v both believed for %v, longer than %v", pair[0], pair[1], both, most)
+		if both > testDeadline {
+			w.t.Fatalf("%v and %v both believed for %v", pair[0], pair[1], both)
 		}
 	}
-}
-
-// mostOverlap is how long two may believe at once when the lock was dropped: one deadline. Where listings are stale, the
-// record alone tells a holder that it was superseded, and each late write of a third instance may hide it once.
-func (w *world) mostOverlap(pair [2]*node) time.Duration {
-	most := testDeadline
-	for _, n := range w.nodes {
-		if w.stale && n != pair[0] && n != pair[1] {
-			most += time.Duration(n.lateWrites) * testDeadline
-		}
-	}
-	return most
 }
 
 // left is how long n still believes in its lease, if no heartbeat comes.
