@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
@@ -36,6 +37,7 @@ type Engine struct {
 
 	// owned by the loop
 	state     *state
+	format    atomic.Int32     // of the journal; never lower than before
 	questions uint64           // every question of this engine has a higher number
 	journal   *journal         // once started, used by the journal lane alone
 	rotating  bool             // of the journal lane: a rotation is on its way
@@ -132,6 +134,7 @@ func (e *Engine) openFiles(mount vfs.Mount, dir string) (err error) {
 	if e.journal, e.state, err = openJournal(e.dir, e.epoch); err != nil {
 		return err
 	}
+	e.format.Store(int32(e.journal.format))
 	// Above those of every earlier engine, also of one of the same epoch; room for 16 million.
 	e.questions = e.epoch<<40 | (e.journal.name.sequence&0xffff)<<24
 	if err := e.checkRoot(); err != nil {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -10,6 +11,8 @@ type journalOp struct {
 	body     []byte // an entry to append; rotate: the entries of the snapshot
 	sync     bool
 	rotate   bool
+	format   int        // rotate: at least this
+	refused  chan error // rotate: why there was none, for want of room; nil: the engine fails
 	complete completion
 }
 
@@ -47,12 +50,16 @@ func (e *Engine) runJournal(ops []journalOp) {
 		return
 	}
 	syncs := false
-	for _, op := range ops {
+	for i, op := range ops {
 		var err error
 		switch {
 		case op.rotate:
 			e.rotating = false
-			err = e.journal.rotate(op.body)
+			err = e.journal.raise(op.body, op.format)
+			if op.refused != nil && errors.Is(err, errNoRoom) {
+				op.refused <- err
+				ops[i].complete, err = nil, nil
+			}
 		case op.sync:
 			syncs = true
 		default:
