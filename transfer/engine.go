@@ -31,13 +31,13 @@ type Engine struct {
 	dir         *tree // the state directory
 	files       *tree // WriteRoot; nil: nothing is received
 	mount       vfs.Mount
-	root        uint64 // vfs.Dir.ID of WriteRoot
-	pending     int    // pendingFiles, of this process as it was
+	root        uint64       // vfs.Dir.ID of WriteRoot
+	pending     int          // pendingFiles, of this process as it was
+	format      atomic.Int32 // of the journal; never lower than before
 	events      *events.Queue[Event]
 
 	// owned by the loop
 	state     *state
-	format    atomic.Int32     // of the journal; never lower than before
 	questions uint64           // every question of this engine has a higher number
 	journal   *journal         // once started, used by the journal lane alone
 	rotating  bool             // of the journal lane: a rotation is on its way

@@ -175,6 +175,9 @@ func TestFinaliseOnAFullDiskChangesNothing(t *testing.T) {
 	if s := stateIn(t, a.state, NewestFormat); s.out[r.ID] == nil {
 		t.Error("a transfer is missing")
 	}
+	if _, names := journalsIn(t, a.state); !slices.Equal(names, []journalName{{4, 2}}) {
+		t.Errorf("journals: %v", names)
+	}
 }
 
 // finaliseStopped finalises on a disk in memory, ends the process at operation at of that, and reads what is left as the

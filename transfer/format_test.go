@@ -202,7 +202,6 @@ func setFields(fields map[string]bool, prefix string, v any) {
 func stateIn(t *testing.T, from string, format int) *state {
 	t.Helper()
 	dir, names := journalsIn(t, from)
-	defer dir.Close()
 	s, got, err := readJournal(dir, names[len(names)-1])
 	if err != nil || got != format {
 		t.Fatalf("format %d, want %d: %v", got, format, err)
@@ -216,6 +215,7 @@ func journalsIn(t *testing.T, state string) (*tree, []journalName) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { dir.Close() })
 	names, err := journalNames(dir)
 	if err != nil || len(names) == 0 {
 		t.Fatalf("%v, %v", names, err)
