@@ -61,8 +61,7 @@ func announce(name string, text []byte) (withdraw func() error, err error) {
 		err = errTaken
 	}
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(err, f.Close(), removeClosed(name))
 	}
 	return func() error {
 		err := errors.Join(unlock(f), f.Close(), removeClosed(name)) // Windows removes no file that is open

@@ -72,7 +72,7 @@ func (e *JournalError) Error() string {
 // Is matches ErrJournal.
 func (e *JournalError) Is(target error) bool { return target == ErrJournal }
 
-// FormatError refuses a Request that the journal has no place for in the format that it is written in.
+// FormatError refuses what the journal has no place for in the format that it is written in.
 type FormatError struct {
 	What            string
 	Needed, Written int // formats

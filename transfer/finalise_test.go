@@ -112,6 +112,47 @@ func closed(t *testing.T, e *Engine) {
 	}
 }
 
+// TestRecordThatTheFormatHasNoPlaceForIsNotWritten: whoever forgets to refuse what needs a later format stops the engine. An
+// earlier release would lose it without a word.
+func TestRecordThatTheFormatHasNoPlaceForIsNotWritten(t *testing.T) {
+	a := newSeat(t, "A")
+	a.formerJournal(t)
+	e := a.open(t, goodLease(4), nil)
+	if err := e.call(t.Context(), func() { e.record(record{Out: &outRecord{ID: ID{1}, Moving: new(moving)}}, nil) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); !errors.Is(err, ErrFormat) {
+		t.Errorf("%v", err)
+	}
+	if s := stateIn(t, a.state, 1); s.out[ID{1}] != nil {
+		t.Error("it was written")
+	}
+}
+
+// TestFinaliseWithoutALeaseOrAnEngineChangesNothing.
+func TestFinaliseWithoutALeaseOrAnEngineChangesNothing(t *testing.T) {
+	a := newSeat(t, "A")
+	a.formerJournal(t)
+	lost := &hookFence{epoch: 4}
+	e := a.open(t, lost, nil)
+	lost.set(func(string) error { return errors.New("lost") })
+	if err := e.Finalise(t.Context()); !errors.Is(err, ErrFenced) {
+		t.Errorf("%v", err)
+	}
+	_ = e.Close()
+	stateIn(t, a.state, 1)
+	e = a.open(t, goodLease(5), nil)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Finalise(over); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	closed(t, e)
+	if err := e.Finalise(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestRotationDoesNotLowerTheFormat: the journal has grown full while it is being finalised.
 func TestRotationDoesNotLowerTheFormat(t *testing.T) {
 	a := newSeat(t, "A")

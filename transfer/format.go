@@ -27,10 +27,23 @@ const (
 //	1  transfers that leave their sources
 //	2  those that delete them: deleting, out.moving
 func (r *record) format() int {
-	if r.Deleting != nil || r.Out != nil && r.Out.Moving != nil {
+	switch {
+	case r.Deleting != nil, r.Out != nil && r.Out.Moving != nil:
 		return 2
+	case r.Out != nil:
+		return max(firstFormat, r.Out.Digest.format())
+	case r.In != nil:
+		return max(firstFormat, r.In.Digest.format())
 	}
 	return firstFormat
+}
+
+// placeFor refuses what the journal has no place for in its format.
+func (e *Engine) placeFor(r *record, what string) error {
+	if needed, written := r.format(), e.Format(); needed > written {
+		return &FormatError{What: what, Needed: needed, Written: written}
+	}
+	return nil
 }
 
 // Format is the format that the journal is written in, at most NewestFormat: that of the journal which Open found,

@@ -122,6 +122,20 @@ func TestEveryFieldOfTheJournalBeginsWithAFormat(t *testing.T) {
 	}
 }
 
+// TestEveryDigestBeginsWithAFormat: with a later one, a record that has it says so.
+func TestEveryDigestBeginsWithAFormat(t *testing.T) {
+	for d, want := range map[Digest]int{"": 1, SHA256: 1, CRC32C: 1, "of a later release": 0} {
+		if d.format() != want || d.known() != (d != "" && want > 0) {
+			t.Errorf("%q: format %d, known %v", d, d.format(), d.known())
+		}
+		for _, r := range []record{{Out: &outRecord{Digest: d}}, {In: &inRecord{Digest: d}}} {
+			if r.format() != max(want, firstFormat) {
+				t.Errorf("%q: a record with it has format %d", d, r.format())
+			}
+		}
+	}
+}
+
 func lines(fields map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(fields)), "\n")
 }

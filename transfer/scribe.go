@@ -19,6 +19,10 @@ type journalOp struct {
 // record applies r to the state and appends it to the journal; complete is called in the loop when
 // it is written.
 func (e *Engine) record(r record, complete completion) {
+	if err := e.placeFor(&r, "a record"); err != nil { // it was to be refused before, and must not get lost
+		e.fail(err)
+		return
+	}
 	e.state.apply(r)
 	body, err := appendEntry(nil, &r)
 	if err != nil {

@@ -66,8 +66,8 @@ func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) err
 	if r.moves() {
 		rec.Moving = new(moving)
 	}
-	if needed, written := (&record{Out: rec}).format(), e.Format(); needed > written {
-		return &FormatError{What: "a transfer that deletes its sources", Needed: needed, Written: written}
+	if err := e.placeFor(&record{Out: rec}, "a transfer that deletes its sources"); err != nil {
+		return err
 	}
 	if rec.Manifest, err = e.writeLists(rec, l); err != nil {
 		return err
