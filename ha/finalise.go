@@ -51,6 +51,23 @@ func behind(standbys []lockfile.Standby) string {
 	return strings.Join(names, ", ")
 }
 
+// firstFormat is that of a new journal, which all who stand by have to be able to read; 0: the newest.
+func (r *run) firstFormat() int {
+	c := &r.a.config
+	if begun, err := transfer.HighestEpoch(c.journalDir()); err != nil || begun > 0 {
+		return 0 // goes on in its own, or cannot be opened
+	}
+	standbys, err := lockfile.Standbys(c.LockFile)
+	if err != nil {
+		r.a.say(CodeLock, "it cannot be seen who stands by, the journal begins in the newest format: "+err.Error(), nil)
+	}
+	first := transfer.NewestFormat
+	for _, s := range standbys {
+		first = min(first, max(s.Format, 1))
+	}
+	return first
+}
+
 // goesDown says that err is one of an agent that is on its way down.
 func goesDown(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, transfer.ErrFenced) || errors.Is(err, transfer.ErrClosed) || errors.Is(err, transfer.ErrDurability)

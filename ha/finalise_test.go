@@ -171,3 +171,24 @@ func TestStandbyAnnouncesWhatItKnows(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// TestNewJournalCanBeReadByWhoStandsBy: the first instance of an agent is of this release, and an earlier one waits already.
+func TestNewJournalCanBeReadByWhoStandsBy(t *testing.T) {
+	t.Parallel()
+	for knows, want := range []int{1, 1, transfer.NewestFormat} {
+		s := newSite(t, "SRC")
+		c := s.config("SRC")
+		c.Work, c.Transfer.ReadRoots = nil, []string{t.TempDir()}
+		withdraw, err := lockfile.Announce(filepath.Join(c.StateDir, "agent.lck"), "waits", knows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start(t, c).event(CodeActive, 1)
+		if pong, err := s.client("SRC").Ping(within(t)); err != nil || pong.Format != want {
+			t.Errorf("a standby knows %d: %+v, %v", knows, pong, err)
+		}
+		if err := withdraw(); err != nil {
+			t.Error(err)
+		}
+	}
+}

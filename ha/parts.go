@@ -211,7 +211,11 @@ func (r *run) openEngine() {
 		if err := c.checkApart(); err != nil {
 			return nil, err
 		}
-		engine, err := transfer.Open(ctx, c.journalDir(), lease, c.Transfer)
+		options := c.Transfer
+		if options.FirstFormat == 0 {
+			options.FirstFormat = r.firstFormat()
+		}
+		engine, err := transfer.Open(ctx, c.journalDir(), lease, options)
 		if err != nil {
 			return nil, failure("journals", err)
 		}

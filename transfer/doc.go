@@ -74,7 +74,7 @@
 // refused until then (ErrFormat): in format 1, to delete sources. When no instance of an earlier release is left that
 // could take over, the operator ends this by Engine.Finalise. From then on earlier releases refuse the state directory
 // (ErrJournal) and change nothing there. A state directory without a journal begins in the newest format: where an
-// earlier release is to stand by from the first day, let it begin.
+// earlier release is to stand by from the first day, let it begin, or set Options.FirstFormat.
 //
 // An Engine does not know of other instances. Package ha has them announce themselves, and asks them; of releases that do
 // not, the operator must know. How two agents of different releases talk is another matter: frames have a version of

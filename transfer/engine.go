@@ -131,7 +131,7 @@ func (e *Engine) openFiles(mount vfs.Mount, dir string) (err error) {
 	if e.incarnation, err = readIncarnation(e.dir); err != nil {
 		return fmt.Errorf("transfer: state directory: %w", err)
 	}
-	if e.journal, e.state, err = openJournal(e.dir, e.epoch); err != nil {
+	if e.journal, e.state, err = openJournal(e.dir, e.epoch, e.opt.FirstFormat); err != nil {
 		return err
 	}
 	e.format.Store(int32(e.journal.format))

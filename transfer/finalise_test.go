@@ -181,6 +181,24 @@ func TestNewStateDirectoryBeginsInTheNewestFormat(t *testing.T) {
 	stateIn(t, a.state, NewestFormat)
 }
 
+// TestNewStateDirectoryBeginsInTheFirstFormatThatIsAskedFor, and a later engine goes on in that, whatever it is given.
+func TestNewStateDirectoryBeginsInTheFirstFormatThatIsAskedFor(t *testing.T) {
+	a := newSeat(t, "A")
+	first := func(format int) func(*Options) { return func(o *Options) { o.FirstFormat = format } }
+	for epoch, format := range []int{1, NewestFormat} {
+		e := a.open(t, goodLease(uint64(epoch+1)), first(format))
+		if _, err := e.Submit(t.Context(), a.move(t, "x")); !errors.Is(err, ErrFormat) || e.Format() != 1 {
+			t.Errorf("format %d, %v", e.Format(), err)
+		}
+		closed(t, e)
+	}
+	for _, format := range []int{-1, NewestFormat + 1} {
+		if err := (Options{Name: "A", FirstFormat: format}).Validate(); !errors.Is(err, ErrOptions) {
+			t.Errorf("first format %d: %v", format, err)
+		}
+	}
+}
+
 // TestFinaliseOnAFullDiskChangesNothing: journals are filled with zeros ahead, so that an agent goes on for long on a disk
 // that is full. It goes on when there is no room for a second one, too.
 func TestFinaliseOnAFullDiskChangesNothing(t *testing.T) {

@@ -47,7 +47,7 @@ func (e *Engine) placeFor(r *record, what string) error {
 }
 
 // Format is the format that the journal is written in, at most NewestFormat: that of the journal which Open found,
-// until Finalise. A state directory without a journal begins with NewestFormat.
+// until Finalise. A state directory without a journal begins with Options.FirstFormat.
 func (e *Engine) Format() int { return int(e.format.Load()) }
 
 // Finalise ends the time in which an earlier release can take over: the journal is written anew in NewestFormat,

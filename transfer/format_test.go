@@ -245,7 +245,7 @@ func rewrite(t *testing.T, state string, epoch uint64) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	j, _, err := openJournal(dir, epoch)
+	j, _, err := openJournal(dir, epoch, NewestFormat)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,13 +108,13 @@ type journal struct {
 
 // openJournal reads the newest journal, writes its state in the same format under this epoch, and removes the older
 // ones. An unreadable journal is never passed over for an older one, which would deliver files
-// again.
-func openJournal(dir *tree, epoch uint64) (*journal, *state, error) {
+// again. Where there is none, it begins in the format first.
+func openJournal(dir *tree, epoch uint64, first int) (*journal, *state, error) {
 	names, err := journalNames(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, next, format := newState(), journalName{epoch: epoch, sequence: 1}, NewestFormat
+	s, next, format := newState(), journalName{epoch: epoch, sequence: 1}, first
 	if len(names) > 0 {
 		newest := names[len(names)-1]
 		if newest.epoch > epoch {
