@@ -153,21 +153,33 @@ func TestFinaliseWithoutALeaseOrAnEngineChangesNothing(t *testing.T) {
 	}
 }
 
-// TestRotationDoesNotLowerTheFormat: the journal has grown full while it is being finalised.
+// TestRotationDoesNotLowerTheFormat: the journal has grown full while it is being finalised, by two operators at once.
 func TestRotationDoesNotLowerTheFormat(t *testing.T) {
 	a := newSeat(t, "A")
 	a.formerJournal(t)
-	e := a.open(t, goodLease(4), nil)
-	durable := make(chan struct{})
+	var told atomic.Int64
+	e := a.open(t, goodLease(4), func(o *Options) {
+		o.OnEvent = func(ev Event) {
+			if ev.Kind == EventFinalised {
+				told.Add(1)
+			}
+		}
+	})
+	first, second := make(chan struct{}), make(chan struct{})
 	if err := e.call(t.Context(), func() {
-		e.finalise(durable, make(chan error, 1))
+		e.finalise(first, make(chan error, 1))
+		e.finalise(second, make(chan error, 1))
 		e.rotateJournal()
 	}); err != nil {
 		t.Fatal(err)
 	}
-	<-durable
+	<-first
+	<-second
 	closed(t, e)
 	stateIn(t, a.state, NewestFormat)
+	if told.Load() != 1 {
+		t.Errorf("%d events", told.Load())
+	}
 }
 
 // TestNewStateDirectoryBeginsInTheNewestFormat.
