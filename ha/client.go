@@ -55,6 +55,9 @@ type Pong struct {
 	Instance string // of the active one; Stop needs it
 	Epoch    uint64
 	Took     time.Duration // from the call of Ping, connecting included
+	// Format is that of the agent's journals, and NewestFormat the one that they get by Finalise. 0: the agent has no
+	// transfers, or is of a release that knows one format only.
+	Format, NewestFormat int
 }
 
 // Client talks to an agent through its command queue. Each call uses a connection of its own, and
@@ -110,7 +113,7 @@ func (c *Client) Ping(ctx context.Context) (Pong, error) {
 	if err != nil {
 		return Pong{}, err
 	}
-	return Pong{Agent: a.Agent, Instance: a.Instance, Epoch: a.Epoch, Took: time.Since(start)}, nil
+	return Pong{Agent: a.Agent, Instance: a.Instance, Epoch: a.Epoch, Took: time.Since(start), Format: a.Format, NewestFormat: a.Newest}, nil
 }
 
 // Submit asks for a transfer and returns its ID when the agent has recorded it durably. An ID is drawn
@@ -152,6 +155,18 @@ func (c *Client) Cancel(ctx context.Context, id transfer.ID) error {
 // on: errors.Is ErrRefused.
 func (c *Client) Stop(ctx context.Context, instance string, mode StopMode) error {
 	_, err := c.ask(ctx, command{Command: stopCommand, Instance: instance, Mode: mode})
+	return err
+}
+
+// Finalise ends the time in which an earlier release can take over: the agent writes its journals in the newest format
+// that its release knows, and when Finalise returns that is durable (transfer.Engine Finalise). Again, it does nothing.
+//
+// A *RefusedError of RefusedStandby names instances of earlier releases that stand by. Those are seen that wait for the
+// lock and share its directory; one that is down, or that stands back after a failure, is not, and neither is one of a
+// release that does not announce itself: that no such one is left the operator must know. RefusedMalformed: the active
+// instance itself is of a release that does not know the command.
+func (c *Client) Finalise(ctx context.Context) error {
+	_, err := c.ask(ctx, command{Command: finaliseCommand})
 	return err
 }
 

@@ -19,6 +19,9 @@ const (
 	statusCommand = "status"
 	cancelCommand = "cancel"
 	stopCommand   = "stop"
+	// An agent of a release without it refuses it as unknown. It does not outlive the queue manager: done late it would
+	// end what an operator may want again by then.
+	finaliseCommand = "finalise"
 )
 
 // StopMode says how to stop.
@@ -60,6 +63,8 @@ type reply struct {
 	Epoch    uint64           `json:"epoch"`
 	Transfer *transfer.ID     `json:"transfer,omitempty"`
 	Status   *transfer.Status `json:"status,omitempty"`
+	Format   int              `json:"format,omitempty"` // ping, finalise: of the journals; 0: none, or of a release without formats
+	Newest   int              `json:"newest,omitempty"` // that this release knows
 }
 
 // Refusal is the stable code of a refused command.
@@ -75,6 +80,8 @@ const (
 	RefusedUnknown   Refusal = "unknown-transfer" // the agent does not know this transfer
 	RefusedEnded     Refusal = "ended"            // the transfer has ended, and cannot be cancelled
 	RefusedBusy      Refusal = "busy"             // could not be made durable, several times: submit it again later
+	RefusedFormat    Refusal = "format"           // needs a later format of the journals: finalise the upgrade first
+	RefusedStandby   Refusal = "standby"          // a standby of an earlier release could not take over any more
 )
 
 // ErrRefused matches *RefusedError.
@@ -92,10 +99,10 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("ha: agent %s (instance %s) refused: %s", e.Agent, e.Instance, e.Text)
 }
 
-// Is matches ErrRefused, and transfer.ErrUnknown or ErrEnded if that is what the agent said.
+// Is matches ErrRefused, and transfer.ErrUnknown, ErrEnded or ErrFormat if that is what the agent said.
 func (e *RefusedError) Is(target error) bool {
 	return target == ErrRefused || target == transfer.ErrUnknown && e.Refusal == RefusedUnknown ||
-		target == transfer.ErrEnded && e.Refusal == RefusedEnded
+		target == transfer.ErrEnded && e.Refusal == RefusedEnded || target == transfer.ErrFormat && e.Refusal == RefusedFormat
 }
 
 // mover is what commands need of an engine.
@@ -103,6 +110,8 @@ type mover interface {
 	Submit(ctx context.Context, r transfer.Request) (transfer.ID, error)
 	Status(id transfer.ID) (transfer.Status, error)
 	Cancel(ctx context.Context, id transfer.ID) error
+	Finalise(ctx context.Context) error
+	Format() int
 }
 
 var _ mover = (*transfer.Engine)(nil)
@@ -113,6 +122,7 @@ type responder struct {
 	instance string
 	epoch    uint64
 	engine   mover // nil: no transfers
+	lockFile string
 }
 
 // answer does what a command asks for and returns the answer. stop is the mode of a stop that is
@@ -131,6 +141,7 @@ func (r *responder) answer(ctx context.Context, body []byte) (a reply, stop Stop
 	}
 	switch c.Command {
 	case pingCommand:
+		a = r.formats(a)
 	case submitCommand:
 		a, err = r.submit(ctx, a, c)
 	case statusCommand:
@@ -139,6 +150,8 @@ func (r *responder) answer(ctx context.Context, body []byte) (a reply, stop Stop
 		a, err = r.cancel(ctx, a, c)
 	case stopCommand:
 		a, stop = r.stop(a, c)
+	case finaliseCommand:
+		a, err = r.finalise(ctx, a)
 	default:
 		a = a.refuse(RefusedMalformed, "unknown command %q", c.Command)
 	}
@@ -181,6 +194,8 @@ func (r *responder) submit(ctx context.Context, a reply, c command) (reply, erro
 		return a, nil
 	case errors.Is(err, transfer.ErrRequest):
 		return a.refuse(RefusedTransfer, "%v", err), nil
+	case errors.Is(err, transfer.ErrFormat):
+		return a.refuse(RefusedFormat, "%v", err), nil
 	default:
 		return a, err // not durable: another try, the next generation or the next instance does it
 	}

@@ -14,6 +14,7 @@ import (
 type memory struct {
 	requests map[transfer.ID]transfer.Request
 	err      error
+	format   int
 }
 
 func (m *memory) Submit(_ context.Context, r transfer.Request) (transfer.ID, error) {
@@ -41,6 +42,15 @@ func (m *memory) Cancel(_ context.Context, id transfer.ID) error {
 	delete(m.requests, id)
 	return nil
 }
+
+func (m *memory) Finalise(context.Context) error {
+	if m.err == nil {
+		m.format = transfer.NewestFormat
+	}
+	return m.err
+}
+
+func (m *memory) Format() int { return m.format }
 
 func newResponder() (*responder, *memory) {
 	m := &memory{requests: map[transfer.ID]transfer.Request{}}
@@ -121,6 +131,10 @@ func TestBadRequestIsRefusedAndTroubleIsNot(t *testing.T) {
 	if a, _ := ask(t, r, c); a.Refusal != RefusedTransfer || !strings.Contains(a.Text, "no such directory") {
 		t.Errorf("answer: %+v", a)
 	}
+	m.err = &transfer.FormatError{What: "a move", Needed: 2, Written: 1}
+	if a, _ := ask(t, r, c); a.Refusal != RefusedFormat || !strings.Contains(a.Text, "finalise") {
+		t.Errorf("answer: %+v", a)
+	}
 	m.err = transfer.ErrDurability
 	body, _ := json.Marshal(c)
 	if _, _, err := r.answer(context.Background(), body); !errors.Is(err, transfer.ErrDurability) {
@@ -192,7 +206,7 @@ func TestCancelCommand(t *testing.T) {
 	if _, _, err := r.answer(t.Context(), body); !errors.Is(err, transfer.ErrDurability) {
 		t.Errorf("a cancellation that is not durable was answered: %v", err)
 	}
-	for refusal, want := range map[Refusal]error{RefusedUnknown: transfer.ErrUnknown, RefusedEnded: transfer.ErrEnded} {
+	for refusal, want := range map[Refusal]error{RefusedUnknown: transfer.ErrUnknown, RefusedEnded: transfer.ErrEnded, RefusedFormat: transfer.ErrFormat} {
 		if err := error(&RefusedError{Refusal: refusal}); !errors.Is(err, want) || !errors.Is(err, ErrRefused) {
 			t.Errorf("%s is not %v", refusal, want)
 		}

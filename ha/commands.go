@@ -3,14 +3,12 @@ package ha
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/agent"
 	"github.com/mqha/mqha/mqconn"
-	"github.com/mqha/mqha/transfer"
 )
 
 // submitLimit bounds a submit: no unit of work may stay open for long, because it pins the queue
@@ -37,7 +35,7 @@ type desk struct {
 func (r *run) runCommands() {
 	c := &r.a.config
 	d := &desk{run: r, queue: CommandQueue(c.Name), commands: r.commands, replies: r.replies,
-		responder: responder{agent: c.Name, instance: r.a.instance, epoch: r.epoch}}
+		responder: responder{agent: c.Name, instance: r.a.instance, epoch: r.epoch, lockFile: c.LockFile}}
 	if r.engine != nil {
 		d.responder.engine = r.engine
 	}
@@ -66,7 +64,7 @@ func (d *desk) handle(ctx context.Context, m *mqconn.Message) error {
 	cancel()
 	switch {
 	case err == nil:
-	case ctx.Err() != nil, errors.Is(err, transfer.ErrFenced), errors.Is(err, transfer.ErrClosed), errors.Is(err, transfer.ErrDurability):
+	case goesDown(ctx, err):
 		return err // the agent is on its way down; backed out with the connection, for the successor
 	default:
 		if d.tries++; m.ID != d.last {

@@ -40,4 +40,11 @@
 // before the answer is sent, and it leaves the queue last; all of them may come twice without harm.
 // A stop names the instance that is to stop, because it may be delivered late: a successor answers
 // it and goes on.
+//
+// # Upgrades
+//
+// Upgrade one instance after the other, the standbys first. Journals stay in the format of the earlier release, which can
+// take over again (package transfer, "Upgrading and rolling back"). When no instance of it is left, Client.Finalise ends
+// that; instances that wait for the lock say in its directory, LOCKFILE.standbys, what they can read, and it is refused while
+// one could not go on.
 package ha

@@ -68,9 +68,11 @@ func (r *run) campaign(ctx context.Context) (func(), error) {
 		if err := r.waitForDirectories(ctx, c.electionDirs()...); err != nil {
 			return nil, err
 		}
+		withdraw := r.announce()
 		lease, err := lockfile.Acquire(ctx, c.LockFile, lockfile.Options{
 			Instance: r.a.instance, EpochFloor: r.epochFloor, OnEvent: r.onLockEvent,
 		})
+		withdraw()
 		switch {
 		case err == nil:
 			return func() { r.keepLease(lease) }, nil
@@ -209,7 +211,11 @@ func (r *run) openEngine() {
 		if err := c.checkApart(); err != nil {
 			return nil, err
 		}
-		engine, err := transfer.Open(ctx, c.journalDir(), lease, c.Transfer)
+		options := c.Transfer
+		if options.FirstFormat == 0 {
+			options.FirstFormat = r.firstFormat()
+		}
+		engine, err := transfer.Open(ctx, c.journalDir(), lease, options)
 		if err != nil {
 			return nil, failure("journals", err)
 		}

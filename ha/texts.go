@@ -53,6 +53,9 @@ func connectionText(ev mqconn.Event) string {
 }
 
 func transferText(ev transfer.Event) string {
+	if ev.Kind == transfer.EventFinalised {
+		return ev.Reason
+	}
 	direction := "from"
 	if ev.Sending {
 		direction = "to"

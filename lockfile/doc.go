@@ -85,6 +85,8 @@
 // Where the lock is free again sooner than Deadline, the old holder goes on for the difference, which is then the
 // time that two instances believe in a lease; give Options.Deadline a value below it.
 //
+// Instances that wait can say so, and what they can read, by Announce; it decides nothing.
+//
 // A lost lease keeps the operating system's lock until Release, because the work under it may still
 // be stopping. So call Release also after a loss, when the work has ended.
 package lockfile

@@ -94,7 +94,7 @@ func TestJournalTakesNoRecordThatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	j, _, err := openJournal(dir, 1)
+	j, _, err := openJournal(dir, 1, NewestFormat)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestJournalTakesNoRecordThatItCannotRead(t *testing.T) {
 	if err := errors.Join(j.sync(), j.close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := openJournal(dir, 2); err != nil && !refused {
+	if _, _, err := openJournal(dir, 2, NewestFormat); err != nil && !refused {
 		t.Errorf("written without an error, and then: %v", err)
 	}
 }

@@ -25,7 +25,16 @@ const (
 	CRC32C Digest = "crc32c"
 )
 
-func (d Digest) known() bool { return d == SHA256 || d == CRC32C }
+func (d Digest) known() bool { return d != "" && d.format() > 0 }
+
+// format is the first format of the journal with a place for d; 0: d is not known.
+func (d Digest) format() int {
+	switch d {
+	case "", SHA256, CRC32C:
+		return firstFormat
+	}
+	return 0
+}
 
 // begin starts a digest. An empty Digest stands in journals written before there was a choice.
 func (d Digest) begin() digest {

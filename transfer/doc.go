@@ -67,6 +67,19 @@
 //     NFS), a file that somebody else creates under the same name in the same instant is replaced.
 //   - A disk under WriteRoot that hangs, instead of failing, also holds up what this agent sends.
 //
+// # Upgrading and rolling back
+//
+// The journal has a format, and an engine goes on in the format of the journal that it finds. So after an upgrade an
+// earlier release can take over again, on any node and any number of times, and loses nothing; what needs a later format is
+// refused until then (ErrFormat): in format 1, to delete sources. When no instance of an earlier release is left that
+// could take over, the operator ends this by Engine.Finalise. From then on earlier releases refuse the state directory
+// (ErrJournal) and change nothing there. A state directory without a journal begins in the newest format: where an
+// earlier release is to stand by from the first day, let it begin, or set Options.FirstFormat.
+//
+// An Engine does not know of other instances. Package ha has them announce themselves, and asks them; of releases that do
+// not, the operator must know. How two agents of different releases talk is another matter: frames have a version of
+// their own.
+//
 // # What is not there yet
 //
 // Links and special files are reported by name and not sent. Directories get mode 0755, files their

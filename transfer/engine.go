@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
@@ -30,8 +31,9 @@ type Engine struct {
 	dir         *tree // the state directory
 	files       *tree // WriteRoot; nil: nothing is received
 	mount       vfs.Mount
-	root        uint64 // vfs.Dir.ID of WriteRoot
-	pending     int    // pendingFiles, of this process as it was
+	root        uint64       // vfs.Dir.ID of WriteRoot
+	pending     int          // pendingFiles, of this process as it was
+	format      atomic.Int32 // of the journal; never lower than before
 	events      *events.Queue[Event]
 
 	// owned by the loop
@@ -129,9 +131,10 @@ func (e *Engine) openFiles(mount vfs.Mount, dir string) (err error) {
 	if e.incarnation, err = readIncarnation(e.dir); err != nil {
 		return fmt.Errorf("transfer: state directory: %w", err)
 	}
-	if e.journal, e.state, err = openJournal(e.dir, e.epoch); err != nil {
+	if e.journal, e.state, err = openJournal(e.dir, e.epoch, e.opt.FirstFormat); err != nil {
 		return err
 	}
+	e.format.Store(int32(e.journal.format))
 	// Above those of every earlier engine, also of one of the same epoch; room for 16 million.
 	e.questions = e.epoch<<40 | (e.journal.name.sequence&0xffff)<<24
 	if err := e.checkRoot(); err != nil {

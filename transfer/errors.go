@@ -23,6 +23,9 @@ var (
 	ErrStale = errors.New("transfer: state directory belongs to a higher epoch")
 	// ErrJournal: no journal in the state directory can be read. Matched by *JournalError.
 	ErrJournal = errors.New("transfer: unreadable journal")
+	// ErrFormat: a Request needs a later format than the journal is written in, so that an earlier release can
+	// take over. Matched by *FormatError.
+	ErrFormat = errors.New("transfer: the journal has no place for this before it is finalised")
 	// ErrRoot: Options.WriteRoot is not the directory that unfinished transfers are delivered to; its
 	// disk may not be mounted.
 	ErrRoot = errors.New("transfer: another WriteRoot")
@@ -54,13 +57,13 @@ func badRequest(format string, args ...any) error {
 
 // JournalError says which journal cannot be read and why.
 type JournalError struct {
-	Path    string
-	Version int // of the journal, if that is what is wrong; else 0
-	Reason  string
+	Path   string
+	Format int // of the journal, if it is a later one than NewestFormat; else 0
+	Reason string
 }
 
 func (e *JournalError) Error() string {
-	if e.Version != 0 {
+	if e.Format != 0 {
 		return fmt.Sprintf("transfer: journal %s cannot be read: %s; start the release that wrote it, or a later one", e.Path, e.Reason)
 	}
 	return fmt.Sprintf("transfer: journal %s cannot be read: %s; restore it from a copy, or move the state directory away to start without its unfinished transfers", e.Path, e.Reason)
@@ -68,6 +71,20 @@ func (e *JournalError) Error() string {
 
 // Is matches ErrJournal.
 func (e *JournalError) Is(target error) bool { return target == ErrJournal }
+
+// FormatError refuses what the journal has no place for in the format that it is written in.
+type FormatError struct {
+	What            string
+	Needed, Written int // formats
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("transfer: %s needs a journal of format %d; it is written in format %d, so that an earlier release can take over: "+
+		"finalise the upgrade when none is left (Engine.Finalise), and submit it again", e.What, e.Needed, e.Written)
+}
+
+// Is matches ErrFormat.
+func (e *FormatError) Is(target error) bool { return target == ErrFormat }
 
 // FrameError says why a message is not a frame.
 type FrameError struct{ Reason string }

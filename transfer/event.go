@@ -19,6 +19,7 @@ const (
 	EventStalled EventKind = "stalled"
 	// EventDegraded: the engine goes on without something that it can do without: Reason.
 	EventDegraded  EventKind = "degraded"
+	EventFinalised EventKind = "finalised" // the journal is written in NewestFormat from now on: Reason
 	EventCompleted EventKind = "completed"
 	EventRefused   EventKind = "refused" // Reason says why
 	EventCancelled EventKind = "cancelled"

@@ -30,7 +30,6 @@ import (
 // nobody reads any more.
 
 const (
-	journalVersion = 1
 	maxRecordBytes = 64 << 20
 	// zerosAhead is how far the file reaches at least when an entry had to lengthen it.
 	zerosAhead = 256 << 10
@@ -39,8 +38,8 @@ const (
 )
 
 type journalHead struct {
-	Version int    `json:"mqha"`
-	Epoch   uint64 `json:"epoch"`
+	Format int    `json:"mqha"`
+	Epoch  uint64 `json:"epoch"`
 }
 
 type journalName struct{ epoch, sequence uint64 }
@@ -95,6 +94,7 @@ func HighestEpoch(dir string) (uint64, error) {
 type journal struct {
 	dir    *tree
 	name   journalName
+	format int
 	file   vfs.File
 	size   int64 // of marks and entries
 	filled int64 // of the file
@@ -106,15 +106,15 @@ type journal struct {
 	failed error // of the first write or sync: what came of it nobody knows, and no later one tells
 }
 
-// openJournal reads the newest journal, writes its state under this epoch, and removes the older
+// openJournal reads the newest journal, writes its state in the same format under this epoch, and removes the older
 // ones. An unreadable journal is never passed over for an older one, which would deliver files
-// again.
-func openJournal(dir *tree, epoch uint64) (*journal, *state, error) {
+// again. Where there is none, it begins in the format first.
+func openJournal(dir *tree, epoch uint64, first int) (*journal, *state, error) {
 	names, err := journalNames(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, next := newState(), journalName{epoch: epoch, sequence: 1}
+	s, next, format := newState(), journalName{epoch: epoch, sequence: 1}, first
 	if len(names) > 0 {
 		newest := names[len(names)-1]
 		if newest.epoch > epoch {
@@ -125,14 +125,14 @@ func openJournal(dir *tree, epoch uint64) (*journal, *state, error) {
 			return nil, nil, err
 		}
 		defer unlock()
-		if s, err = readJournal(dir, newest); err != nil {
+		if s, format, err = readJournal(dir, newest); err != nil {
 			return nil, nil, err
 		}
 		if newest.epoch == epoch {
 			next.sequence = newest.sequence + 1
 		}
 	}
-	j := &journal{dir: dir, name: next}
+	j := &journal{dir: dir, name: next, format: format}
 	entries, err := appendEntries(s.snapshot())
 	if err == nil {
 		err = j.begin(entries)
@@ -188,7 +188,7 @@ func lockOwn(dir *tree, n journalName, epoch uint64) (unlock func(), err error) 
 // begin writes a new journal with a snapshot, opens and locks it.
 func (j *journal) begin(snapshot []byte) error {
 	name := j.name.String()
-	entry, err := appendEntry(nil, journalHead{Version: journalVersion, Epoch: j.name.epoch})
+	entry, err := appendEntry(nil, journalHead{Format: j.format, Epoch: j.name.epoch})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func TestJournalOfAKilledProcess(t *testing.T) {
 // TestJournalOfALaterReleaseIsNotTouched: the sentence is one that helps, and the journal stays.
 func TestJournalOfALaterReleaseIsNotTouched(t *testing.T) {
 	a := newAgent(t, "A")
-	entry := []byte(`{"mqha":2,"epoch":1}`)
+	entry := []byte(`{"mqha":99,"epoch":1}`)
 	content := append(make([]byte, 32), 0, 0, 0, 0, 0, 0, 0, 0)
 	castagnoli := crc32.MakeTable(crc32.Castagnoli)
 	le := binary.LittleEndian
@@ -117,7 +117,8 @@ func TestJournalOfALaterReleaseIsNotTouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := transfer.Open(t.Context(), a.state, newLease(2), transfer.Options{Name: "A"})
-	if !errors.Is(err, transfer.ErrJournal) || !strings.Contains(err.Error(), "version 2") || strings.Contains(err.Error(), "move the state") {
+	var refused *transfer.JournalError
+	if !errors.Is(err, transfer.ErrJournal) || !errors.As(err, &refused) || refused.Format != 99 || !strings.Contains(err.Error(), "format 99") || strings.Contains(err.Error(), "move the state") {
 		t.Errorf("%v", err)
 	}
 	if now, err := os.ReadFile(name); err != nil || string(now) != string(content) {

@@ -46,6 +46,9 @@ type Options struct {
 	// its receiver or the link is away. Waiting for its turn behind others does not count; the time
 	// begins anew with each Engine. Default: never (IBM MQ MFT: transferRecoveryTimeout, -1).
 	RecoveryTimeout time.Duration
+	// FirstFormat is the format of the journal in a state directory that has none yet: a lower one lets instances of an
+	// earlier release take over, until Finalise. Default NewestFormat. Package ha asks those that stand by.
+	FirstFormat int
 	// OnEvent is called for each Event, in order, from one goroutine. It may call the Engine's
 	// methods but Close. While it does not return, up to 4,096 events wait; what comes then is
 	// missing, and an EventMissed in its place says how many.
@@ -64,6 +67,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.CheckpointInterval, 200*time.Millisecond)
 	setDefault(&o.RetryInterval, time.Second)
 	setDefault(&o.Digest, SHA256)
+	setDefault(&o.FirstFormat, NewestFormat)
 	return o
 }
 
@@ -95,6 +99,9 @@ func (o Options) Validate() error {
 	}
 	if !o.Digest.known() {
 		fail("Options.Digest %q: %q or %q", o.Digest, SHA256, CRC32C)
+	}
+	if o.FirstFormat < firstFormat || o.FirstFormat > NewestFormat {
+		fail("Options.FirstFormat %d: between %d and %d", o.FirstFormat, firstFormat, NewestFormat)
 	}
 	if o.CreditBytes < int64(o.FrameBytes) {
 		fail("Options.CreditBytes %d is less than one frame (FrameBytes %d)", o.CreditBytes, o.FrameBytes)

@@ -10,44 +10,50 @@ import (
 
 // readJournal replays a journal up to the first entry that is not whole. What was not synced when the
 // power went may have any of its pages, so whole entries may follow; nobody was told of them.
-func readJournal(dir *tree, n journalName) (*state, error) {
+//
+// The format is that of its head, or a later one that a record needs: releases between two formats wrote what began
+// with the second into journals of the first.
+func readJournal(dir *tree, n journalName) (s *state, format int, err error) {
 	whole, err := dir.ReadFile(n.String())
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	damaged := func(format string, args ...any) error {
-		return &JournalError{Path: dir.Name() + string(os.PathSeparator) + n.String(), Reason: fmt.Sprintf(format, args...)}
+	path := dir.Name() + string(os.PathSeparator) + n.String()
+	damaged := func(format string, args ...any) (*state, int, error) {
+		return nil, 0, &JournalError{Path: path, Reason: fmt.Sprintf(format, args...)}
 	}
 	synced, ok := readMarks(whole)
 	if !ok {
-		return nil, damaged("it does not begin with a mark")
+		return damaged("it does not begin with a mark")
 	}
 	var head journalHead
 	body, rest := cutEntry(whole[marksBytes:])
 	if body == nil || json.Unmarshal(body, &head) != nil {
-		return nil, damaged("it has no head")
+		return damaged("it has no head")
 	}
-	if head.Version != journalVersion {
-		return nil, &JournalError{
-			Path: dir.Name() + string(os.PathSeparator) + n.String(), Version: head.Version,
-			Reason: fmt.Sprintf("it has version %d, this program understands %d", head.Version, journalVersion),
-		}
+	if format = head.Format; format < firstFormat {
+		return damaged("its head names format %d", format)
 	}
-	s := newState()
+	if format > NewestFormat {
+		return nil, 0, &JournalError{Path: path, Format: format,
+			Reason: fmt.Sprintf("it has format %d, this release knows formats up to %d", format, NewestFormat)}
+	}
+	s = newState()
 	for i := 0; ; i++ {
 		if body, rest = cutEntry(rest); body == nil {
 			break
 		}
 		var rec record
 		if err := json.Unmarshal(body, &rec); err != nil {
-			return nil, damaged("record %d is not understood: %v", i, err)
+			return damaged("record %d is not understood: %v", i, err)
 		}
+		format = max(format, rec.format())
 		s.apply(rec)
 	}
 	if at := int64(len(whole) - len(rest)); at < synced {
-		return nil, damaged("it is whole up to byte %d of %d, and was durable up to %d", at, len(whole), synced)
+		return damaged("it is whole up to byte %d of %d, and was durable up to %d", at, len(whole), synced)
 	}
-	return s, nil
+	return s, format, nil
 }
 
 const prefixBytes = 8

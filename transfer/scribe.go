@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -10,12 +11,18 @@ type journalOp struct {
 	body     []byte // an entry to append; rotate: the entries of the snapshot
 	sync     bool
 	rotate   bool
+	format   int        // rotate: at least this
+	refused  chan error // rotate: why there was none, for want of room; nil: the engine fails
 	complete completion
 }
 
 // record applies r to the state and appends it to the journal; complete is called in the loop when
 // it is written.
 func (e *Engine) record(r record, complete completion) {
+	if err := e.placeFor(&r, "a record"); err != nil { // it was to be refused before, and must not get lost
+		e.fail(err)
+		return
+	}
 	e.state.apply(r)
 	body, err := appendEntry(nil, &r)
 	if err != nil {
@@ -47,12 +54,16 @@ func (e *Engine) runJournal(ops []journalOp) {
 		return
 	}
 	syncs := false
-	for _, op := range ops {
+	for i, op := range ops {
 		var err error
 		switch {
 		case op.rotate:
 			e.rotating = false
-			err = e.journal.rotate(op.body)
+			err = e.journal.raise(op.body, op.format)
+			if op.refused != nil && errors.Is(err, errNoRoom) {
+				op.refused <- err
+				ops[i].complete, err = nil, nil
+			}
 		case op.sync:
 			syncs = true
 		default:

@@ -13,7 +13,7 @@ import (
 // survives everything but the loss of the state directory. A second Submit with the same ID changes
 // nothing and returns the same ID, so that a caller without an answer can simply try again.
 //
-// Errors: *RequestError; ErrClosed and the others of Run; those of the file system.
+// Errors: *RequestError; *FormatError for a request that deletes its sources before Finalise; ErrClosed and the others of Run; those of the file system.
 func (e *Engine) Submit(ctx context.Context, r Request) (ID, error) {
 	if r.ID == (ID{}) {
 		r.ID = NewID()
@@ -65,6 +65,9 @@ func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) err
 	}
 	if r.moves() {
 		rec.Moving = new(moving)
+	}
+	if err := e.placeFor(&record{Out: rec}, "a transfer that deletes its sources"); err != nil {
+		return err
 	}
 	if rec.Manifest, err = e.writeLists(rec, l); err != nil {
 		return err

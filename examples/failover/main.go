@@ -60,7 +60,7 @@ func (o *options) flags() *flag.FlagSet {
 	f.DurationVar(&o.pace, "pace", 0, "slow down sending so that it takes at least this long (default: 4s below 512MiB, so that kills meet it running; negative: never)")
 	f.DurationVar(&o.limit, "limit", 30*time.Minute, "give up after this time")
 	f.StringVar(&o.through, "transport", throughTest, "client library of the agents: mqtest, jms20 or ibmmq; the latter two need -tags ibmmq")
-	f.StringVar(&o.earlier, "earlier", "", "this `program` of an earlier release: the first source agent, and the destination agent once it was killed, are started from it, so that a roll-out and a roll-back happen in the middle of the transfer")
+	f.StringVar(&o.earlier, "earlier", "", "this `program` of an earlier release: the first source agent, and the destination agent once it was killed, are started from it, so that a roll-out and a roll-back happen in the middle of the transfer; in the end the upgrade is finalised")
 	f.StringVar(&o.sabotage, "sabotage", "", "spoil something, to see that it is found and the exit code is 1: `what`, one of "+strings.Join(sabotages, ", "))
 	return f
 }

@@ -184,7 +184,10 @@ func (d *demo) play(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	d.checkState(r)
-	return r, d.judge(ctx, r, kills, sent)
+	if err := d.judge(ctx, r, kills, sent); err != nil || d.options.earlier == "" {
+		return r, err
+	}
+	return r, d.upgrade(ctx, r, id)
 }
 
 // mq is how the demo itself is connected, as a client of the agents.

@@ -54,6 +54,9 @@ func (d *demo) startAll(ctx context.Context) error {
 	if err := d.startQueueManager(ctx, "127.0.0.1:0"); err != nil {
 		return err
 	}
+	if err := d.startFormerDestination(ctx); err != nil {
+		return err
+	}
 	if err := d.startDestination(); err != nil {
 		return err
 	}
@@ -76,10 +79,30 @@ func (d *demo) startAll(ctx context.Context) error {
 			return err
 		}
 	}
-	return d.watch.await(ctx, "the destination agent to be active", recoveryLimit, func() bool {
-		_, active := d.watch.activeSince(time.Time{}, d.destination.name)
+	return d.isActive(ctx, d.destination)
+}
+
+func (d *demo) isActive(ctx context.Context, c *child) error {
+	return d.watch.await(ctx, c.name+" to be active", recoveryLimit, func() bool {
+		_, active := d.watch.activeSince(time.Time{}, c.name)
 		return active
 	})
+}
+
+// startFormerDestination has the earlier release begin the journals of the destination agent, and stops it.
+func (d *demo) startFormerDestination(ctx context.Context) error {
+	if d.options.earlier == "" {
+		return nil
+	}
+	c, err := d.startAgent("former destination agent", d.options.earlier, d.destinationSettings())
+	if err != nil {
+		return err
+	}
+	defer c.kill()
+	if err := d.isActive(ctx, c); err != nil {
+		return err
+	}
+	return c.stop(stopLimit)
 }
 
 // startQueueManager starts it at address; the first time the system chooses the port.
@@ -104,7 +127,7 @@ func (d *demo) startQueueManager(ctx context.Context, address string) error {
 
 func (d *demo) startDestination() (err error) {
 	program := ""
-	if d.destination != nil { // the first one was of this release
+	if d.destination != nil { // the first one was of this release: it is rolled back
 		program = d.options.earlier
 	}
 	d.destination, err = d.startAgent("destination agent", program, d.destinationSettings())

@@ -1,0 +1,133 @@
+package lockfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func mustList(t *testing.T, path string) []Standby {
+	t.Helper()
+	all, err := Standbys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestStandbyIsListedUntilItWithdraws: while it waits, also of a holder in the same process.
+func TestStandbyIsListedUntilItWithdraws(t *testing.T) {
+	path := lockPath(t)
+	mustTake(t, path, quick())
+	if all := mustList(t, path); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	withdraw, err := Announce(path, "second", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // to be looked at does no harm
+		want := []Standby{{Instance: "second", Host: host, PID: os.Getpid(), Format: 7}}
+		if all := mustList(t, path); !slices.Equal(all, want) {
+			t.Errorf("%+v, want %+v", all, want)
+		}
+	}
+	if err := withdraw(); err != nil {
+		t.Error(err)
+	}
+	if all := mustList(t, path); len(all) != 0 {
+		t.Errorf("withdrawn: %+v", all)
+	}
+	if left, err := os.ReadDir(standbysDir(path)); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestStandbyThatEndedIsNotListed: what a killed process leaves is a file that nobody has locked.
+func TestStandbyThatEndedIsNotListed(t *testing.T) {
+	path := lockPath(t)
+	withdraw, err := Announce(path, "lives", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer withdraw()
+	dead := filepath.Join(standbysDir(path), "dead.0")
+	if err := os.WriteFile(dead, []byte(`{"instance":"dead","format":1}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if all := mustList(t, path); len(all) != 1 || all[0].Instance != "lives" {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestStandbyWhoseWordsAreNotUnderstoodCounts: with its name, and without a format.
+func TestStandbyWhoseWordsAreNotUnderstoodCounts(t *testing.T) {
+	path := lockPath(t)
+	withdraw, err := Announce(path, "x", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer withdraw()
+	files, err := os.ReadDir(standbysDir(path))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	if err := os.WriteFile(filepath.Join(standbysDir(path), files[0].Name()), []byte("{torn"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if all := mustList(t, path); len(all) != 1 || all[0] != (Standby{Instance: files[0].Name()}) {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestStandbyIsListedHoweverOftenItIsLookedFor: Standbys removes files that nobody has locked, and finds some of them
+// between their creation and their lock.
+func TestStandbyIsListedHoweverOftenItIsLookedFor(t *testing.T) {
+	path := lockPath(t)
+	over, looked := make(chan struct{}), make(chan int)
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-over:
+				looked <- n
+				return
+			default:
+				if _, err := Standbys(path); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	for range 500 {
+		withdraw, err := Announce(path, "x", 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := mustList(t, path)
+		if !slices.ContainsFunc(all, func(s Standby) bool { return s.Format == 3 }) {
+			t.Fatalf("not listed: %+v", all)
+		}
+		if err := withdraw(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(over)
+	t.Logf("looked for %d times", <-looked)
+}
+
+// TestStandbyWithoutADirectoryIsAnError: its disk is not mounted, and none is made below the mount point.
+func TestStandbyWithoutADirectoryIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gone", "agent.lck")
+	if _, err := Announce(path, "x", 1); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("announced where there is no disk: %v", err)
+	}
+	if all := mustList(t, path); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+}
