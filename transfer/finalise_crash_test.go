@@ -100,7 +100,8 @@ func TestFinaliseStoppedAtEveryOperation(t *testing.T) {
 }
 
 // TestFinaliseOfAStoppedHolderThatWakes: it is stopped before each operation, its successor takes over, and it makes the call
-// that it was about to make. It may leave a journal of its own epoch, which counts no more, and does not say that it is done.
+// that it was about to make. Its late rename finds no file, because the successor has removed what it knows of no use, and it
+// does not say that it is done.
 func TestFinaliseOfAStoppedHolderThatWakes(t *testing.T) {
 	content, err := os.ReadFile(golden(1, "journal"))
 	if err != nil {
