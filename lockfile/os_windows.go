@@ -45,3 +45,7 @@ func syncName(path string) error {
 func refusesOpen(err error) bool {
 	return errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_SHARING_VIOLATION)
 }
+
+// beingRemoved: whoever opens a file here lets others read and write it, but not remove it, so that only a removal that is
+// under way keeps anybody from opening it.
+func beingRemoved(err error) bool { return errors.Is(err, windows.ERROR_SHARING_VIOLATION) }

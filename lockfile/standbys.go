@@ -120,7 +120,7 @@ func Standbys(path string) ([]Standby, error) {
 
 func standby(name string) (s Standby, lives bool, err error) {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || beingRemoved(err) {
 		return s, false, nil // withdrawn meanwhile
 	}
 	if err != nil {

@@ -21,3 +21,6 @@ func syncName(path string) error { return syncDir(filepath.Dir(path)) }
 
 // refusesOpen: files may always be replaced.
 func refusesOpen(error) bool { return false }
+
+// beingRemoved: a file is there or not.
+func beingRemoved(error) bool { return false }
