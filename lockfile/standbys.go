@@ -41,6 +41,7 @@ func Announce(path, instance string, format int) (withdraw func() error, err err
 	for n := 0; errors.Is(err, errTaken) && n < 100; n++ {
 		name := filepath.Join(standbysDir(path), filepath.Base(self.Instance)+"."+strings.ToLower(rand.Text()))
 		if withdraw, err = announce(name, text); err == nil {
+			_, _ = Standbys(path) // removes what killed instances left; what cannot be removed now does no harm
 			return withdraw, nil
 		}
 	}

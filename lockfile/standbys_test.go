@@ -66,6 +66,23 @@ func TestStandbyThatEndedIsNotListed(t *testing.T) {
 	}
 }
 
+// TestNextStandbyRemovesWhatKilledOnesLeft, or the directory would grow with each kill.
+func TestNextStandbyRemovesWhatKilledOnesLeft(t *testing.T) {
+	path := lockPath(t)
+	dead := filepath.Join(standbysDir(path), "dead.0")
+	if err := errors.Join(os.Mkdir(standbysDir(path), 0o755), os.WriteFile(dead, []byte("{}"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	withdraw, err := Announce(path, "next", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer withdraw()
+	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
 // TestStandbyWhoseWordsAreNotUnderstoodCounts: with its name, and without a format.
 func TestStandbyWhoseWordsAreNotUnderstoodCounts(t *testing.T) {
 	path := lockPath(t)

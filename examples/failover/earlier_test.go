@@ -29,7 +29,7 @@ func buildEarlier(t *testing.T) string {
 	t.Helper()
 	need.Program(t, "git", "git")
 	if out, err := exec.Command("git", "cat-file", "-e", earlierRelease+"^{commit}").CombinedOutput(); err != nil {
-		need.Missing(t, "this clone has no commit %s: git fetch --unshallow (%s)", earlierRelease, out)
+		t.Skipf("this clone has no commit %s: git fetch --unshallow (%s)", earlierRelease, out)
 	}
 	top, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
 	if err != nil {
@@ -44,7 +44,7 @@ func buildEarlier(t *testing.T) string {
 	for _, c := range []*exec.Cmd{
 		exec.Command("git", "clone", "-q", "--shared", "--no-checkout", strings.TrimSpace(string(top)), source),
 		exec.Command("git", "-C", source, "-c", "advice.detachedHead=false", "checkout", "-q", earlierRelease),
-		exec.Command("go", "build", "-C", source, "-o", program, "./examples/failover"),
+		exec.Command("go", "build", "-C", source, "-trimpath", "-o", program, "./examples/failover"),
 	} {
 		if out, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", c.Args, err, out)
