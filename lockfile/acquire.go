@@ -25,8 +25,8 @@ import (
 //
 // Any other error ends the attempt too and means that this place cannot be used as it is, or, with the first try or after
 // the lock was got, that its file system has trouble now: os.ErrNotExist when the directory is missing (its disk may not
-// be mounted yet), os.ErrPermission, ErrForeign, errors.ErrUnsupported, what EpochFloor returned, or an I/O error. Calling
-// again is always safe.
+// be mounted yet; on Windows also when its server is away), os.ErrPermission, ErrForeign, errors.ErrUnsupported, what
+// EpochFloor returned, or an I/O error. Calling again is always safe.
 //
 // Call Lease.Release in the end.
 func Acquire(ctx context.Context, path string, o Options) (*Lease, error) {

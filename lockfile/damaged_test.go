@@ -131,6 +131,9 @@ func TestTextAfterTheRecordIsReportedOnceAndRemoved(t *testing.T) {
 		if e.Kind == Overwritten {
 			overwritten++
 		}
+		if e.Kind == Overwritten && e.Owner != (Record{}) {
+			t.Errorf("the intruder would be %+v", e.Owner) // it was ourselves
+		}
 	}
 	l := mustTake(t, path, o)
 	if err := writeAt(path, "dear diary\n", fileSize); err != nil {

@@ -392,14 +392,3 @@ func (p *lateProcess) stops(t *testing.T) bool {
 		return info.Code == stopped
 	}
 }
-
-func (p *lateProcess) report(t *testing.T) (r lateReport) {
-	t.Helper()
-	if err := p.cmd.Wait(); err != nil {
-		t.Fatalf("the process: %v", err)
-	}
-	if err := json.Unmarshal(p.out.Bytes(), &r); err != nil {
-		t.Fatalf("the process said %q: %v", p.out.Bytes(), err)
-	}
-	return r
-}

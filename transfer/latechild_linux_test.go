@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/mqha/mqha/internal/vfs"
@@ -38,6 +39,18 @@ type lateReport struct {
 	Err    string
 	Checks map[string]int // how often each function asked the fence
 	Late   []lateCall     // calls that ended after the process was stopped
+}
+
+// report is what the process says in the end.
+func (p *lateProcess) report(t *testing.T) (r lateReport) {
+	t.Helper()
+	if err := p.cmd.Wait(); err != nil {
+		t.Fatalf("the process: %v", err)
+	}
+	if err := json.Unmarshal(p.out.Bytes(), &r); err != nil {
+		t.Fatalf("the process said %q: %v", p.out.Bytes(), err)
+	}
+	return r
 }
 
 // lateCall is a system call, or a few of them, of package vfs.

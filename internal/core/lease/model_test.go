@@ -45,9 +45,7 @@ func TestEpochsGrowAndALossIsFinalWhateverHappens(t *testing.T) {
 			},
 			"verify": func(t *rapid.T) {
 				n := w.pick("verify", func(n *node) bool { return n.held || n.lost })
-				n.tickets++
-				n.ticketAt[n.tickets] = n.now
-				n.step(Event{Kind: Verify, Ticket: n.tickets})
+				n.step(Event{Kind: Verify, Ticket: n.asked()})
 			},
 			"release": func(t *rapid.T) {
 				n := w.pick("release", func(n *node) bool { return true })
@@ -65,6 +63,9 @@ func TestEpochsGrowAndALossIsFinalWhateverHappens(t *testing.T) {
 			},
 			"stallAndTakeover": func(t *rapid.T) {
 				w.stallAndTakeover(w.pick("stall", func(n *node) bool { return n.believes() && n.pending == nil }))
+			},
+			"crowd": func(t *rapid.T) {
+				w.crowd(w.pick("stall", func(n *node) bool { return n.believes() && n.pending == nil }))
 			},
 			"removeFile": func(t *rapid.T) {
 				w.perfect = false
@@ -88,7 +89,7 @@ func (w *world) complete(operations int) {
 
 // stallAndTakeover stops a holder in the middle of a heartbeat, for so long that its server gives the
 // lock to somebody else. What it was about to write is written later, or never.
-func (w *world) stallAndTakeover(n *node) {
+func (w *world) stallAndTakeover(n *node) (next *node) {
 	for range rapid.IntRange(0, 3).Draw(w.t, "heartbeats before") {
 		for range testInterval / (10 * time.Millisecond) {
 			w.elapse(10*time.Millisecond, nil, nil)
@@ -101,7 +102,7 @@ func (w *world) stallAndTakeover(n *node) {
 	}
 	w.perfect = false
 	n.drop()
-	next := w.start(true, 0)
+	next = w.start(true, 0)
 	for range 30 {
 		if next.pending == nil || next.held {
 			break
@@ -109,6 +110,37 @@ func (w *world) stallAndTakeover(n *node) {
 		next.apply()
 		next.deliver()
 	}
+	return next
+}
+
+// crowd is three holders that know nothing of each other: two were stopped in the middle of a heartbeat, one after the
+// other, and do what they were about to do, and more, in any order with what the third one does. Then time passes.
+func (w *world) crowd(n *node) {
+	three := []*node{n, w.stallAndTakeover(n)}
+	if !three[1].held || three[1].pending != nil {
+		return
+	}
+	three = append(three, w.stallAndTakeover(three[1]))
+	for range rapid.IntRange(1, 8).Draw(w.t, "turns") {
+		n := rapid.SampledFrom(three).Draw(w.t, "turn of")
+		if n.ended {
+			continue
+		}
+		if n.pending == nil {
+			w.elapse(testInterval/10, nil, nil)
+			n.step(Event{Kind: Verify, Ticket: n.asked()})
+		}
+		for whole := rapid.Bool().Draw(w.t, "whole heartbeat"); n.pending != nil && n.pending.Op != Pause; {
+			if !n.applied {
+				n.apply()
+			}
+			n.deliver()
+			if !whole {
+				break
+			}
+		}
+	}
+	w.elapse(testDeadline*3/4, nil, nil)
 }
 
 // pass lets time go by for everybody; a tick may come late, or not before something else.

@@ -172,6 +172,13 @@ func (n *node) proven(at Instant) {
 	n.good = at
 }
 
+// asked is the number of the next call of Verify.
+func (n *node) asked() uint64 {
+	n.tickets++
+	n.ticketAt[n.tickets] = n.now
+	return n.tickets
+}
+
 func (n *node) answer(a Action) {
 	for n.answered < a.Ticket {
 		n.answered++
