@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,12 +40,20 @@ func hung(t *testing.T) *net.UnixConn {
 		t.Fatal(err)
 	}
 	defer filler.Close()
-	for err == nil {
-		if err = filler.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)); err == nil {
-			_, err = filler.Write([]byte("filler"))
-		}
+	raw, err := filler.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
+	// Until there is no room: no deadline, which might be over before the write.
+	if err := raw.Write(func(fd uintptr) bool {
+		for err == nil || errors.Is(err, syscall.EINTR) {
+			_, err = syscall.Write(int(fd), []byte("filler"))
+		}
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, syscall.EAGAIN) {
 		t.Fatal(err)
 	}
 	return conn
