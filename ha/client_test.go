@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/mqha/mqha/lockfile"
 	"github.com/mqha/mqha/mqconn"
@@ -220,12 +220,41 @@ func TestUnknownVersionIsAnsweredAndSettled(t *testing.T) {
 	}
 }
 
+// overdue is a context whose time is over when the channel is closed.
+type overdue struct {
+	context.Context
+	over chan struct{}
+}
+
+func (o overdue) Done() <-chan struct{} { return o.over }
+
+func (o overdue) Err() error {
+	select {
+	case <-o.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestNobodyAnswersWithoutAnAgent(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "SRC")
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	_, err := s.client("SRC").Ping(ctx)
+	ctx := overdue{within(t), make(chan struct{})}
+	var once sync.Once
+	m := s.mq()
+	m.Dialer = &gate{inner: m.Dialer, before: func(_ string, verb mqconn.Verb, _ string) *mqconn.Fault {
+		if verb == mqconn.VerbGet { // the question was put
+			once.Do(func() { close(ctx.over) })
+		}
+		return nil
+	}}
+	c, err := NewClient(m, "SRC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.Ping(ctx)
 	var no *NoAnswerError
 	if !errors.As(err, &no) || !errors.Is(err, ErrNoAnswer) || !no.Put || ExitCode(err) != 75 {
 		t.Errorf("got %v", err)

@@ -118,18 +118,25 @@ func (c *Conn) Browse(ctx context.Context, queue string, m *Message, next bool) 
 // with that *Error of class InUse. Bound ctx: the connection of a host that vanished keeps its queues
 // for up to twice the channel's heartbeat interval.
 func (c *Conn) Hold(ctx context.Context, queue string) error {
-	for told := false; ; told = true {
+	var held error // what the queue manager has said last
+	for {
 		err := c.once(ctx, call{op: opHold, to: Address{Queue: queue}})
 		var e *Error
-		if !errors.As(err, &e) || e.Class != InUse {
+		inUse := errors.As(err, &e) && e.Class == InUse
+		if inUse {
+			if held == nil {
+				c.session.say(Event{Kind: QueueHeld, Queue: queue, Err: e})
+			}
+			held = err
+			pause(ctx, holdAgain)
+		}
+		// ctx may also end just after the pause: then the next call was not made, and says nothing of the queue.
+		over := ctx.Err() != nil && c.session.ctx.Err() == nil
+		switch {
+		case over && held != nil && (inUse || errors.Is(err, context.Cause(ctx))):
+			return fmt.Errorf("%w: %w", context.Cause(ctx), held)
+		case !inUse:
 			return err
-		}
-		if !told {
-			c.session.say(Event{Kind: QueueHeld, Queue: queue, Err: e})
-		}
-		pause(ctx, holdAgain)
-		if ctx.Err() != nil && c.session.ctx.Err() == nil {
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
 }

@@ -154,6 +154,39 @@ func TestHoldWaitsForTheQueueEveryFiftyMilliseconds(t *testing.T) {
 	})
 }
 
+// lateContext is over when it has been asked so often.
+type lateContext struct {
+	context.Context
+	asked, after int
+}
+
+func (c *lateContext) Err() error {
+	if c.asked++; c.asked > c.after {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// A Hold whose time was over between a pause and the next try forgot that the queue was in use: nobody heard why.
+func TestHoldSaysThatTheQueueIsInUseWheneverItsTimeIsOver(t *testing.T) {
+	m := &manager{call: func(_ *transport, v Verb, _ string) error {
+		if v == VerbOpen {
+			return fault(v, mqrc.ObjectInUse)
+		}
+		return nil
+	}}
+	within(t, m, Config{}, func(ctx context.Context, s *Session) error {
+		conn := open(t, ctx, s, true)
+		for after := 1; after < 8; after++ { // at 0 the queue manager is not asked at all
+			err := conn.Hold(&lateContext{Context: ctx, after: after}, "MQHA.A.IN")
+			if e := asError(t, err); e.Class != InUse || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("over after %d looks: %v", after, err)
+			}
+		}
+		return nil
+	})
+}
+
 func TestTransportThatBreaksItsContractIsNotTrusted(t *testing.T) {
 	odd := errors.New("neither a Fault nor ErrNoMessage")
 	m := &manager{call: func(_ *transport, v Verb, _ string) error {

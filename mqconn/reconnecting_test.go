@@ -140,7 +140,7 @@ func ExampleConn_Hold() {
 		}
 		fmt.Println("the first instance works")
 		instance(func(ctx context.Context, conn *mqconn.Conn) error {
-			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			var failed *mqconn.Error
 			if errors.As(conn.Hold(ctx, "INSTANCE.LOCK"), &failed) {

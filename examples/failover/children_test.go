@@ -45,7 +45,7 @@ func fake(role string, args []string) int {
 			fmt.Println(lines.Text())
 		}
 	case "fake-parent":
-		c, err := startChild("grandchild", func([]byte) {}, func(error) {}, "", "fake-echo")
+		c, err := startChild("grandchild", func(line []byte) { fmt.Println(string(line)) }, func(error) {}, "", "fake-echo")
 		if err != nil {
 			return 1
 		}
@@ -133,9 +133,11 @@ func TestNoChildOutlivesAKilledParent(t *testing.T) {
 	defer out.Close()
 	stderr := os.Stderr
 	os.Stderr = in
-	c := startFake(t, "fake-parent", newTold(), unexpected(t))
+	s := newTold()
+	c := startFake(t, "fake-parent", s, unexpected(t))
 	os.Stderr = stderr
 	in.Close()
+	<-s.more // and the grandchild runs
 	c.kill()
 	if _, err := io.Copy(io.Discard, out); err != nil {
 		t.Fatal(err)

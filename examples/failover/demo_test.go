@@ -60,7 +60,7 @@ func play(t *testing.T, source string, args ...string) (int, report) {
 
 func TestTransferSurvivesTheEndOfEveryProcess(t *testing.T) {
 	t.Parallel()
-	code, r := play(t, smallSource(t), "-big", "24MiB", "-pace", "2s", "-outage", "200ms")
+	code, r := play(t, smallSource(t), "-big", "24MiB", "-pace", "5s", "-outage", "200ms")
 	if code != 0 || !r.Identical || r.Files != 101 {
 		t.Fatalf("exit code %d, %+v", code, r)
 	}

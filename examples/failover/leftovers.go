@@ -62,7 +62,7 @@ func (r *report) judgeRefusals(sent transfer.Status, links []string) {
 }
 
 // settleLimit is how long the last messages may take to be taken off their queues.
-const settleLimit = 10 * time.Second
+const settleLimit = time.Minute
 
 // checkQueues waits until no message is left on any queue. A dead letter does not go away by itself.
 func (d *demo) checkQueues(ctx context.Context, r *report, limit time.Duration) error {

@@ -134,7 +134,7 @@ func TestDaemonThatIsToldTwiceStopsInGoodOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := r.pid()
-	if _, err := r.m.ask(request{Ask: "stop"}, 5*time.Second); err != nil {
+	if _, err := r.m.ask(request{Ask: "stop"}, 30*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	letGo, err := os.OpenFile(late, os.O_WRONLY, 0) // returns when the program stops
@@ -146,7 +146,7 @@ func TestDaemonThatIsToldTwiceStopsInGoodOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if answer, err := r.m.ask(request{Ask: "status"}, 5*time.Second); err != nil || answer.State != stopping {
+	if answer, err := r.m.ask(request{Ask: "status"}, 30*time.Second); err != nil || answer.State != stopping {
 		t.Errorf("it says %+v, %v", answer, err)
 	}
 	if err := letGo.Close(); err != nil {

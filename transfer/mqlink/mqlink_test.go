@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,7 +38,13 @@ DEFINE QLOCAL(MQHA.SMALL.IN) MAXDEPTH(1) REPLACE
 // withSession runs fn with one session of a new connector.
 func withSession(t *testing.T, q *mqtest.QueueManager, fn func(ctx context.Context, s *mqconn.Session)) {
 	t.Helper()
-	c, err := mqconn.New(mqconn.Config{Dialer: q.Dialer(), Endpoints: []string{"in process"}})
+	withEvents(t, q, nil, fn)
+}
+
+// withEvents is withSession that tells what the connector has to say.
+func withEvents(t *testing.T, q *mqtest.QueueManager, on func(mqconn.Event), fn func(ctx context.Context, s *mqconn.Session)) {
+	t.Helper()
+	c, err := mqconn.New(mqconn.Config{Dialer: q.Dialer(), Endpoints: []string{"in process"}, OnEvent: on})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,9 +133,17 @@ func TestOnlyOneInstanceHoldsTheInputQueue(t *testing.T) {
 	q := mqtest.New(t, mqtest.Options{MQSC: definitions})
 	withSession(t, q, func(ctx context.Context, first *mqconn.Session) {
 		link(t, ctx, first, "A")
-		withSession(t, q, func(ctx context.Context, second *mqconn.Session) {
-			ctx, cancel := context.WithTimeout(ctx, 120*time.Millisecond)
+		waits := make(chan struct{})
+		seen := sync.OnceFunc(func() { close(waits) })
+		withEvents(t, q, func(ev mqconn.Event) {
+			if ev.Kind == mqconn.QueueHeld {
+				seen()
+			}
+		}, func(ctx context.Context, second *mqconn.Session) {
+			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
+			defer context.AfterFunc(ctx, seen)()
+			go func() { <-waits; cancel() }()
 			_, err := mqlink.New(ctx, second, "A")
 			var e *mqconn.Error
 			if !errors.As(err, &e) || e.Class != mqconn.InUse || e.Queue != "MQHA.A.IN" {

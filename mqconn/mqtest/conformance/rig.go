@@ -21,7 +21,7 @@ type rig struct {
 }
 
 // patience bounds waits that end by themselves when the transport is right.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func (r rig) dial(transacted bool) mqconn.Transport {
 	r.Helper()
