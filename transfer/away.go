@@ -70,7 +70,7 @@ func (r *reader) isAway(pos stream.Pos) bool {
 	if isShort(r.problem) {
 		return true
 	}
-	missing := errors.Is(r.problem, fs.ErrNotExist)
+	missing := vfs.Missing(r.problem)
 	if pos.File == 0 || len(r.sources) == 0 || !missing && !isBroken(r.problem) {
 		return false
 	}

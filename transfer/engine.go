@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -224,7 +223,7 @@ func readIncarnation(dir *tree) (incarnation, error) {
 		err = in.UnmarshalText(text)
 		return in, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !vfs.Missing(err) {
 		return in, err
 	}
 	rand.Read(in[:])

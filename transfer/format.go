@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
+
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // The formats of the journal. A release reads those up to its NewestFormat, refuses later ones, and goes on in
@@ -103,7 +104,7 @@ func (j *journal) raise(snapshot []byte, format int) error {
 	if err == nil || !isFull(err) {
 		return err
 	}
-	if _, statErr := j.dir.Lstat(j.name.String()); !errors.Is(statErr, fs.ErrNotExist) {
+	if _, statErr := j.dir.Lstat(j.name.String()); !vfs.Missing(statErr) {
 		return err
 	}
 	*j = old

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -75,7 +74,7 @@ func parseNumbered(prefix, s string) (journalName, bool) {
 // An elector takes it as a floor, so that a lost lock file never lets an epoch repeat.
 func HighestEpoch(dir string) (uint64, error) {
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
+	if vfs.Missing(err) {
 		return 0, nil
 	}
 	if err != nil {

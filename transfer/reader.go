@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/mqha/mqha/internal/core/send"
 	"github.com/mqha/mqha/internal/core/stream"
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // reader reads the frames of one outgoing transfer on a lane of its own, and hashes on another one what it
@@ -230,7 +230,7 @@ func (r *reader) loadSources() error {
 // journal: a disk that fails there says nothing about the files, which the next instance can send. A list
 // that is missing will be missing then, too, and fails its transfer alone.
 func (r *reader) ownTrouble(err error) error {
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, io.EOF) && !isShort(err) {
+	if !vfs.Missing(err) && !errors.Is(err, io.EOF) && !isShort(err) {
 		r.e.fail(fmt.Errorf("%w: state directory: %w", ErrDurability, err))
 	}
 	return plainError(err)

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/remove"
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // remover deletes the sources of one transfer that has completed, on a lane of its own: their disk may hang.
@@ -209,12 +209,12 @@ func (r *remover) perform(a remove.Action) (remove.Event, error) {
 			aside = path.Join(d.path, asideName(remove.Entry{File: a.File}, r.e.epoch))
 			err = t.setAside(r.sources[a.File-1].Path, aside)
 		}
-		return remove.Event{Kind: remove.Renamed, Failed: err != nil, Missing: errors.Is(err, fs.ErrNotExist)}, err
+		return remove.Event{Kind: remove.Renamed, Failed: err != nil, Missing: vfs.Missing(err)}, err
 	}
 	if err == nil {
 		err = r.change(t, a, d, aside)
 	}
-	return remove.Event{Kind: remove.Done, Failed: err != nil, Missing: errors.Is(err, fs.ErrNotExist)}, err
+	return remove.Event{Kind: remove.Done, Failed: err != nil, Missing: vfs.Missing(err)}, err
 }
 
 func (r *remover) change(t *tree, a remove.Action, d *sourceDir, aside string) error {
@@ -253,7 +253,7 @@ func (r *remover) look(t *tree, err error, file uint32, name string) (remove.Eve
 	}
 	id, err := t.Identify(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case vfs.Missing(err):
 		ev.Found = remove.Missing
 	case err == nil && r.sources[file-1].is(id, &r.files[file-1]):
 		ev.Found = remove.Same
@@ -284,7 +284,7 @@ func (r *remover) treeOf(s *source) (*tree, error) {
 	}
 	t, err := openTree(r.e.mount, dir, r.e.fence)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case vfs.Missing(err):
 		return nil, errElsewhere // the source is not missing with it
 	case err != nil:
 		return nil, err

@@ -64,7 +64,7 @@ func (t *tree) unlink(name string) error {
 
 func (t *tree) remove(name string) error {
 	err := t.unlink(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if vfs.Missing(err) {
 		return nil
 	}
 	return err
@@ -85,7 +85,7 @@ func (t *tree) holds(p *part) error {
 	switch {
 	case err == nil && vfs.Same(open, named):
 		return nil
-	case err == nil, errors.Is(err, fs.ErrNotExist):
+	case err == nil, vfs.Missing(err):
 		return errTakenAway
 	}
 	return err
@@ -149,7 +149,7 @@ func (t *tree) gone(dir string) bool {
 			continue
 		}
 		fi, err := t.Lstat(dir[:i])
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !fi.IsDir() {
+		if vfs.Missing(err) || err == nil && !fi.IsDir() {
 			return true
 		}
 		if err != nil {
@@ -171,7 +171,7 @@ func (t *tree) deliver(part, name string) error {
 		return nil
 	}
 	switch _, partErr := t.Lstat(part); {
-	case errors.Is(partErr, fs.ErrNotExist):
+	case vfs.Missing(partErr):
 		return nil
 	case partErr != nil:
 		return fmt.Errorf("%w: %w", errUnknown, errors.Join(err, partErr))

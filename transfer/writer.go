@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"slices"
 	"time"
@@ -156,7 +155,7 @@ func (e *Engine) takenOver(now time.Time, in *incoming, file uint32, err error) 
 	if isShort(err) && e.fullDisk(in, err) {
 		return
 	}
-	gone := errors.Is(err, fs.ErrNotExist)
+	gone := vfs.Missing(err)
 	if err != nil && !gone {
 		e.fail(fmt.Errorf("%w: cannot take a part of %s over: %w", ErrDurability, in.rec.ID, err))
 		return

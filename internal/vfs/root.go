@@ -112,7 +112,7 @@ func checkedRename(r *os.Root, from, to string) error {
 	if err == nil {
 		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !Missing(err) {
 		return err
 	}
 	return r.Rename(from, to)
