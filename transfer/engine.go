@@ -59,6 +59,7 @@ type Engine struct {
 	hasher  *lane[*inFrame]
 	syncer  *lane[syncOp]
 	scribe  *lane[journalOp]
+	encoder *entryEncoder  // of the loop
 	readers sync.WaitGroup // of ended transfers, on their way out
 	buffers chan *outFrame
 
@@ -254,7 +255,7 @@ func (e *Engine) start() {
 	e.writer = newLane(e.runWrites)
 	e.hasher = newLane(e.runHashes)
 	e.syncer = newLane(e.runSyncs)
-	e.scribe = newLane(e.runJournal)
+	e.scribe, e.encoder = newLane(e.runJournal), newEntryEncoder()
 	e.buffers = make(chan *outFrame, maxSources*readAhead)
 	go e.loop()
 }

@@ -239,9 +239,13 @@ func appendEntry(buf []byte, v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return appendBody(buf, body), nil
+}
+
+func appendBody(buf, body []byte) []byte {
 	buf = binary.LittleEndian.AppendUint32(slices.Grow(buf, prefixBytes+len(body)), uint32(len(body)))
 	buf = binary.LittleEndian.AppendUint32(buf, crc32.Checksum(body, castagnoli))
-	return append(buf, body...), nil
+	return append(buf, body...)
 }
 
 func appendEntries(records []record) ([]byte, error) {

@@ -1,6 +1,8 @@
 package transfer
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -16,6 +18,26 @@ type journalOp struct {
 	complete completion
 }
 
+// entryEncoder encodes entries without an allocation for more than the entry.
+type entryEncoder struct {
+	text bytes.Buffer
+	json *json.Encoder
+}
+
+func newEntryEncoder() *entryEncoder {
+	e := new(entryEncoder)
+	e.json = json.NewEncoder(&e.text)
+	return e
+}
+
+func (e *entryEncoder) entry(v any) ([]byte, error) {
+	e.text.Reset()
+	if err := e.json.Encode(v); err != nil {
+		return nil, err
+	}
+	return appendBody(nil, bytes.TrimSuffix(e.text.Bytes(), []byte{'\n'})), nil
+}
+
 // record applies r to the state and appends it to the journal; complete is called in the loop when
 // it is written.
 func (e *Engine) record(r record, complete completion) {
@@ -24,7 +46,7 @@ func (e *Engine) record(r record, complete completion) {
 		return
 	}
 	e.state.apply(r)
-	body, err := appendEntry(nil, &r)
+	body, err := e.encoder.entry(&r)
 	if err != nil {
 		e.fail(err)
 		return
