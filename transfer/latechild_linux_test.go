@@ -87,30 +87,25 @@ func playLate(text string) {
 	}
 }
 
-// begin is the epoch before, whose lease ends in the middle of the transfer: when it is about to sync what it has written,
-// so that the next one finds frames that only the tail log speaks of.
+// begin is the epoch before, whose lease ends in the middle of the transfer: when it is about to sync a second piece of a
+// file, so that the next one finds frames that only the tail log speaks of, behind a checkpoint.
 func (k lateTask) begin() {
 	k.Epoch--
 	f := &hookFence{epoch: k.Epoch}
-	var once sync.Once
-	_, err := k.run(f, func(ev Event) {
-		if ev.Kind == EventProgress && ev.Durable > 256<<10 {
-			once.Do(func() { f.set(syncs()) })
-		}
-	})
-	if !errors.Is(err, ErrFenced) {
+	f.set(untilSecondPiece())
+	if _, err := k.run(f, nil); !errors.Is(err, ErrFenced) {
 		panic(fmt.Sprint("the epoch before did not end in the middle: ", err))
 	}
 }
 
-// syncs is a hook that loses the lease when data is to be synced.
-func syncs() func(stack string) error {
-	var lost atomic.Bool
+// untilSecondPiece is a hook that loses the lease when a file that still arrives is to be synced for the second time.
+func untilSecondPiece() func(stack string) error {
+	var pieces atomic.Int32
 	return func(stack string) error {
-		if strings.Contains(stack, "(*tree).syncData") {
-			lost.Store(true)
+		if strings.Contains(stack, "(*tree).syncData") && strings.Contains(stack, "(*Engine).syncPart") {
+			pieces.Add(1)
 		}
-		if lost.Load() {
+		if pieces.Load() >= 2 {
 			return errLateLease
 		}
 		return nil
@@ -131,7 +126,7 @@ func (k lateTask) run(f Fence, onEvent func(Event)) (s Status, err error) {
 		rotations := 0
 		engines[i], err = openOn(context.Background(), mount, filepath.Join(k.Root, name), f, Options{
 			Name: name, ReadRoots: []string{filepath.Join(k.Root, "read")}, WriteRoot: filepath.Join(k.Root, name+".got"),
-			FrameBytes: 16 << 10, CreditBytes: 512 << 10, CheckpointBytes: 64 << 10, RetryInterval: 20 * time.Millisecond,
+			FrameBytes: 16 << 10, CreditBytes: 128 << 10, CheckpointBytes: 64 << 10, RetryInterval: 20 * time.Millisecond,
 			OnEvent: func(ev Event) {
 				if onEvent != nil {
 					onEvent(ev)
