@@ -31,8 +31,8 @@
 // Each lease has an epoch that is higher than every earlier one of the same path. It is a name,
 // path.epochs/n, created exclusively and never rewritten, so that a late write of an old holder
 // cannot turn it back. It is also claimed in the lock file, behind the record, in a place that no heartbeat writes and
-// that none of the 47 epochs before it has, because network file systems list names late. The names, and the lock file itself, must not be removed while any instance
-// runs; a lock file that is removed nevertheless ends the lease.
+// that none of the 47 epochs before it has, because network file systems list names late. The names, and the lock
+// file itself, must not be removed while any instance runs; a lock file that is removed nevertheless ends the lease.
 //
 // Whoever may open the lock file, if only for reading, can lock it, too, and so keep everybody from the lease, though
 // not take one. It is made with mode 0644; keep its directory to the users that run instances.
