@@ -20,6 +20,7 @@ type Agent struct {
 	before    *resource.Group
 	group     *resource.Group
 	connector *mqconn.Connector
+	standby   *mqconn.Connector // of an instance that stands by
 	events    *reporter
 	epoch     atomic.Uint64 // for events: of the lease that is held
 	stops     chan bool     // true: drain
@@ -62,14 +63,16 @@ func New(c Config) (*Agent, error) {
 			c.MQ.OnEvent(ev)
 		}
 	}
-	connector, err := mqconn.New(mq)
+	var err error
+	if a.connector, err = mqconn.New(mq); err == nil {
+		a.standby, err = standbyConnector(mq)
+	}
 	if err != nil {
 		wrong = append(wrong, &ConfigError{Text: "Config.MQ", Err: err})
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return nil, err
 	}
-	a.connector = connector
 	a.config.Transfer.OnEvent = func(ev transfer.Event) {
 		a.say(CodeTransfer, transferText(ev), ev)
 		if c.Transfer.OnEvent != nil {
@@ -93,7 +96,7 @@ func (a *Agent) Instance() string { return a.instance }
 //
 //   - *ConfigError, or an *mqconn.Error of class Fatal: somebody has to change something.
 //   - With Config.AfterLoss Exit what made the agent step down: *lockfile.LostError,
-//     *resource.FailoverError, *FenceError, *mqconn.Error.
+//     *resource.FailoverError, *FenceError, *YieldError, *mqconn.Error.
 //   - *OverrunError: something did not end; the process should.
 //
 // ExitCode maps them. Run can be called once.

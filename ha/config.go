@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,14 @@ type Config struct {
 	// before HardStop. Default 30 s, at least 5 s, because a call inside the MQ client cannot be
 	// interrupted. After the loss of the lease it is 5 s.
 	StopTimeout time.Duration
+	// YieldAfter is how long the active instance is without its queue manager, and a standby connected to it all
+	// that time, before it steps down for that standby (*YieldError). It campaigns again when another instance has
+	// been active, or after YieldAfter. Default 30 s, or twice MQ.Max where that is longer; at least twice MQ.Max.
+	// Negative: an active instance waits for its queue manager for ever, and a standby makes no connection.
+	//
+	// A standby that connects says so in LockFile.standbys. It opens no queue, and its connection counts for MAXINST; what
+	// becomes of it are events of CodeReady, and none of MQ.OnEvent.
+	YieldAfter time.Duration
 	// RetryPeriodOnFailure is how long an instance does not campaign after a failure of Work or of its
 	// journals; a resource has a period of its own in its Policy. The wait ends early when another
 	// instance has been active. Default 1 h, as RetryPeriodOnFailure of Microsoft's cluster service.
@@ -184,8 +193,12 @@ func (c *Config) setDefaults() {
 	setDefault(&c.FenceWait, 10*time.Second)
 	setDefault(&c.DrainTimeout, 10*time.Second)
 	setDefault(&c.StopTimeout, 30*time.Second)
+	setDefault(&c.YieldAfter, max(30*time.Second, 2*c.longestDelay()))
 	setDefault(&c.RetryPeriodOnFailure, time.Hour)
 }
+
+// longestDelay is between two tries to connect, as package mqconn has it by default.
+func (c *Config) longestDelay() time.Duration { return max(cmp.Or(c.MQ.Max, time.Second), c.MQ.Min) }
 
 func setDefault(d *time.Duration, to time.Duration) {
 	if *d == 0 {
@@ -222,6 +235,9 @@ func (c *Config) check() error {
 	}
 	if c.StopTimeout != 0 && c.StopTimeout < lossLimit {
 		wrong("Config.StopTimeout is %v: at least %v, because a call inside the MQ client cannot be interrupted", c.StopTimeout, lossLimit)
+	}
+	if c.YieldAfter > 0 && c.YieldAfter < 2*c.longestDelay() {
+		wrong("Config.YieldAfter is %v: at least %v, so that this instance has tried to connect, too (twice MQ.Max)", c.YieldAfter, 2*c.longestDelay())
 	}
 	return errors.Join(all...)
 }

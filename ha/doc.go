@@ -14,6 +14,9 @@
 // any work the lease is proven and the queues are held again. IBM's agents had two active instances
 // because they took the lock only once (APAR IT35878).
 //
+// Two instances may see different things of one queue manager. One that stands by is connected, too, and uses nothing there; an
+// active one that is without a queue manager for Config.YieldAfter, while a standby has it, steps down for that standby.
+//
 // # What is promised
 //
 //   - Work, transfers and commands run only between "the lease is proven and the agent's queues are

@@ -34,6 +34,9 @@ func (e *FenceError) Is(target error) bool { return target == ErrFence }
 // Unwrap gives the last answer of the queue manager.
 func (e *FenceError) Unwrap() error { return e.Err }
 
+// ErrYield matches *YieldError.
+var ErrYield = errors.New("ha: a standby is connected, and this instance is not")
+
 // ErrOverrun matches *OverrunError.
 var ErrOverrun = errors.New("ha: something did not end in time")
 
@@ -70,7 +73,7 @@ const (
 // ExitCode maps what Run, New or a Client returned to the exit code of a process:
 //
 //	0   done, or stopped as asked
-//	75  queue manager away, lease lost, failover, no answer: another try or another node may do
+//	75  queue manager away, lease lost, failover, yielded, no answer: another try or another node may do
 //	78  not built in, configuration, authentication: somebody has to change something
 //	70  the rest, and whatever did not end in time
 func ExitCode(err error) int {
@@ -80,6 +83,8 @@ func ExitCode(err error) int {
 		return exitDone
 	case errors.Is(err, ErrOverrun): // first: its cause may be any of the others
 		return exitSoftware
+	case errors.Is(err, ErrYield): // its cause may be what counts as configuration here
+		return exitTemporary
 	case errors.Is(err, ErrConfig), errors.Is(err, mqconn.ErrNotBuilt):
 		return exitConfig
 	case errors.As(err, &fault):

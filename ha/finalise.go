@@ -72,23 +72,3 @@ func (r *run) firstFormat() int {
 func goesDown(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, transfer.ErrFenced) || errors.Is(err, transfer.ErrClosed) || errors.Is(err, transfer.ErrDurability)
 }
-
-// announce tells the active instance that this one waits for the lock, and what it can read, until withdrawn. A standby
-// that cannot say so stands by all the same.
-func (r *run) announce() (withdraw func()) {
-	c := &r.a.config
-	report := func(err error) {
-		if err != nil {
-			r.a.say(CodeLock, "the active instance cannot be told that this one stands by: "+err.Error(), nil)
-		}
-	}
-	if !c.transfers() {
-		return func() {}
-	}
-	gone, err := lockfile.Announce(c.LockFile, r.a.instance, transfer.NewestFormat)
-	if err != nil {
-		report(err)
-		return func() {}
-	}
-	return func() { report(gone()) }
-}

@@ -19,7 +19,7 @@ func TestFinaliseCommand(t *testing.T) {
 	m.format, r.lockFile = 1, filepath.Join(t.TempDir(), "agent.lck")
 	finalise := command{Version: 1, Command: finaliseCommand, Agent: "SRC"}
 	for _, knows := range []int{0, 1} {
-		withdraw, err := lockfile.Announce(r.lockFile, "former", knows)
+		waits, err := lockfile.Announce(r.lockFile, lockfile.Standby{Instance: "former", Format: knows})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,35 +27,35 @@ func TestFinaliseCommand(t *testing.T) {
 		if a.Refusal != RefusedStandby || !strings.Contains(a.Text, "instance former on host") || m.format != 1 {
 			t.Errorf("a standby that knows %d: %+v, format %d", knows, a, m.format)
 		}
-		if err := withdraw(); err != nil {
+		if err := waits.Withdraw(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	withdraw, err := lockfile.Announce(r.lockFile, "of today", transfer.NewestFormat)
+	waits, err := lockfile.Announce(r.lockFile, lockfile.Standby{Instance: "of today", Format: transfer.NewestFormat})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer withdraw()
+	defer waits.Withdraw()
 	m.err = &os.PathError{Op: "write", Err: syscall.ENOSPC}
 	if a, _ := ask(t, r, finalise); a.Refusal != RefusedBusy || !strings.Contains(a.Text, "no space") {
 		t.Errorf("a full disk: %+v", a)
 	}
 	m.err = nil
-	former, err := lockfile.Announce(r.lockFile, "former", 1)
+	former, err := lockfile.Announce(r.lockFile, lockfile.Standby{Instance: "former", Format: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := former(); err != nil {
+	if err := former.Withdraw(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		if a, _ := ask(t, r, finalise); a.Refusal != "" || a.Format != transfer.NewestFormat || a.Newest != transfer.NewestFormat {
 			t.Errorf("%+v", a)
 		}
-		if former, err = lockfile.Announce(r.lockFile, "too late", 1); err != nil {
+		if former, err = lockfile.Announce(r.lockFile, lockfile.Standby{Instance: "too late", Format: 1}); err != nil {
 			t.Fatal(err)
 		}
-		defer former()
+		defer former.Withdraw()
 	}
 	r.engine = nil
 	if a, _ := ask(t, r, finalise); a.Refusal != RefusedTransfer {
@@ -116,7 +116,7 @@ func TestOperatorFinalisesAnUpgrade(t *testing.T) {
 		t.Errorf("a move: %v", err)
 	}
 	lock := filepath.Join(c.StateDir, "agent.lck")
-	withdraw, err := lockfile.Announce(lock, "former", 0)
+	waits, err := lockfile.Announce(lock, lockfile.Standby{Instance: "former", Format: 0})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestOperatorFinalisesAnUpgrade(t *testing.T) {
 		!strings.Contains(refused.Text, "former") || strings.Contains(refused.Text, standby.agent.Instance()) {
 		t.Errorf("with a standby of an earlier release: %v", err)
 	}
-	if err := withdraw(); err != nil {
+	if err := waits.Withdraw(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -179,7 +179,7 @@ func TestNewJournalCanBeReadByWhoStandsBy(t *testing.T) {
 		s := newSite(t, "SRC")
 		c := s.config("SRC")
 		c.Work, c.Transfer.ReadRoots = nil, []string{t.TempDir()}
-		withdraw, err := lockfile.Announce(filepath.Join(c.StateDir, "agent.lck"), "waits", knows)
+		waits, err := lockfile.Announce(filepath.Join(c.StateDir, "agent.lck"), lockfile.Standby{Instance: "waits", Format: knows})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestNewJournalCanBeReadByWhoStandsBy(t *testing.T) {
 		if pong, err := s.client("SRC").Ping(within(t)); err != nil || pong.Format != want {
 			t.Errorf("a standby knows %d: %+v, %v", knows, pong, err)
 		}
-		if err := withdraw(); err != nil {
+		if err := waits.Withdraw(); err != nil {
 			t.Error(err)
 		}
 	}

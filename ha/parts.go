@@ -31,6 +31,10 @@ func (r *run) start(action agent.Action) {
 		r.openEngine()
 	case agent.Connector:
 		r.part(p, r.base, r.connect)
+	case agent.Warm:
+		r.part(p, r.base, r.warm)
+	case agent.Yield:
+		r.part(p, r.base, r.yield)
 	case agent.Verify:
 		r.verify()
 	case agent.HoldInput:
@@ -68,7 +72,7 @@ func (r *run) campaign(ctx context.Context) (func(), error) {
 		if err := r.waitForDirectories(ctx, c.electionDirs()...); err != nil {
 			return nil, err
 		}
-		withdraw := r.announce()
+		withdraw := r.says.put()
 		lease, err := lockfile.Acquire(ctx, c.LockFile, lockfile.Options{
 			Instance: r.a.instance, EpochFloor: r.epochFloor, OnEvent: r.onLockEvent,
 		})

@@ -23,6 +23,7 @@ const lossLimit = 5 * time.Second
 // keep it from cancelling, disconnecting and counting the time.
 type run struct {
 	a       *Agent
+	says    *announcer
 	core    *agent.Core
 	base    context.Context // parent of every part; outlives the caller's, which only asks for a stop
 	inbox   chan note
@@ -60,8 +61,12 @@ func newRun(ctx context.Context, a *Agent) *run {
 	c := &a.config
 	return &run{
 		a: a, base: context.WithoutCancel(ctx),
+		says: &announcer{path: c.LockFile, self: lockfile.Standby{Instance: a.instance, Format: c.newest()}, report: func(err error) {
+			a.say(CodeLock, "the active instance is not told what it should know of this one, which stands by: "+err.Error(), nil)
+		}},
 		core: agent.New(agent.Options{
 			Before: len(c.Before) > 0, Group: len(c.Group) > 0, Engine: c.transfers(), Work: c.Work != nil,
+			Yield:      c.YieldAfter > 0,
 			ExitOnLoss: c.AfterLoss == Exit, StopLimit: c.StopTimeout, DrainLimit: max(c.DrainTimeout, 0),
 			LossLimit: lossLimit,
 		}),
@@ -212,7 +217,10 @@ func (r *run) report(action agent.Action) {
 // retryPeriod is how long this instance leaves the field to others after err.
 func (r *run) retryPeriod(err error) time.Duration {
 	var failover *resource.FailoverError
-	if !errors.As(err, &failover) {
+	switch {
+	case errors.Is(err, ErrYield):
+		return r.a.config.YieldAfter
+	case !errors.As(err, &failover):
 		return r.a.standBack
 	}
 	if failover.RetryAfter != 0 {

@@ -86,6 +86,14 @@ func resourceText(ev resource.Event) string {
 	return text
 }
 
+func (a *Agent) readyText(queueManager string) string {
+	return fmt.Sprintf("agent %s stands by, connected to queue manager %s", a.config.Name, queueManager)
+}
+
+func (a *Agent) notReadyText(err error) string {
+	return fmt.Sprintf("agent %s stands by, its connection is lost: %v", a.config.Name, err)
+}
+
 func (a *Agent) electedText() string {
 	return fmt.Sprintf("agent %s, instance %s, is elected with epoch %d", a.config.Name, a.instance, a.epoch.Load())
 }
@@ -122,7 +130,7 @@ func (a *Agent) standsBackText(period time.Duration, err error) string {
 	switch {
 	case period < 0:
 		until = "until another instance has been active"
-	case errors.Is(err, resource.ErrFailover):
+	case errors.Is(err, resource.ErrFailover), errors.Is(err, ErrYield):
 		until += ", or until another instance has been active"
 	}
 	return fmt.Sprintf("agent %s does not campaign %s, because of: %v", a.config.Name, until, err)

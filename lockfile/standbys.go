@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -11,27 +12,37 @@ import (
 
 // Standby is what an instance that waits for the lock says of itself.
 type Standby struct {
-	Instance string `json:"instance"`
+	Instance string `json:"instance"` // as in Options
 	Host     string `json:"host"`
 	PID      int    `json:"pid"`
 	// Format is the newest format of what the lock guards that this instance can read. 0: it does not say.
 	Format int `json:"format,omitempty"`
+	// Ready: what it needs besides the lock is at hand, as far as it can tell, such as a server that it talks to.
+	Ready bool `json:"ready,omitempty"`
 }
+
+// Announcement is the word of an instance that waits for a lock. Its methods are called by one goroutine at a time.
+type Announcement struct {
+	standby Standby
+	file    *os.File
+	name    string
+	size    int
+}
+
+// announcementBytes is how long the file is at least. It is filled with blanks, so that a later word takes one write.
+const announcementBytes = 512
 
 func standbysDir(path string) string { return path + ".standbys" }
 
-// Announce tells the holder of the lock at path that an instance waits for it and what it can read, until withdraw is
-// called or the process ends. It is a file path.standbys/INSTANCE.RANDOM that is locked for so long, and so as good as locks
-// are. It decides nothing about the lock.
-func Announce(path, instance string, format int) (withdraw func() error, err error) {
-	self, err := identity(instance)
+// Announce tells the holder of the lock at path that the instance s waits for it, until Withdraw is called or the process
+// ends. Host and PID are filled in. It is a file path.standbys/INSTANCE.RANDOM that is locked for so long, and so as good
+// as locks are. It decides nothing about the lock.
+func Announce(path string, s Standby) (*Announcement, error) {
+	self, err := identity(s.Instance)
 	if err != nil {
 		return nil, wrap(err)
 	}
-	text, err := json.Marshal(Standby{Instance: self.Instance, Host: self.Host, PID: self.PID, Format: format})
-	if err != nil {
-		return nil, wrap(err)
-	}
+	s.Instance, s.Host, s.PID = self.Instance, self.Host, self.PID
 	if err := makeDir(standbysDir(path)); err != nil {
 		return nil, wrap(err)
 	}
@@ -40,37 +51,70 @@ func Announce(path, instance string, format int) (withdraw func() error, err err
 	err = errTaken
 	for n := 0; errors.Is(err, errTaken) && n < 100; n++ {
 		name := filepath.Join(standbysDir(path), filepath.Base(self.Instance)+"."+strings.ToLower(rand.Text()))
-		if withdraw, err = announce(name, text); err == nil {
+		a := &Announcement{standby: s, name: name}
+		if err = a.begin(); err == nil {
 			_, _ = Standbys(path) // removes what killed instances left; what cannot be removed now does no harm
-			return withdraw, nil
+			return a, nil
 		}
 	}
 	return nil, wrap(err)
 }
 
-func announce(name string, text []byte) (withdraw func() error, err error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+func (a *Announcement) begin() error {
+	f, err := os.OpenFile(a.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	_, err = f.Write(text)
+	a.file = f
+	err = a.write()
 	got := false
 	if err == nil {
 		got, err = tryLock(f)
 	}
-	if err == nil && !(got && named(f, name)) {
+	if err == nil && !(got && named(f, a.name)) {
 		err = errTaken
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), removeClosed(name))
+		return errors.Join(err, f.Close(), removeClosed(a.name))
 	}
-	return func() error {
-		err := errors.Join(unlock(f), f.Close(), removeClosed(name)) // Windows removes no file that is open
-		if err != nil {
-			return wrap(err)
-		}
+	return nil
+}
+
+// write is one call, so that whoever reads meanwhile finds the one or the other word.
+func (a *Announcement) write() error {
+	text, err := json.Marshal(a.standby)
+	if err != nil {
+		return err
+	}
+	a.size = max(a.size, len(text), announcementBytes)
+	_, err = a.file.WriteAt(append(text, bytes.Repeat([]byte(" "), a.size-len(text))...), 0)
+	return err
+}
+
+// SetReady says that what the instance needs besides the lock is at hand, or is not any more (Standby.Ready). It costs an
+// fsync: without one the other clients of a network file system may not see it.
+func (a *Announcement) SetReady(ready bool) error {
+	if a.standby.Ready == ready {
 		return nil
-	}, nil
+	}
+	a.standby.Ready = ready
+	err := a.write()
+	if err == nil {
+		err = a.file.Sync()
+	}
+	if err != nil {
+		return wrap(err)
+	}
+	return nil
+}
+
+// Withdraw ends the announcement.
+func (a *Announcement) Withdraw() error {
+	err := errors.Join(unlock(a.file), a.file.Close(), removeClosed(a.name)) // Windows removes no file that is open
+	if err != nil {
+		return wrap(err)
+	}
+	return nil
 }
 
 // removeClosed removes a file that this process does not have open. Where another one has it open to look at it, and

@@ -28,7 +28,7 @@ func TestStandbyIsListedUntilItWithdraws(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	withdraw, err := Announce(path, "second", 7)
+	a, err := Announce(path, Standby{Instance: "second", Format: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestStandbyIsListedUntilItWithdraws(t *testing.T) {
 			t.Errorf("%+v, want %+v", all, want)
 		}
 	}
-	if err := withdraw(); err != nil {
+	if err := a.Withdraw(); err != nil {
 		t.Error(err)
 	}
 	if all := mustList(t, path); len(all) != 0 {
@@ -49,14 +49,67 @@ func TestStandbyIsListedUntilItWithdraws(t *testing.T) {
 	}
 }
 
-// TestStandbyThatEndedIsNotListed: what a killed process leaves is a file that nobody has locked.
-func TestStandbyThatEndedIsNotListed(t *testing.T) {
+// TestStandbySaysWhenItIsReady, and when it is not any more. An earlier release reads the rest of what it says.
+func TestStandbySaysWhenItIsReady(t *testing.T) {
 	path := lockPath(t)
-	withdraw, err := Announce(path, "lives", 1)
+	a, err := Announce(path, Standby{Instance: "second", Format: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer withdraw()
+	defer a.Withdraw()
+	for _, ready := range []bool{false, true, true, false, true} {
+		if err := a.SetReady(ready); err != nil {
+			t.Fatal(err)
+		}
+		if all := mustList(t, path); len(all) != 1 || all[0].Ready != ready || all[0].Format != 7 {
+			t.Errorf("ready %t: %+v", ready, all)
+		}
+	}
+}
+
+// TestWordOfAStandbyIsNeverHalfAWord: it is read while it is written.
+func TestWordOfAStandbyIsNeverHalfAWord(t *testing.T) {
+	path := lockPath(t)
+	a, err := Announce(path, Standby{Instance: "second", Format: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Withdraw()
+	over, said := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(said)
+		for ready := true; ; ready = !ready {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			if err := a.SetReady(ready); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	seen := map[bool]int{}
+	for seen[true] < 500 || seen[false] < 500 {
+		all := mustList(t, path)
+		if len(all) != 1 || all[0].Instance != "second" || all[0].Format != 7 {
+			t.Fatalf("%+v", all)
+		}
+		seen[all[0].Ready]++
+	}
+	close(over)
+	<-said
+}
+
+// TestStandbyThatEndedIsNotListed: what a killed process leaves is a file that nobody has locked.
+func TestStandbyThatEndedIsNotListed(t *testing.T) {
+	path := lockPath(t)
+	a, err := Announce(path, Standby{Instance: "lives", Format: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Withdraw()
 	dead := filepath.Join(standbysDir(path), "dead.0")
 	if err := os.WriteFile(dead, []byte(`{"instance":"dead","format":1}`), 0o644); err != nil {
 		t.Fatal(err)
@@ -73,11 +126,11 @@ func TestNextStandbyRemovesWhatKilledOnesLeft(t *testing.T) {
 	if err := errors.Join(os.Mkdir(standbysDir(path), 0o755), os.WriteFile(dead, []byte("{}"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	withdraw, err := Announce(path, "next", 1)
+	a, err := Announce(path, Standby{Instance: "next", Format: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer withdraw()
+	defer a.Withdraw()
 	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("it is still there: %v", err)
 	}
@@ -86,11 +139,11 @@ func TestNextStandbyRemovesWhatKilledOnesLeft(t *testing.T) {
 // TestStandbyWhoseWordsAreNotUnderstoodCounts: with its name, and without a format.
 func TestStandbyWhoseWordsAreNotUnderstoodCounts(t *testing.T) {
 	path := lockPath(t)
-	withdraw, err := Announce(path, "x", 3)
+	a, err := Announce(path, Standby{Instance: "x", Format: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer withdraw()
+	defer a.Withdraw()
 	files, err := os.ReadDir(standbysDir(path))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
@@ -122,7 +175,7 @@ func TestStandbyIsListedHoweverOftenItIsLookedFor(t *testing.T) {
 		}
 	}()
 	for range 500 {
-		withdraw, err := Announce(path, "x", 3)
+		a, err := Announce(path, Standby{Instance: "x", Format: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +183,7 @@ func TestStandbyIsListedHoweverOftenItIsLookedFor(t *testing.T) {
 		if !slices.ContainsFunc(all, func(s Standby) bool { return s.Format == 3 }) {
 			t.Fatalf("not listed: %+v", all)
 		}
-		if err := withdraw(); err != nil {
+		if err := a.Withdraw(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -141,7 +194,7 @@ func TestStandbyIsListedHoweverOftenItIsLookedFor(t *testing.T) {
 // TestStandbyWithoutADirectoryIsAnError: its disk is not mounted, and none is made below the mount point.
 func TestStandbyWithoutADirectoryIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gone", "agent.lck")
-	if _, err := Announce(path, "x", 1); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Announce(path, Standby{Instance: "x"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("announced where there is no disk: %v", err)
 	}
 	if all := mustList(t, path); len(all) != 0 {

@@ -9,9 +9,11 @@ type Part int
 const (
 	Before       Part = iota // resources that carry the lock; Online, runs until cancelled
 	Campaign                 // waits for the lease; Done: elected
+	Warm                     // a connection for as long as this instance stands by, runs until cancelled
 	Group                    // resources of the active instance; Online, runs until cancelled
 	OpenEngine               // takes the journals over for this epoch
 	Connector                // Connected and SessionEnded for each generation, runs until cancelled
+	Yield                    // without a session: looks for a standby that has one; Failed: there is one
 	Verify                   // proves the lease by I/O
 	HoldInput                // holds the input queue
 	HoldCommands             // holds the command queue
@@ -26,8 +28,8 @@ const (
 )
 
 var partNames = [partCount]string{
-	"resources before the lock", "campaign", "resource group", "opening of the journals", "connection",
-	"lease verification", "hold of the input queue", "hold of the command queue", "transfer engine",
+	"resources before the lock", "campaign", "connection of the standby", "resource group", "opening of the journals",
+	"connection", "look for a connected standby", "lease verification", "hold of the input queue", "hold of the command queue", "transfer engine",
 	"command loop", "work", "drain", "closing of the journals", "release of the lease", "stand back",
 }
 
@@ -114,6 +116,7 @@ type Action struct {
 // Options configure a Core.
 type Options struct {
 	Before, Group, Engine, Work bool // which optional parts there are
+	Yield                       bool // Warm and Yield, too
 	ExitOnLoss                  bool // Finish with the error instead of standing by
 	StopLimit                   time.Duration
 	DrainLimit                  time.Duration // added to StopLimit while draining

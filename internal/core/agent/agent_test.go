@@ -24,6 +24,7 @@ func drawOptions(t *rapid.T) Options {
 	return Options{
 		Before: rapid.Bool().Draw(t, "before"), Group: rapid.Bool().Draw(t, "group"),
 		Engine: rapid.Bool().Draw(t, "engine"), Work: rapid.Bool().Draw(t, "work"),
+		Yield:      rapid.Bool().Draw(t, "yield"),
 		ExitOnLoss: rapid.Bool().Draw(t, "exit"),
 		StopLimit:  30 * time.Second, DrainLimit: 10 * time.Second, LossLimit: 2 * time.Second,
 	}

@@ -16,8 +16,8 @@ func (c *Core) down() {
 }
 
 func (c *Core) workEnds() bool {
-	c.cancel(Campaign, OpenEngine, Verify, HoldInput, HoldCommands, Commands)
-	if c.any(Campaign, OpenEngine, Verify, HoldInput, HoldCommands, Commands) {
+	c.cancel(Campaign, Warm, OpenEngine, Yield, Verify, HoldInput, HoldCommands, Commands)
+	if c.any(Campaign, Warm, OpenEngine, Yield, Verify, HoldInput, HoldCommands, Commands) {
 		c.enter(endOfAccepting)
 		return false
 	}

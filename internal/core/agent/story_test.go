@@ -105,6 +105,32 @@ func TestPartCancelledWithItsSessionIsNotStartedAgainOnIt(t *testing.T) {
 	s.is(Event{Kind: SessionEnded, Generation: 1}, "say disconnected", "end generation")
 }
 
+// Two instances may see different things of one queue manager: the network of a node fails, or the queue manager moved and
+// its old node knows its name, too (2059, not 2058).
+func TestInstanceWithoutASessionGivesWayToAStandbyThatHasOne(t *testing.T) {
+	o := full
+	o.Yield = true
+	s := newStory(t, o)
+	s.is(Event{Kind: Begin}, "start campaign", "start connection of the standby")
+	s.is(done(Campaign), "say elected", "cancel connection of the standby", "start resource group")
+	s.is(cancelled(Warm))
+	s.is(Event{Kind: Online, Part: Group}, "start opening of the journals")
+	s.is(done(OpenEngine), "start connection", "start look for a connected standby")
+	s.is(Event{Kind: Connected, Generation: 1}, "start lease verification", "cancel look for a connected standby")
+	s.is(failing(Yield)) // it found one in the instant before: nobody gives way with a session
+	s.fenced()
+	s.is(Event{Kind: SessionEnded, Generation: 1}, "say disconnected", "cancel transfer engine", "cancel command loop", "cancel work", "arm", "start look for a connected standby")
+	s.is(cancelled(RunEngine))
+	s.is(cancelled(Commands))
+	s.is(cancelled(Work), "end generation")
+	s.is(failing(Yield), "say stepping down", "start closing of the journals", "arm")
+	s.is(done(CloseEngine), "cancel connection", "arm")
+	s.is(cancelled(Connector), "cancel resource group")
+	s.is(cancelled(Group), "start release of the lease")
+	s.is(done(Release), "start stand back")
+	s.is(done(StandBack), "start campaign", "start connection of the standby")
+}
+
 func TestControlledStopDrainsBeforeAnythingEnds(t *testing.T) {
 	s := newStory(t, full)
 	s.active()

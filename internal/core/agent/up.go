@@ -1,12 +1,24 @@
 package agent
 
-// up starts the next thing that an agent needs to be active, and nothing twice.
+// up keeps an agent on its way to be active.
 func (c *Core) up() {
+	if c.lease {
+		c.cancel(Warm)
+	}
+	c.next()
+	c.outage()
+}
+
+// next starts the next thing that an agent needs to be active, and nothing twice.
+func (c *Core) next() {
 	switch {
 	case !c.online[Before]:
 		c.start(Before)
 	case !c.lease:
 		c.start(Campaign)
+		if c.o.Yield {
+			c.start(Warm)
+		}
 	case !c.online[Group]:
 		c.start(Group)
 	case c.o.Engine && !c.engine:
@@ -24,6 +36,16 @@ func (c *Core) up() {
 		c.start(HoldCommands)
 	default:
 		c.beActive()
+	}
+}
+
+// outage has somebody look, for as long as there is no session, whether a standby would fare better: two
+// instances may see different things of the same queue manager.
+func (c *Core) outage() {
+	if c.o.Yield && c.running[Connector] && (c.generation == 0 || c.sessionOver) {
+		c.start(Yield)
+	} else {
+		c.cancel(Yield)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 var (
 	generationParts = []Part{Verify, HoldInput, HoldCommands, RunEngine, Commands, Work}
-	workingParts    = []Part{Verify, HoldInput, HoldCommands, RunEngine, Commands, Work, OpenEngine, Drain, CloseEngine, Connector, Campaign}
+	workingParts    = []Part{Verify, HoldInput, HoldCommands, RunEngine, Commands, Work, OpenEngine, Drain, CloseEngine, Connector, Campaign, Warm, Yield}
 )
 
 // world plays the shell: it performs actions, and checks every one against what the package
@@ -52,6 +52,31 @@ func (w *world) step(ev Event) {
 	w.trace = append(w.trace, out...)
 	for _, a := range out {
 		w.perform(a)
+	}
+	w.looksOut()
+}
+
+// looksOut: an instance that waits for the lease is connected or tries to be, for the active one to see; and the active
+// one looks as long as it has no session, and not a step longer.
+func (w *world) looksOut() {
+	if w.finished || !w.o.Yield {
+		return
+	}
+	if w.running[Warm] && w.lease && !w.cancelled[Warm] {
+		w.t.Fatal("elected, and the connection of the standby is not given up")
+	}
+	looks := w.running[Yield] && !w.cancelled[Yield]
+	if w.session && looks {
+		w.t.Fatal("connected, and it still looks for a standby that is")
+	}
+	if w.stepDowns > 0 || w.leaseGone {
+		return
+	}
+	if w.running[Connector] && !w.session && !w.running[Yield] {
+		w.t.Fatal("without a session, and nobody looks for a standby that has one")
+	}
+	if w.running[Campaign] && !w.running[Warm] {
+		w.t.Fatal("it stands by, and nobody connects")
 	}
 }
 
@@ -105,6 +130,10 @@ func (w *world) startPart(p Part) {
 		w.t.Fatalf("%v started after the lease was lost", p)
 	}
 	switch p {
+	case Warm, Yield:
+		if !w.o.Yield || w.lease != (p == Yield) {
+			w.t.Fatalf("%v started: lease %t", p, w.lease)
+		}
 	case RunEngine, Commands, Work:
 		if !w.proven[Verify] || !w.proven[HoldCommands] || w.o.Engine && !w.proven[HoldInput] {
 			w.t.Fatalf("%v started with only %v proven in this generation", p, w.proven)
@@ -207,6 +236,16 @@ func (w *world) outcomes(p Part) []Outcome {
 		return []Outcome{Done, Failed, Fatal}
 	case OpenEngine:
 		return []Outcome{Done, Failed, Fatal, Lost}
+	case Warm:
+		if w.cancelled[p] {
+			return []Outcome{Cancelled}
+		}
+		return nil
+	case Yield:
+		if w.cancelled[p] {
+			return []Outcome{Cancelled, Failed} // it may have found one just before
+		}
+		return []Outcome{Failed}
 	case Connector:
 		if w.cancelled[p] {
 			return []Outcome{Cancelled}
@@ -271,6 +310,7 @@ func (w *world) answer(badly bool) {
 	}
 	p := rapid.SampledFrom(parts).Draw(w.t, "part")
 	switch {
+	case badly && len(w.outcomes(p)) == 0, !badly && !w.cancelled[p] && (p == Warm || p == Yield):
 	case badly:
 		w.end(p, rapid.SampledFrom(w.outcomes(p)).Draw(w.t, "outcome"))
 	case w.cancelled[p]:
@@ -297,7 +337,7 @@ func (w *world) comeOnline(p Part) {
 func (w *world) lose() {
 	w.leaseGone = true
 	w.step(Event{Kind: LeaseLost, Err: errors.New("lost")})
-	for _, p := range append([]Part{Connector, Drain}, generationParts...) {
+	for _, p := range append([]Part{Connector, Drain, Yield}, generationParts...) {
 		if w.running[p] && !w.cancelled[p] && !w.overdue[p] {
 			w.t.Fatalf("the lease is lost, and %v was not cancelled at once", p)
 		}
@@ -323,7 +363,7 @@ func (w *world) settle() {
 		w.comeOnline(Before)
 		w.comeOnline(Group)
 		for _, p := range w.runningParts() {
-			longLived := p == Before || p == Group || p == Connector || p == RunEngine || p == Commands || p == Work
+			longLived := p == Before || p == Group || p == Connector || p == RunEngine || p == Commands || p == Work || p == Warm || p == Yield
 			if !w.running[p] || longLived && !w.cancelled[p] {
 				continue
 			}

@@ -1,0 +1,131 @@
+package ha
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mqha/mqha/lockfile"
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/transfer"
+)
+
+// standbyRole names the connection of an instance that stands by.
+const standbyRole = "standby"
+
+// standbyConnector dials for an instance that stands by. Its events are not the agent's: an instance that does nothing
+// yet must not look like one in trouble.
+func standbyConnector(mq mqconn.Config) (*mqconn.Connector, error) {
+	classify := mq.Classify
+	mq.OnEvent, mq.Logger = nil, nil
+	// The queue manager of this node may rightly be somewhere else.
+	mq.Classify = func(f mqconn.Fault) mqconn.Class {
+		class := mqconn.Class(0)
+		if classify != nil {
+			class = classify(f)
+		}
+		if class == 0 {
+			class = mqconn.Classify(f)
+		}
+		if class == mqconn.NotHere {
+			return mqconn.Retry
+		}
+		return class
+	}
+	return mqconn.New(mq)
+}
+
+// warm connects for as long as this instance stands by. It uses nothing there: an active instance without a queue manager
+// is to see that there is one from here.
+func (r *run) warm(ctx context.Context) (func(), error) {
+	for {
+		_ = r.a.standby.Run(ctx, func(session context.Context, s *mqconn.Session) error {
+			conn, err := s.Open(session, standbyRole, true)
+			if err != nil {
+				return err
+			}
+			r.says.say(true)
+			r.a.say(CodeReady, r.a.readyText(conn.Info().QueueManager), nil)
+			<-session.Done()
+			r.says.say(false)
+			if ctx.Err() == nil {
+				r.a.say(CodeReady, r.a.notReadyText(context.Cause(session)), nil)
+			}
+			return context.Cause(session)
+		})
+		// Refused for configuration or authority: whoever mends it does not start the standbys again.
+		if err := sleep(ctx, r.a.config.YieldAfter); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// yield returns when a standby has been connected for as long as YieldAfter while this instance was not.
+func (r *run) yield(ctx context.Context) (func(), error) {
+	c := &r.a.config
+	ready := lookout{after: c.YieldAfter}
+	for {
+		if err := sleep(ctx, min(c.YieldAfter/8, time.Second)); err != nil {
+			return nil, err
+		}
+		// Who cannot be seen is not there: this instance waits on.
+		standbys, err := lockfile.Standbys(c.LockFile)
+		if err != nil {
+			standbys = nil
+		}
+		if s, found := ready.look(time.Now(), standbys); found {
+			return nil, &YieldError{Instance: s.Instance, Host: s.Host, After: c.YieldAfter, Err: r.a.connector.Status().LastError}
+		}
+	}
+}
+
+// lookout remembers since when standbys have been ready at each look.
+type lookout struct {
+	after time.Duration
+	since map[string]time.Time // by instance
+}
+
+func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfile.Standby, found bool) {
+	before := l.since
+	l.since = map[string]time.Time{}
+	for _, s := range standbys {
+		if !s.Ready {
+			continue
+		}
+		since, ok := before[s.Instance]
+		if !ok {
+			since = now
+		}
+		l.since[s.Instance] = since
+		if now.Sub(since) >= l.after {
+			return s, true
+		}
+	}
+	return lockfile.Standby{}, false
+}
+
+// YieldError says that the agent stepped down for a standby: its queue manager was out of reach here for
+// Config.YieldAfter, and the standby was connected all that time.
+type YieldError struct {
+	Instance, Host string // of the standby
+	After          time.Duration
+	Err            error // why there is no connection here
+}
+
+func (e *YieldError) Error() string {
+	return fmt.Sprintf("ha: no queue manager for %v, while instance %s on host %s is connected: %v", e.After, e.Instance, e.Host, e.Err)
+}
+
+// Is matches ErrYield.
+func (e *YieldError) Is(target error) bool { return target == ErrYield }
+
+// Unwrap gives the last error of the connection.
+func (e *YieldError) Unwrap() error { return e.Err }
+
+// newest is the newest format of journals that this instance can read; 0: it has none.
+func (c *Config) newest() int {
+	if !c.transfers() {
+		return 0
+	}
+	return transfer.NewestFormat
+}

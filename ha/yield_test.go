@@ -1,0 +1,267 @@
+package ha
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mqha/mqha/lockfile"
+	"github.com/mqha/mqha/mqconn"
+	"github.com/mqha/mqha/mqconn/mqrc"
+)
+
+// road is a Dialer that a test can close, for one instance alone: with reason 2538 (no answer at that address), or another.
+type road struct {
+	mqconn.Dialer
+	reason atomic.Int32  // 0: open
+	dials  chan struct{} // one each, as long as somebody counts them
+	dialed func()
+}
+
+func (s *site) road() *road {
+	r := &road{dials: make(chan struct{}), dialed: func() {}}
+	r.Dialer = &gate{inner: s.qm.Dialer(), before: func(_ string, verb mqconn.Verb, queue string) *mqconn.Fault {
+		if verb == mqconn.VerbConnect {
+			r.dialed()
+			select {
+			case r.dials <- struct{}{}:
+			default:
+			}
+		}
+		if reason := r.reason.Load(); reason != 0 {
+			return &mqconn.Fault{Verb: verb, CompletionCode: 2, Reason: mqrc.Reason(reason), Queue: queue}
+		}
+		return nil
+	}}
+	return r
+}
+
+// quick has an instance that gives way soon.
+func (s *site) quick(name string) (Config, *road) {
+	c, r := s.config(name), s.road()
+	c.MQ.Dialer, c.MQ.Min, c.MQ.Max = r, time.Millisecond, 10*time.Millisecond
+	c.YieldAfter = 200 * time.Millisecond
+	return c, r
+}
+
+// close cuts what is connected, and lets nobody through any more.
+func (r *road) close(reason int32, s *site) {
+	r.reason.Store(reason)
+	s.qm.Cut()
+}
+
+// The queue manager runs, and one node cannot reach it: the instance there held the lock for ever, and the other one, which
+// could have worked, stood by.
+func TestActiveWithoutAQueueManagerGivesWayToAStandbyThatHasOne(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	var n actives
+	first, firstRoad := s.quick("SRC")
+	second, secondRoad := s.quick("SRC")
+	first.Work, second.Work = n.work, n.work
+	a := start(t, first)
+	before := a.event(CodeActive, 1)
+	b := start(t, second)
+	b.event(CodeReady, 1)
+	firstRoad.close(2538, s)
+	ev := a.event(CodeFailover, 1)
+	if want := "while instance " + b.agent.Instance() + " on host"; !strings.Contains(ev.Text, want) || !strings.Contains(ev.Text, "2538") {
+		t.Errorf("%q does not say %q and why", ev.Text, want)
+	}
+	if after := b.event(CodeActive, 1); after.Epoch <= before.Epoch {
+		t.Errorf("epoch %d after %d", after.Epoch, before.Epoch)
+	}
+	// The other way round, it comes back.
+	firstRoad.reason.Store(0)
+	a.event(CodeReady, 1)
+	secondRoad.close(2538, s)
+	b.event(CodeFailover, 1)
+	a.event(CodeActive, 2)
+	for _, r := range []*running{b, a} {
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n.most.Load() != 1 {
+		t.Errorf("%d active at once", n.most.Load())
+	}
+}
+
+// Under a cluster manager it is the manager's business who is next.
+func TestYieldEndsAnAgentThatExitsOnLoss(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, firstRoad := s.quick("SRC")
+	first.AfterLoss = Exit
+	second, _ := s.quick("SRC")
+	a := start(t, first)
+	a.event(CodeActive, 1)
+	b := start(t, second)
+	b.event(CodeReady, 1)
+	firstRoad.close(2538, s)
+	err := a.ends()
+	var yield *YieldError
+	if !errors.As(err, &yield) || !errors.Is(err, ErrYield) || yield.Instance != b.agent.Instance() || yield.After != first.YieldAfter {
+		t.Fatalf("%v", err)
+	}
+	var fault *mqconn.Error
+	if !errors.As(err, &fault) || fault.Reason != 2538 {
+		t.Errorf("%v does not say why", err)
+	}
+	if code := ExitCode(err); code != 75 {
+		t.Errorf("exit code %d", code)
+	}
+	b.event(CodeActive, 1)
+}
+
+// A standby that was refused, for whatever reason, stands by all the same: it may be the queue manager that is not here
+// now, or a user that is not known yet.
+func TestStandbyOutlastsARefusal(t *testing.T) {
+	t.Parallel()
+	for _, reason := range []int32{2058, 2059, 2035} {
+		s := newSite(t, "SRC")
+		first, _ := s.quick("SRC")
+		second, secondRoad := s.quick("SRC")
+		secondRoad.reason.Store(reason)
+		a := start(t, first)
+		a.event(CodeActive, 1)
+		b := start(t, second)
+		b.event(CodeStandby, 1)
+		for range 6 { // one more than what ends an agent that is active
+			<-secondRoad.dials
+		}
+		if b.count(CodeReady) > 0 || b.count(CodeConnection) > 0 {
+			t.Errorf("%d:\n%s", reason, b.story())
+		}
+		secondRoad.reason.Store(0)
+		b.event(CodeReady, 1)
+		if err := a.stop(); err != nil {
+			t.Error(err)
+		}
+		b.event(CodeActive, 1)
+		if err := b.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestWithoutYieldAStandbyMakesNoConnection, as one that runs out of MAXINST may wish.
+func TestWithoutYieldAStandbyMakesNoConnection(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, _ := s.quick("SRC")
+	second, secondRoad := s.quick("SRC")
+	second.YieldAfter = -1
+	a := start(t, first)
+	a.event(CodeActive, 1)
+	lock := filepath.Join(second.StateDir, "agent.lck")
+	holder := atomic.Pointer[string]{} // the one who may connect
+	secondRoad.dialed = func() {
+		if rec, err := lockfile.Inspect(lock); err != nil || holder.Load() == nil || rec.Instance != *holder.Load() {
+			t.Errorf("the standby connects while the lock is held by %q: %v", rec.Instance, err)
+		}
+	}
+	b := start(t, second)
+	name := b.agent.Instance()
+	holder.Store(&name)
+	b.event(CodeStandby, 1)
+	if err := a.stop(); err != nil {
+		t.Error(err)
+	}
+	b.event(CodeActive, 1)
+	if b.count(CodeReady) > 0 {
+		t.Errorf("ready:\n%s", b.story())
+	}
+}
+
+func TestAnnouncerKeepsWhatItSaidForLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.lck")
+	var trouble []error
+	a := &announcer{path: path, self: lockfile.Standby{Instance: "one"}, report: func(err error) { trouble = append(trouble, err) }}
+	a.say(true)
+	withdraw := a.put()
+	all, err := lockfile.Standbys(path)
+	if err != nil || len(all) != 1 || !all[0].Ready {
+		t.Errorf("%+v, %v", all, err)
+	}
+	a.say(false)
+	if all, err = lockfile.Standbys(path); err != nil || len(all) != 1 || all[0].Ready {
+		t.Errorf("%+v, %v", all, err)
+	}
+	withdraw()
+	a.say(true)
+	if all, err = lockfile.Standbys(path); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if len(trouble) > 0 {
+		t.Error(trouble)
+	}
+	a.path = filepath.Join(path, "nowhere")
+	a.put()()
+	if len(trouble) != 1 {
+		t.Errorf("%d reports of a directory that is not there", len(trouble))
+	}
+}
+
+// Only who was ready at every look for long enough is worth to step down for: when the queue manager comes back, this
+// instance has that long to connect, too.
+func TestLookoutFindsWhoWasReadyAllTheTime(t *testing.T) {
+	ready := func(names ...string) (all []lockfile.Standby) {
+		for _, n := range names {
+			all = append(all, lockfile.Standby{Instance: n, Ready: true})
+		}
+		return all
+	}
+	begun := time.Now()
+	l := lookout{after: 3 * time.Second}
+	for i, step := range []struct {
+		standbys []lockfile.Standby
+		found    string
+	}{
+		{ready("a", "b"), ""},
+		{ready("a"), ""},
+		{ready("b"), ""}, // b is new again, and a gone
+		{append(ready("b"), lockfile.Standby{Instance: "a"}), ""},
+		{nil, ""}, // could not be seen
+		{ready("b", "c"), ""},
+		{ready("c", "b"), ""},
+		{ready("c"), ""},
+		{ready("b", "c"), "c"},
+	} {
+		s, found := l.look(begun.Add(time.Duration(i)*time.Second), step.standbys)
+		if found != (step.found != "") || s.Instance != step.found {
+			t.Errorf("look %d: %q", i, s.Instance)
+		}
+	}
+}
+
+func TestYieldAfterIsChecked(t *testing.T) {
+	s := newSite(t, "SRC")
+	for _, row := range []struct {
+		after, longest time.Duration
+		want           time.Duration // 0: refused
+	}{
+		{0, 0, 30 * time.Second},
+		{0, mqconn.FTERetry, 60 * time.Second},
+		{2 * time.Second, 0, 2 * time.Second},
+		{2*time.Second - 1, 0, 0},
+		{time.Minute - 1, mqconn.FTERetry, 0},
+		{-1, mqconn.FTERetry, -1},
+	} {
+		c := s.config("SRC")
+		c.YieldAfter, c.MQ.Max = row.after, row.longest
+		a, err := New(c)
+		if row.want == 0 {
+			if !errors.Is(err, ErrConfig) {
+				t.Errorf("%v with a delay of %v: %v", row.after, row.longest, err)
+			}
+			continue
+		}
+		if err != nil || a.config.YieldAfter != row.want {
+			t.Errorf("%v with a delay of %v: %v, %v", row.after, row.longest, a.config.YieldAfter, err)
+		}
+	}
+}
