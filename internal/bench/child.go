@@ -42,6 +42,11 @@ type outcome struct {
 var tasks = map[string]func(ctx context.Context, t task, o *outcome) error{
 	"ref": func(_ context.Context, t task, _ *outcome) error { return ref.Copy(t.Source, t.Dest, t.refOptions()) },
 	"raw": func(_ context.Context, t task, _ *outcome) error { return ref.Raw(t.Size, t.Dest, t.refOptions()) },
+	"disk": func(_ context.Context, t task, _ *outcome) error {
+		o := t.refOptions()
+		o.WriteBack = true
+		return ref.Raw(t.Size, t.Dest, o)
+	},
 	"serial": func(_ context.Context, t task, _ *outcome) error {
 		_, err := ref.Serial(t.Source, t.Dest, t.refOptions())
 		return err

@@ -16,6 +16,11 @@ type clause struct {
 	least float64  // one of the two is set
 	most  float64
 	unit  string // without over
+
+	// ceiling is what this machine gives for the work that of has to do at least, compared with the same over: a goal
+	// that lies above it cannot be reached here.
+	ceiling     quantity
+	ceilingText string
 }
 
 // quantity is a figure of a variant.
@@ -32,6 +37,17 @@ func speed(variant string) quantity { return quantity{variant, rate} }
 // faster compares two rates.
 func faster(variant, than string, by float64) clause {
 	return clause{text: variant + " to " + than, of: speed(variant), over: speed(than), least: by}
+}
+
+// under adds the ceiling of what c compares.
+func (c clause) under(text string, q quantity) clause {
+	c.ceilingText, c.ceiling = text, q
+	return c
+}
+
+// processorsOf is the ceiling of what keeps all processors at work: a variant's own work, and nothing between.
+func processorsOf(variant string) (string, quantity) {
+	return "all processors' work for " + variant, quantity{variant, processorBound}
 }
 
 func atMost(text, variant string, f figure, most float64, unit string) clause {
@@ -51,12 +67,12 @@ var allGoals = []goal{
 	{"G3", []clause{faster("engine-crc", "ref-crc-final", 1.25), faster("engine-sha256", "ref-sha256-final", 1.25)}},
 	{"G4", []clause{faster("engine-tcp-crc", "ref-tcp-crc", 0.90), faster("engine-tcp-crc", "rsyncd", 1.3)}},
 	{"G5", []clause{
-		faster("engine-sha256", "rsync", 1.3), faster("engine-sha256", "rclone", 1.4),
+		faster("engine-sha256", "rsync", 1.3).under(processorsOf("ref-sha256")), faster("engine-sha256", "rclone", 1.4),
 		faster("engine-sha256", "sftp", 1.5), faster("engine-sha256", "serial", 1.0),
 	}},
-	{"G6", []clause{faster("engine-crc", "rsync", 2.5), faster("engine-crc", "cp", 1.1)}},
+	{"G6", []clause{faster("engine-crc", "rsync", 2.5).under("disk", speed("disk")), faster("engine-crc", "cp", 1.1)}},
 	{"G7", []clause{
-		faster("engine-tcp-sha256", "rsync", 1.0), faster("engine-tcp-sha256", "ref-tcp-sha256", 0.90),
+		faster("engine-tcp-sha256", "rsync", 1.0).under(processorsOf("ref-tcp-sha256")), faster("engine-tcp-sha256", "ref-tcp-sha256", 0.90),
 		atMost("processor time of both ends", "engine-tcp-sha256", processorTime, 2.7, "s/GiB"),
 	}},
 	{"G8", []clause{
@@ -83,8 +99,10 @@ func (g goal) needs() []string {
 	var all []string
 	for _, c := range g.clauses {
 		all = append(all, c.of.variant)
-		if c.over.figure != nil {
-			all = append(all, c.over.variant)
+		for _, q := range []quantity{c.over, c.ceiling} {
+			if q.figure != nil {
+				all = append(all, q.variant)
+			}
 		}
 	}
 	return all
@@ -124,6 +142,20 @@ func (m *measurement) judge(c clause) (v verdict, value float64, why string) {
 		return pass, value, ""
 	}
 	return fail, value, ""
+}
+
+// ceilingOf is what a clause could come to on this machine, 0 where that was not measured.
+func (m *measurement) ceilingOf(c clause) float64 {
+	if c.ceiling.figure == nil {
+		return 0
+	}
+	of, over := m.results[c.ceiling.variant], m.results[c.over.variant]
+	for _, r := range []*result{of, over} {
+		if r.missing != nil || r.failed != nil {
+			return 0
+		}
+	}
+	return c.ceiling.figure(m, of.samples) / c.over.figure(m, over.samples)
 }
 
 // together is the verdict of a goal: as bad as the worst of its clauses, and no better than what was

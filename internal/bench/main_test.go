@@ -41,7 +41,7 @@ func bench(t *testing.T, args ...string) (code int, r report) {
 func TestOursRun(t *testing.T) {
 	var ours []string
 	for _, v := range variants {
-		for _, beginning := range []string{"raw", "serial", "ref-", "engine-"} {
+		for _, beginning := range []string{"raw", "disk", "serial", "ref-", "engine-"} {
 			if strings.HasPrefix(v.name, beginning) {
 				ours = append(ours, v.name)
 			}

@@ -52,6 +52,9 @@ type clauseReport struct {
 	Unit    string   `json:"unit"` // x: a ratio
 	Verdict verdict  `json:"verdict"`
 	Reason  string   `json:"reason,omitempty"`
+
+	Ceiling     *float64 `json:"ceiling,omitempty"` // what the machine allows of Value
+	CeilingText string   `json:"ceiling_text,omitempty"`
 }
 
 func newReport(m *measurement, goals []goal) *report {
@@ -116,6 +119,9 @@ func (m *measurement) goalReport(g goal) goalReport {
 		cr.Verdict, cr.Reason = v, why
 		if why == "" {
 			cr.Value = &value
+		}
+		if ceiling := m.ceilingOf(c); ceiling > 0 {
+			cr.Ceiling, cr.CeilingText = &ceiling, c.ceilingText
 		}
 		r.Clauses = append(r.Clauses, cr)
 		verdicts = append(verdicts, v)

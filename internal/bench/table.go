@@ -89,6 +89,9 @@ func (g *goalReport) rows(w io.Writer) {
 		if c.Value != nil {
 			measured = c.number(*c.Value)
 		}
+		if c.Ceiling != nil {
+			measured += fmt.Sprintf(" (%s: %s)", c.CeilingText, c.number(*c.Ceiling))
+		}
 		fmt.Fprintf(w, "\t\t%s\t%s\t%s\t%s\n", c.Verdict, c.Text, c.wanted(), measured)
 	}
 }

@@ -23,6 +23,7 @@ const (
 // variants are in the order of the report.
 var variants = []variant{
 	{name: "raw", what: "writer of REF alone", run: child("raw", crcDigest, interval), noCopy: true},
+	{name: "disk", what: "the same, begun early and with one sync in the end: what the disk takes", run: child("disk", crcDigest, -1), noCopy: true},
 	{name: "serial", what: "read, SHA-256, write, then fsync", run: child("serial", sha256Digest, 0)},
 	{name: "ref-crc", what: "REF, CRC32C", run: child("ref", crcDigest, interval)},
 	{name: "ref-sha256", what: "REF, SHA-256", run: child("ref", sha256Digest, interval)},

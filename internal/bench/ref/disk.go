@@ -16,7 +16,8 @@ type disk interface {
 type file interface {
 	io.WriterAt
 	io.Closer
-	allocate(size int64) error // without changing the size of the file; where the system cannot, nothing
+	allocate(size int64) error                 // without changing the size of the file; where the system cannot, nothing
+	beginWriteBack(offset, length int64) error // where the system cannot, nothing
 	dataSync() error
 }
 
@@ -39,5 +40,9 @@ func (osDisk) syncDir(name string) error { return syncDir(name) }
 type osFile struct{ *os.File }
 
 func (f osFile) allocate(size int64) error { return allocate(f.File, size) }
+
+func (f osFile) beginWriteBack(offset, length int64) error {
+	return beginWriteBack(f.File, offset, length)
+}
 
 func (f osFile) dataSync() error { return dataSync(f.File) }

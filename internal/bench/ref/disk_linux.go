@@ -19,4 +19,8 @@ func allocate(f *os.File, size int64) error {
 	return err
 }
 
+func beginWriteBack(f *os.File, offset, length int64) error {
+	return unix.SyncFileRange(int(f.Fd()), offset, length, unix.SYNC_FILE_RANGE_WRITE)
+}
+
 func dataSync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }

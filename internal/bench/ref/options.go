@@ -13,6 +13,8 @@ type Options struct {
 	// CheckpointBytes is how much is written between two checkpoints. Default 16 MiB; negative: there
 	// are none but the one at the end.
 	CheckpointBytes int64
+	// WriteBack has the disk begin with every 2 MiB at once, where the system can.
+	WriteBack bool
 }
 
 // buffers is how many frames live at a time: more would only leave the processor's cache.

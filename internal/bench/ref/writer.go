@@ -22,6 +22,7 @@ type writer struct {
 	proven  bool  // the last frame has come, and its digest is ours
 	written int64 // all before is in the part
 	marked  int64 // and is, or will be, in a checkpoint
+	begun   int64 // the disk has begun with all before
 	marks   chan mark
 	synced  chan error // what became of the checkpoints
 }
@@ -118,12 +119,20 @@ func (w *writer) prove(f *frame) bool {
 	return leaf == f.leaf
 }
 
+const writeBackBytes = 2 << 20
+
 // put writes the next bytes.
 func (w *writer) put(b []byte) error {
 	if _, err := w.part.WriteAt(b, w.written); err != nil {
 		return err
 	}
 	w.written += int64(len(b))
+	if w.o.WriteBack && w.written-w.begun >= writeBackBytes {
+		if err := w.part.beginWriteBack(w.begun, w.written-w.begun); err != nil {
+			return err
+		}
+		w.begun = w.written
+	}
 	if w.o.SHA256 {
 		w.whole.Write(b)
 	}
