@@ -109,11 +109,15 @@ func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfil
 type YieldError struct {
 	Instance, Host string // of the standby
 	After          time.Duration
-	Err            error // why there is no connection here
+	Err            error // why there is no connection here; nil while the first try has not ended
 }
 
 func (e *YieldError) Error() string {
-	return fmt.Sprintf("ha: no queue manager for %v, while instance %s on host %s is connected: %v", e.After, e.Instance, e.Host, e.Err)
+	text := fmt.Sprintf("ha: no queue manager for %v, while instance %s on host %s is connected", e.After, e.Instance, e.Host)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
 }
 
 // Is matches ErrYield.

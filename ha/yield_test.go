@@ -238,6 +238,14 @@ func TestLookoutFindsWhoWasReadyAllTheTime(t *testing.T) {
 	}
 }
 
+// A dial into nothing takes as long as Config.MQ.DialLimit, and has not failed before.
+func TestYieldErrorOfAnEndlessDial(t *testing.T) {
+	err := &YieldError{Instance: "two", Host: "b", After: time.Second}
+	if text := err.Error(); text != "ha: no queue manager for 1s, while instance two on host b is connected" {
+		t.Error(text)
+	}
+}
+
 func TestYieldAfterIsChecked(t *testing.T) {
 	s := newSite(t, "SRC")
 	for _, row := range []struct {
