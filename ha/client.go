@@ -136,8 +136,12 @@ func (c *Client) Status(ctx context.Context, id transfer.ID) (transfer.Status, e
 	if err != nil {
 		return transfer.Status{}, err
 	}
+	return a.statusOf()
+}
+
+func (a *reply) statusOf() (transfer.Status, error) {
 	if a.Status == nil {
-		return transfer.Status{}, fmt.Errorf("ha: agent %s answered without a status", c.agent)
+		return transfer.Status{}, fmt.Errorf("ha: agent %s answered without a status", a.Agent)
 	}
 	return *a.Status, nil
 }
@@ -171,37 +175,44 @@ func (c *Client) Finalise(ctx context.Context) error {
 }
 
 // ask puts a command and waits for its answer, in as many sessions as that takes.
-func (c *Client) ask(ctx context.Context, cmd command) (reply, error) {
-	if err := c.begin(); err != nil {
+func (c *Client) ask(ctx context.Context, cmd command) (a reply, err error) {
+	q, err := c.question(cmd)
+	if err != nil {
 		return reply{}, err
+	}
+	err = c.run(ctx, func() bool { return q.put }, func(ctx context.Context, conn *mqconn.Conn) error {
+		a, err = q.ask(ctx, conn)
+		return err
+	})
+	return a, err
+}
+
+// run calls fn with a connection, and again with another when that is lost. put says whether a command was put, or may
+// have been.
+func (c *Client) run(ctx context.Context, put func() bool, fn func(context.Context, *mqconn.Conn) error) error {
+	if err := c.begin(); err != nil {
+		return err
 	}
 	defer c.calls.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
-
-	cmd.Version, cmd.Agent = commandVersion, c.agent
-	body, err := json.Marshal(cmd)
-	if err != nil {
-		return reply{}, fmt.Errorf("ha: the command cannot be written: %w", err)
-	}
 	connector, err := mqconn.New(c.config)
 	if err != nil {
-		return reply{}, err
+		return err
 	}
-	q := question{client: c, body: body, lasting: cmd.lasting(), id: newCorrelationID()}
 	start := time.Now()
-	err = connector.Run(ctx, q.ask)
+	err = connector.Run(ctx, func(ctx context.Context, s *mqconn.Session) error {
+		conn, err := s.Open(ctx, "client", false)
+		if err != nil {
+			return err
+		}
+		return fn(ctx, conn)
+	})
 	if err != nil {
-		return reply{}, c.explain(ctx, err, connector.Status().LastError, time.Since(start), q.put)
+		return c.explain(ctx, err, connector.Status().LastError, time.Since(start), put())
 	}
-	if q.answer.Version != commandVersion {
-		return reply{}, fmt.Errorf("ha: agent %s answered in version %d, known here is %d", c.agent, q.answer.Version, commandVersion)
-	}
-	if a := q.answer; a.Refusal != "" {
-		return reply{}, &RefusedError{Agent: c.agent, Instance: a.Instance, Refusal: a.Refusal, Text: a.Text}
-	}
-	return q.answer, nil
+	return nil
 }
 
 func (c *Client) begin() error {
@@ -216,6 +227,8 @@ func (c *Client) begin() error {
 
 func (c *Client) explain(ctx context.Context, err, last error, after time.Duration, put bool) error {
 	switch {
+	case errors.Is(err, ErrRefused):
+		return err // an answer, also when the time ended with it
 	case c.ctx.Err() != nil:
 		return errors.New("ha: the client was closed")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -232,19 +245,23 @@ func (c *Client) explain(ctx context.Context, err, last error, after time.Durati
 // question is one command on its way. It is put again in each session, and one that only asks every
 // askAgain: every command may come twice, and the first answer is as good as the second.
 type question struct {
-	client  *Client
+	agent   string
 	body    []byte
 	lasting bool // must outlive the queue manager
 	id      mqconn.ID
 	put     bool
-	answer  reply
 }
 
-func (q *question) ask(ctx context.Context, s *mqconn.Session) error {
-	conn, err := s.Open(ctx, "client", false)
+func (c *Client) question(cmd command) (*question, error) {
+	cmd.Version, cmd.Agent = commandVersion, c.agent
+	body, err := json.Marshal(cmd)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("ha: the command cannot be written: %w", err)
 	}
+	return &question{agent: c.agent, body: body, lasting: cmd.lasting(), id: newCorrelationID()}, nil
+}
+
+func (q *question) ask(ctx context.Context, conn *mqconn.Conn) (reply, error) {
 	answers := mqconn.Address{QueueManager: conn.Info().QueueManager, Queue: ReplyQueue(conn.Info().QueueManager)}
 	wait := askAgain
 	if q.lasting {
@@ -252,7 +269,7 @@ func (q *question) ask(ctx context.Context, s *mqconn.Session) error {
 	}
 	for {
 		if err := q.putOnce(ctx, conn, answers); err != nil {
-			return err
+			return reply{}, err
 		}
 		var got mqconn.Message
 		err := conn.Get(ctx, answers.Queue, &got, mqconn.GetOptions{Wait: wait, CorrelationID: q.id})
@@ -260,7 +277,7 @@ func (q *question) ask(ctx context.Context, s *mqconn.Session) error {
 		case err == nil:
 			return q.read(got.Body)
 		case !errors.Is(err, mqconn.ErrNoMessage):
-			return err
+			return reply{}, err
 		}
 	}
 }
@@ -271,7 +288,7 @@ func (q *question) putOnce(ctx context.Context, conn *mqconn.Conn, answers mqcon
 	if !q.lasting {
 		m.Expiry = askAgain
 	}
-	err := conn.Put(ctx, mqconn.Address{Queue: CommandQueue(q.client.agent)}, &m)
+	err := conn.Put(ctx, mqconn.Address{Queue: CommandQueue(q.agent)}, &m)
 	var fault *mqconn.Error
 	if err == nil || errors.As(err, &fault) && fault.Class == mqconn.OutcomeUnknown {
 		q.put = true
@@ -279,11 +296,18 @@ func (q *question) putOnce(ctx context.Context, conn *mqconn.Conn, answers mqcon
 	return err
 }
 
-func (q *question) read(body []byte) error {
-	if err := json.Unmarshal(body, &q.answer); err != nil {
-		return fmt.Errorf("ha: agent %s sent an answer that is not one: %w", q.client.agent, err)
+func (q *question) read(body []byte) (reply, error) {
+	var a reply
+	if err := json.Unmarshal(body, &a); err != nil {
+		return reply{}, fmt.Errorf("ha: agent %s sent an answer that is not one: %w", q.agent, err)
 	}
-	return nil
+	if a.Version != commandVersion {
+		return reply{}, fmt.Errorf("ha: agent %s answered in version %d, known here is %d", q.agent, a.Version, commandVersion)
+	}
+	if a.Refusal != "" {
+		return reply{}, &RefusedError{Agent: q.agent, Instance: a.Instance, Refusal: a.Refusal, Text: a.Text}
+	}
+	return a, nil
 }
 
 // newCorrelationID draws 24 random bytes of which the last is not zero: mq-golang-jms20 cuts

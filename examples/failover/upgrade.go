@@ -125,22 +125,12 @@ func (r *report) judgeFormat(ctx context.Context, client *ha.Client, want int) e
 func (d *demo) awaitMove(ctx context.Context, r *report, client *ha.Client, id transfer.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, recoveryLimit)
 	defer cancel()
-	for {
-		s, err := client.Status(ctx, id)
-		if err != nil {
-			return err
-		}
-		if s.State.Ended() {
-			if s.State != transfer.Completed || s.Failed+s.Left > 0 {
-				r.problem("the move ended as %+v", s)
-			}
-			break
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("while waiting for the move: %w", context.Cause(ctx))
-		}
+	s, err := client.Watch(ctx, id, nil)
+	if err != nil {
+		return fmt.Errorf("while waiting for the move: %w", err)
+	}
+	if s.State != transfer.Completed || s.Failed+s.Left > 0 {
+		r.problem("the move ended as %+v", s)
 	}
 	if _, err := os.Stat(d.path("big", movedName)); !errors.Is(err, fs.ErrNotExist) {
 		r.problem("the source of the move is still there (%v)", err)
