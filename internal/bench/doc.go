@@ -16,10 +16,11 @@
 // populated and unmapped right before each run (FreePageWarmup in the report; Linux alone).
 //
 // A goal that was missed says FAIL, and the exit code is 1. One that cannot be measured says NOT MEASURED
-// and why: a program that is not installed, with how to install it, or something that the engine cannot
-// do yet. Beside a comparison with rsync stands what this machine gives for the same work at most: all its
-// processors for that of REF, or its disk for a file that is only written. Nothing is installed by this command. Ratios below 1.15 are noise, whatever the verdict, and all
-// of them are on a machine that has other things to do: the head of the report says how busy it was.
+// and why: a program that is not installed, with how to install it, or something that the engine cannot do
+// yet. Beside a comparison with rsync stands what this machine gives for the same work at most: all its
+// processors for that of REF, or its disk for a file that is only written. Nothing is installed by this
+// command. Ratios below 1.15 are noise, whatever the verdict, and all of them are on a machine that has
+// other things to do: the head of the report says how busy it was.
 //
 // Not measured here: tusd (G6), which no distribution packages, and the resume of a sparse file of 100 GiB
 // (G12), of which 95 GiB would have to be written first.
