@@ -2,53 +2,118 @@ package ha
 
 import (
 	"sync"
+	"time"
 
 	"github.com/mqha/mqha/lockfile"
 )
 
 // announcer says beside the lock what the active instance should know of this one, which stands by: the campaign puts it
 // up, and the connection of the standby says whether it is ready. What cannot be said is reported, and the instance stands
-// by all the same.
+// by all the same. A goroutine of its own writes, one word after the other, so that a disk that hangs keeps nobody from being
+// elected, or from ending.
 type announcer struct {
 	path   string
 	self   lockfile.Standby
 	report func(error)
 
-	mu sync.Mutex
-	up *lockfile.Announcement // nil: not up
+	mu     sync.Mutex // never held while writing
+	wanted word
+	said   chan struct{} // closed when what is wanted is said; nil: nobody writes
+	puts   int
+
+	is word                   // the writer's, as is
+	up *lockfile.Announcement // nil: not up, or that could not be said
 }
 
-// put puts the announcement up until it is withdrawn.
-func (a *announcer) put() (withdraw func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	up, err := lockfile.Announce(a.path, a.self)
-	if err != nil {
-		a.report(err)
-		return func() {}
-	}
-	a.up = up
-	return a.withdraw
+// word is what the disk is to say.
+type word struct {
+	campaign int // counts them; 0: nothing is up
+	ready    bool
 }
 
-func (a *announcer) withdraw() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err := a.up.Withdraw(); err != nil {
-		a.report(err)
-	}
-	a.up = nil
+// put puts the announcement up until it is withdrawn. It is up when said is closed, and nobody need wait for the withdrawal.
+func (a *announcer) put() (said <-chan struct{}, withdraw func()) {
+	said = a.want(func(w *word) {
+		a.puts++
+		w.campaign = a.puts
+	})
+	return said, func() { a.want(func(w *word) { w.campaign = 0 }) }
 }
 
 // say keeps it also for an announcement that is put up later.
-func (a *announcer) say(ready bool) {
+func (a *announcer) say(ready bool) (said <-chan struct{}) {
+	return a.want(func(w *word) { w.ready = ready })
+}
+
+func (a *announcer) want(change func(*word)) (said <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.self.Ready = ready
-	if a.up == nil {
+	change(&a.wanted)
+	if a.said == nil {
+		a.said = make(chan struct{})
+		go a.write()
+	}
+	return a.said
+}
+
+func (a *announcer) write() {
+	for {
+		w, ok := a.next()
+		if !ok {
+			return
+		}
+		if err := a.make(w); err != nil {
+			a.report(err)
+		}
+		a.is = w // what could not be said is not said again by itself
+	}
+}
+
+func (a *announcer) next() (w word, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.wanted == a.is {
+		close(a.said)
+		a.said = nil
+		return w, false
+	}
+	return a.wanted, true
+}
+
+func (a *announcer) make(w word) (err error) {
+	if a.up != nil && w.campaign != a.is.campaign {
+		up := a.up
+		a.up = nil
+		if err := up.Withdraw(); err != nil {
+			a.report(err)
+		}
+	}
+	switch {
+	case w.campaign == 0:
+		return nil
+	case w.campaign != a.is.campaign:
+		s := a.self
+		s.Ready = w.ready
+		a.up, err = lockfile.Announce(a.path, s)
+		return err
+	case a.up == nil:
+		return nil // it could not be put up
+	}
+	return a.up.SetReady(w.ready)
+}
+
+// settle waits for what is being written. On a disk that hangs it is left to itself after a while.
+func (a *announcer) settle() {
+	a.mu.Lock()
+	said := a.said
+	a.mu.Unlock()
+	if said == nil {
 		return
 	}
-	if err := a.up.SetReady(ready); err != nil {
-		a.report(err)
+	t := time.NewTimer(lossLimit)
+	defer t.Stop()
+	select {
+	case <-said:
+	case <-t.C:
 	}
 }

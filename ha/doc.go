@@ -24,7 +24,8 @@
 //   - The epoch of a lease is greater than every epoch before it: of the lock, and of the agent's own
 //     journals.
 //   - Run returns when everything it started has ended. If something does not end in time, it says
-//     what, as an *OverrunError, and keeps the lock: a successor must not start beside it.
+//     what, as an *OverrunError, and keeps the lock: a successor must not start beside it. A look at a disk that hangs,
+//     and an announcement on it, are left to themselves: they change nothing that a successor has.
 //
 // # What is not
 //

@@ -146,8 +146,11 @@ func TestOperatorFinalisesAnUpgrade(t *testing.T) {
 	if got, want := formats(), [2]int{transfer.NewestFormat, transfer.NewestFormat}; got != want {
 		t.Errorf("formats of the successor %v, want %v", got, want)
 	}
+	if err := standby.stop(); err != nil {
+		t.Error(err)
+	}
 	if all, err := lockfile.Standbys(lock); err != nil || len(all) > 0 {
-		t.Errorf("an instance that is active stands by: %+v, %v", all, err)
+		t.Errorf("an instance that was active stands by: %+v, %v", all, err)
 	}
 }
 

@@ -72,7 +72,13 @@ func (r *run) campaign(ctx context.Context) (func(), error) {
 		if err := r.waitForDirectories(ctx, c.electionDirs()...); err != nil {
 			return nil, err
 		}
-		withdraw := r.says.put()
+		said, withdraw := r.says.put()
+		select {
+		case <-said:
+		case <-ctx.Done():
+			withdraw()
+			return nil, ctx.Err()
+		}
 		lease, err := lockfile.Acquire(ctx, c.LockFile, lockfile.Options{
 			Instance: r.a.instance, EpochFloor: r.epochFloor, OnEvent: r.onLockEvent,
 		})
@@ -104,7 +110,12 @@ func (r *run) waitForDirectories(ctx context.Context, dirs ...string) error {
 	for {
 		missing := ""
 		for _, dir := range dirs {
-			switch info, err := os.Stat(dir); {
+			var info os.FileInfo
+			var err error
+			if !answers(ctx, func() { info, err = os.Stat(dir) }) {
+				return ctx.Err()
+			}
+			switch {
 			case err == nil && !info.IsDir():
 				return &ConfigError{Text: dir + " is not a directory"}
 			case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -318,7 +329,12 @@ func (r *run) stayBack(cause error) {
 			if err := sleep(ctx, wait); err != nil {
 				return nil, err
 			}
-			if rec, err := lockfile.Inspect(c.LockFile); err == nil && rec.Epoch > own {
+			var rec lockfile.Record
+			var err error
+			if !answers(ctx, func() { rec, err = lockfile.Inspect(c.LockFile) }) {
+				return nil, ctx.Err()
+			}
+			if err == nil && rec.Epoch > own {
 				break
 			}
 		}

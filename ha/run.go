@@ -136,6 +136,7 @@ func (r *run) finish(action agent.Action) error {
 		return &OverrunError{Running: names(action.Overdue), Cause: action.Err}
 	}
 	r.parts.Wait() // every part has reported its end: this waits for returns only
+	r.says.settle()
 	return action.Err
 }
 

@@ -63,13 +63,17 @@ func (r *run) warm(ctx context.Context) (func(), error) {
 // yield returns when a standby has been connected for as long as YieldAfter while this instance was not.
 func (r *run) yield(ctx context.Context) (func(), error) {
 	c := &r.a.config
-	ready := lookout{after: c.YieldAfter}
+	ready := lookout{self: r.a.instance, after: c.YieldAfter}
 	for {
 		if err := sleep(ctx, min(c.YieldAfter/8, time.Second)); err != nil {
 			return nil, err
 		}
 		// Who cannot be seen is not there: this instance waits on.
-		standbys, err := lockfile.Standbys(c.LockFile)
+		var standbys []lockfile.Standby
+		var err error
+		if !answers(ctx, func() { standbys, err = lockfile.Standbys(c.LockFile) }) {
+			return nil, ctx.Err()
+		}
 		if err != nil {
 			standbys = nil
 		}
@@ -81,6 +85,7 @@ func (r *run) yield(ctx context.Context) (func(), error) {
 
 // lookout remembers since when standbys have been ready at each look.
 type lookout struct {
+	self  string // what this instance has announced may still be withdrawn
 	after time.Duration
 	since map[string]time.Time // by instance
 }
@@ -89,7 +94,7 @@ func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfil
 	before := l.since
 	l.since = map[string]time.Time{}
 	for _, s := range standbys {
-		if !s.Ready {
+		if !s.Ready || s.Instance == l.self {
 			continue
 		}
 		since, ok := before[s.Instance]

@@ -182,17 +182,18 @@ func TestAnnouncerKeepsWhatItSaidForLater(t *testing.T) {
 	var trouble []error
 	a := &announcer{path: path, self: lockfile.Standby{Instance: "one"}, report: func(err error) { trouble = append(trouble, err) }}
 	a.say(true)
-	withdraw := a.put()
+	said, withdraw := a.put()
+	<-said
 	all, err := lockfile.Standbys(path)
 	if err != nil || len(all) != 1 || !all[0].Ready {
 		t.Errorf("%+v, %v", all, err)
 	}
-	a.say(false)
+	<-a.say(false)
 	if all, err = lockfile.Standbys(path); err != nil || len(all) != 1 || all[0].Ready {
 		t.Errorf("%+v, %v", all, err)
 	}
 	withdraw()
-	a.say(true)
+	<-a.say(true)
 	if all, err = lockfile.Standbys(path); err != nil || len(all) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -200,7 +201,10 @@ func TestAnnouncerKeepsWhatItSaidForLater(t *testing.T) {
 		t.Error(trouble)
 	}
 	a.path = filepath.Join(path, "nowhere")
-	a.put()()
+	said, withdraw = a.put()
+	<-said
+	withdraw()
+	a.settle()
 	if len(trouble) != 1 {
 		t.Errorf("%d reports of a directory that is not there", len(trouble))
 	}
@@ -216,7 +220,7 @@ func TestLookoutFindsWhoWasReadyAllTheTime(t *testing.T) {
 		return all
 	}
 	begun := time.Now()
-	l := lookout{after: 3 * time.Second}
+	l := lookout{self: "me", after: 3 * time.Second}
 	for i, step := range []struct {
 		standbys []lockfile.Standby
 		found    string
@@ -226,10 +230,10 @@ func TestLookoutFindsWhoWasReadyAllTheTime(t *testing.T) {
 		{ready("b"), ""}, // b is new again, and a gone
 		{append(ready("b"), lockfile.Standby{Instance: "a"}), ""},
 		{nil, ""}, // could not be seen
-		{ready("b", "c"), ""},
-		{ready("c", "b"), ""},
-		{ready("c"), ""},
-		{ready("b", "c"), "c"},
+		{ready("me", "b", "c"), ""},
+		{ready("me", "c", "b"), ""},
+		{ready("me", "c"), ""},
+		{ready("me", "b", "c"), "c"},
 	} {
 		s, found := l.look(begun.Add(time.Duration(i)*time.Second), step.standbys)
 		if found != (step.found != "") || s.Instance != step.found {
