@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +29,7 @@ type Announcement struct {
 	file    *os.File
 	name    string
 	size    int
+	unsaid  bool // standby may not be what the file says
 }
 
 // announcementBytes is how long the file is at least. It is filled with blanks, so that a later word takes one write.
@@ -80,7 +83,8 @@ func (a *Announcement) begin() error {
 	return nil
 }
 
-// write is one call, so that whoever reads meanwhile finds the one or the other word.
+// write is one call, so that whoever reads meanwhile finds the one word or the other, or for a moment the beginning of one and
+// the end of the other: Linux copies without a lock that readers take (ext4, tmpfs). That is no JSON, and is read again.
 func (a *Announcement) write() error {
 	text, err := json.Marshal(a.standby)
 	if err != nil {
@@ -92,9 +96,10 @@ func (a *Announcement) write() error {
 }
 
 // SetReady says that what the instance needs besides the lock is at hand, or is not any more (Standby.Ready). It costs an
-// fsync: without one the other clients of a network file system may not see it.
+// fsync: without one the other clients of a network file system may not see it. After an error the file says the one or the
+// other, until a later call succeeds.
 func (a *Announcement) SetReady(ready bool) error {
-	if a.standby.Ready == ready {
+	if a.standby.Ready == ready && !a.unsaid {
 		return nil
 	}
 	a.standby.Ready = ready
@@ -102,7 +107,7 @@ func (a *Announcement) SetReady(ready bool) error {
 	if err == nil {
 		err = a.file.Sync()
 	}
-	if err != nil {
+	if a.unsaid = err != nil; a.unsaid {
 		return wrap(err)
 	}
 	return nil
@@ -141,7 +146,8 @@ func named(f *os.File, name string) bool {
 
 // Standbys lists the instances that wait for the lock at path and have announced themselves. Files of instances that
 // ended without a word are removed on the way. One that cannot be read stands for an instance that says nothing but its
-// name. Who waits without having announced itself is not listed, such as an instance of a release that does not.
+// name. Who waits without having announced itself is not listed, such as an instance of a release that does not. With an error
+// come those that could be seen all the same; others may wait, too.
 func Standbys(path string) ([]Standby, error) {
 	entries, err := os.ReadDir(standbysDir(path))
 	if errors.Is(err, os.ErrNotExist) {
@@ -151,16 +157,17 @@ func Standbys(path string) ([]Standby, error) {
 		return nil, wrap(err)
 	}
 	var all []Standby
+	var unseen error // the first; there may be many of the same
 	for _, e := range entries {
 		s, lives, err := standby(filepath.Join(standbysDir(path), e.Name()))
-		if err != nil {
-			return nil, wrap(err)
+		if err != nil && unseen == nil {
+			unseen = wrap(err)
 		}
 		if lives {
 			all = append(all, s)
 		}
 	}
-	return all, nil
+	return all, unseen
 }
 
 func standby(name string) (s Standby, lives bool, err error) {
@@ -179,14 +186,16 @@ func standby(name string) (s Standby, lives bool, err error) {
 	if free {
 		return s, false, removeUnused(f, name)
 	}
-	content, err := readRecord(f)
-	if err != nil {
-		return s, false, err
+	for range 5 {
+		content, err := readRecord(io.NewSectionReader(f, 0, math.MaxInt64))
+		if err != nil {
+			return Standby{Instance: filepath.Base(name)}, true, err
+		}
+		if s = (Standby{}); json.Unmarshal(content, &s) == nil {
+			return s, true, nil
+		}
 	}
-	if json.Unmarshal(content, &s) != nil {
-		s = Standby{Instance: filepath.Base(name)}
-	}
-	return s, true, nil
+	return Standby{Instance: filepath.Base(name)}, true, nil
 }
 
 // removeUnused removes a file that is locked here, so that nobody announces himself by it. Where an open file cannot be
