@@ -63,19 +63,20 @@ func (r *run) warm(ctx context.Context) (func(), error) {
 // yield returns when a standby has been connected for as long as YieldAfter while this instance was not.
 func (r *run) yield(ctx context.Context) (func(), error) {
 	c := &r.a.config
-	ready := lookout{self: r.a.instance, after: c.YieldAfter}
+	ready, said := lookout{self: r.a.instance, after: c.YieldAfter}, ""
 	for {
 		if err := sleep(ctx, min(c.YieldAfter/8, time.Second)); err != nil {
 			return nil, err
 		}
-		// Who cannot be seen is not there: this instance waits on.
+		// Who cannot be seen is not there.
 		var standbys []lockfile.Standby
 		var err error
 		if !answers(ctx, func() { standbys, err = lockfile.Standbys(c.LockFile) }) {
 			return nil, ctx.Err()
 		}
-		if err != nil {
-			standbys = nil
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			r.a.say(CodeLock, "it cannot be seen whether a standby is connected: "+said, nil)
 		}
 		if s, found := ready.look(time.Now(), standbys); found {
 			return nil, &YieldError{Instance: s.Instance, Host: s.Host, After: c.YieldAfter, Err: r.a.connector.Status().LastError}

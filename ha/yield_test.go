@@ -90,6 +90,31 @@ func TestActiveWithoutAQueueManagerGivesWayToAStandbyThatHasOne(t *testing.T) {
 	}
 }
 
+// What somebody else left there is said, once, and hides nobody.
+func TestStrayFileHidesNoStandby(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, firstRoad := s.quick("SRC")
+	second, _ := s.quick("SRC")
+	a := start(t, first)
+	a.event(CodeActive, 1)
+	b := start(t, second)
+	b.event(CodeReady, 1)
+	stray := mkdir(t, first.StateDir, "agent.lck.standbys", "a directory")
+	firstRoad.close(2538, s)
+	a.event(CodeFailover, 1)
+	b.event(CodeActive, 1)
+	told := 0
+	for line := range strings.Lines(a.story()) {
+		if strings.Contains(line, stray) {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times:\n%s", told, a.story())
+	}
+}
+
 // Under a cluster manager it is the manager's business who is next.
 func TestYieldEndsAnAgentThatExitsOnLoss(t *testing.T) {
 	t.Parallel()
