@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -26,13 +27,14 @@ func (r *run) start(action agent.Action) {
 	case agent.Group:
 		r.resources(p, r.a.group)
 	case agent.Campaign:
-		r.part(p, r.base, r.campaign)
+		r.elect()
 	case agent.OpenEngine:
 		r.openEngine()
 	case agent.Connector:
 		r.part(p, r.base, r.connect)
 	case agent.Warm:
-		r.part(p, r.base, r.warm)
+		held := r.held
+		r.part(p, r.base, func(ctx context.Context) (func(), error) { return nil, r.warm(ctx, held) })
 	case agent.Yield:
 		r.part(p, r.base, r.yield)
 	case agent.Verify:
@@ -65,8 +67,15 @@ func (r *run) resources(p agent.Part, group *resource.Group) {
 	})
 }
 
-// campaign waits for the disk and then for the lock.
-func (r *run) campaign(ctx context.Context) (func(), error) {
+func (r *run) elect() {
+	held := make(chan struct{})
+	r.held = held
+	standsBy := sync.OnceFunc(func() { close(held) })
+	r.part(agent.Campaign, r.base, func(ctx context.Context) (func(), error) { return r.campaign(ctx, standsBy) })
+}
+
+// campaign waits for the disk and then for the lock, and calls standsBy when it finds that held.
+func (r *run) campaign(ctx context.Context, standsBy func()) (func(), error) {
 	c := &r.a.config
 	for {
 		if err := r.waitForDirectories(ctx, c.electionDirs()...); err != nil {
@@ -80,7 +89,12 @@ func (r *run) campaign(ctx context.Context) (func(), error) {
 			return nil, ctx.Err()
 		}
 		lease, err := lockfile.Acquire(ctx, c.LockFile, lockfile.Options{
-			Instance: r.a.instance, EpochFloor: r.epochFloor, OnEvent: r.onLockEvent,
+			Instance: r.a.instance, EpochFloor: r.epochFloor, OnEvent: func(ev lockfile.Event) {
+				r.onLockEvent(ev)
+				if ev.Kind == lockfile.Waiting {
+					standsBy()
+				}
+			},
 		})
 		withdraw()
 		switch {

@@ -31,6 +31,7 @@ type run struct {
 	parts   sync.WaitGroup
 	cancels map[agent.Part]context.CancelFunc
 
+	held         chan struct{} // closed when this campaign has found the lock held
 	lease        *lockfile.Lease
 	epoch        uint64        // of the last lease
 	released     chan struct{} // closed when the end of the lease is news no more

@@ -35,9 +35,14 @@ func standbyConnector(mq mqconn.Config) (*mqconn.Connector, error) {
 	return mqconn.New(mq)
 }
 
-// warm connects for as long as this instance stands by. It uses nothing there: an active instance without a queue manager
-// is to see that there is one from here.
-func (r *run) warm(ctx context.Context) (func(), error) {
+// warm connects for as long as this instance stands by, from the moment that it has found the lock held. It uses nothing
+// there: an active instance without a queue manager is to see that there is one from here.
+func (r *run) warm(ctx context.Context, held <-chan struct{}) error {
+	select {
+	case <-held:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
 		_ = r.a.standby.Run(ctx, func(session context.Context, s *mqconn.Session) error {
 			conn, err := s.Open(session, standbyRole, true)
@@ -45,19 +50,28 @@ func (r *run) warm(ctx context.Context) (func(), error) {
 				return err
 			}
 			r.says.say(true)
-			r.a.say(CodeReady, r.a.readyText(conn.Info().QueueManager), nil)
+			r.sayStandingBy(r.a.readyText(conn.Info().QueueManager))
 			<-session.Done()
 			r.says.say(false)
 			if ctx.Err() == nil {
-				r.a.say(CodeReady, r.a.notReadyText(context.Cause(session)), nil)
+				r.sayStandingBy(r.a.notReadyText(context.Cause(session)))
 			}
 			return context.Cause(session)
 		})
 		// Refused for configuration or authority: whoever mends it does not start the standbys again.
 		if err := sleep(ctx, r.a.config.YieldAfter); err != nil {
-			return nil, err
+			return err
 		}
 	}
+}
+
+// sayStandingBy has the loop say it, which knows whether this instance stands by still.
+func (r *run) sayStandingBy(text string) {
+	r.post(note{keep: func() {
+		if r.lease == nil {
+			r.a.say(CodeReady, text, nil)
+		}
+	}})
 }
 
 // yield returns when a standby has been connected for as long as YieldAfter while this instance was not.

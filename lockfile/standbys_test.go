@@ -141,7 +141,7 @@ func TestWordOfAStandbyIsNeverHalfAWord(t *testing.T) {
 	}()
 	seen, looks := map[bool]int{}, 30000
 	if runtime.GOOS == "windows" {
-		looks = 1000 // reads and writes of a file exclude each other there; and Wine keeps each look open while the file is locked
+		looks = 1000 // Wine keeps open what has been looked at, while the file is locked
 	}
 	for n := 0; n < looks || seen[true] < 500 || seen[false] < 500; n++ {
 		s, lives, err := standby(a.name)
