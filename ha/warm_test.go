@@ -2,6 +2,7 @@ package ha
 
 import (
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/mqha/mqha/lockfile"
@@ -32,6 +33,31 @@ func TestInstanceThatFindsTheLockFreeIsNoStandby(t *testing.T) {
 	}
 }
 
+// A queue manager shows names of connections, and which of them may be ended without harm should be seen.
+func TestConnectionOfAStandbyHasItsName(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, _ := s.quick("SRC")
+	second, _ := s.quick("SRC")
+	var mu sync.Mutex
+	var roles []string
+	second.MQ.Dialer = &gate{inner: second.MQ.Dialer, before: func(role string, verb mqconn.Verb, _ string) *mqconn.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if verb == mqconn.VerbConnect {
+			roles = append(roles, role)
+		}
+		return nil
+	}}
+	start(t, first).event(CodeActive, 1)
+	start(t, second).event(CodeReady, 1)
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(roles, []string{standbyRole}) {
+		t.Errorf("connections of a standby: %q", roles)
+	}
+}
+
 // The news of a standby waited for its disk, and could come when it had been elected.
 func TestElectedInstanceDoesNotSayThatItStandsBy(t *testing.T) {
 	var got []Code
@@ -48,6 +74,29 @@ func TestElectedInstanceDoesNotSayThatItStandsBy(t *testing.T) {
 	if !slices.Equal(got, []Code{CodeReady}) {
 		t.Errorf("%q", got)
 	}
+}
+
+// A queue manager whose host vanished answers nothing. Without a limit for calls the standby would say that it is connected for as
+// long as the MQ client believes so, and the active instance would give way to it for nothing.
+func TestStandbyNoticesAQueueManagerThatVanished(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, _ := s.quick("SRC")
+	second, secondRoad := s.quick("SRC")
+	vanished := make(chan struct{})
+	t.Cleanup(func() { close(vanished) })
+	second.MQ.DialLimit, second.MQ.CallLimit = -1, -1
+	second.MQ.Dialer = &gate{inner: second.MQ.Dialer, before: func(role string, verb mqconn.Verb, _ string) *mqconn.Fault {
+		if verb == mqconn.VerbCommit {
+			secondRoad.reason.Store(2538)
+			<-vanished
+		}
+		return nil
+	}}
+	start(t, first).event(CodeActive, 1)
+	b := start(t, second)
+	b.event(CodeReady, 1)
+	b.event(CodeReady, 2)
 }
 
 // A standby that was stopped, or whose host is gone, keeps its word for as long as its lock lives, and does not take over. Who gave

@@ -18,6 +18,9 @@ const standbyRole = "standby"
 func standbyConnector(mq mqconn.Config) (*mqconn.Connector, error) {
 	classify := mq.Classify
 	mq.OnEvent, mq.Logger = nil, nil
+	mq.Dialer = standbyDialer{mq.Dialer}
+	// A call without a limit would let it say for as long as that hangs that it is connected, and a dial that it is not.
+	mq.DialLimit, mq.CallLimit = max(mq.DialLimit, 0), max(mq.CallLimit, 0)
 	// The queue manager of this node may rightly be somewhere else.
 	mq.Classify = func(f mqconn.Fault) mqconn.Class {
 		class := mqconn.Class(0)
@@ -33,6 +36,22 @@ func standbyConnector(mq mqconn.Config) (*mqconn.Connector, error) {
 		return class
 	}
 	return mqconn.New(mq)
+}
+
+// standbyDialer names the connection: it is the first of its Session, and those have one name in all programs.
+type standbyDialer struct{ mqconn.Dialer }
+
+func (d standbyDialer) Dial(ctx context.Context, o mqconn.DialOptions) (mqconn.Transport, error) {
+	o.Role = standbyRole
+	return d.Dialer.Dial(ctx, o)
+}
+
+// Probe is that of the Dialer, if it has one.
+func (d standbyDialer) Probe(ctx context.Context, endpoint string) error {
+	if p, ok := d.Dialer.(mqconn.Prober); ok {
+		return p.Probe(ctx, endpoint)
+	}
+	return nil
 }
 
 // warm connects for as long as this instance stands by, from the moment that it has found the lock held. It uses nothing
