@@ -99,8 +99,9 @@ type Config struct {
 	// been active, or after YieldAfter. Default 30 s, or twice MQ.Max where that is longer; at least twice MQ.Max.
 	// Negative: an active instance waits for its queue manager for ever, and a standby makes no connection.
 	//
-	// A standby that connects says so in LockFile.standbys. It opens no queue, and its connection counts for MAXINST; what
-	// becomes of it are events of CodeReady, and none of MQ.OnEvent.
+	// A standby that connects says so in LockFile.standbys. It opens no queue, is named standby, and counts for MAXINST; its
+	// calls and dials have limits also where MQ sets none. What becomes of it are events of CodeReady, and none of MQ.OnEvent.
+	// One that is stopped by its system keeps its word: whoever gives way to it is away for YieldAfter, and comes back.
 	YieldAfter time.Duration
 	// RetryPeriodOnFailure is how long an instance does not campaign after a failure of Work or of its
 	// journals; a resource has a period of its own in its Policy. The wait ends early when another

@@ -21,7 +21,7 @@ type Code string
 // The codes, each with the message of IBM MQ Managed File Transfer that says the same.
 const (
 	CodeStandby      Code = "MQHA0194I" // waiting for the lock, Text says who holds it or what is missing (BFGAG0193I, BFGAG0194E)
-	CodeReady        Code = "MQHA0196I" // this standby is connected to its queue manager, or is not any more (BFGAG0057I, BFGAG0183I)
+	CodeReady        Code = "MQHA0196I" // this standby is connected to its queue manager, or is not any more, or is refused (BFGAG0057I, BFGAG0183I)
 	CodeElected      Code = "MQHA0192I" // the lease is held with Epoch (BFGAG0192I)
 	CodeActive       Code = "MQHA0059I" // connected, lease proven, all queues held: work begins (BFGAG0057I, BFGAG0059I)
 	CodeDisconnected Code = "MQHA0183W" // the session ended, work stops until the next CodeActive (BFGAG0183I)

@@ -94,6 +94,10 @@ func (a *Agent) notReadyText(err error) string {
 	return fmt.Sprintf("agent %s stands by, its connection is lost: %v", a.config.Name, err)
 }
 
+func (a *Agent) refusedText(err error) string {
+	return fmt.Sprintf("agent %s stands by, and is refused by its queue manager: %v", a.config.Name, err)
+}
+
 func (a *Agent) electedText() string {
 	return fmt.Sprintf("agent %s, instance %s, is elected with epoch %d", a.config.Name, a.instance, a.epoch.Load())
 }

@@ -62,12 +62,13 @@ func (r *run) warm(ctx context.Context, held <-chan struct{}) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	for {
-		_ = r.a.standby.Run(ctx, func(session context.Context, s *mqconn.Session) error {
+	for refused := ""; ; {
+		err := r.a.standby.Run(ctx, func(session context.Context, s *mqconn.Session) error {
 			conn, err := s.Open(session, standbyRole, true)
 			if err != nil {
 				return err
 			}
+			refused = ""
 			r.says.say(true)
 			r.sayStandingBy(r.a.readyText(conn.Info().QueueManager))
 			<-session.Done()
@@ -77,7 +78,12 @@ func (r *run) warm(ctx context.Context, held <-chan struct{}) error {
 			}
 			return context.Cause(session)
 		})
-		// Refused for configuration or authority: whoever mends it does not start the standbys again.
+		// Refused for configuration or authority: whoever mends it does not start the standbys again, but has to know of it
+		// before the day on which the standby is needed.
+		if err != nil && ctx.Err() == nil && err.Error() != refused {
+			refused = err.Error()
+			r.sayStandingBy(r.a.refusedText(err))
+		}
 		if err := sleep(ctx, r.a.config.YieldAfter); err != nil {
 			return err
 		}
@@ -121,12 +127,16 @@ func (r *run) yield(ctx context.Context) (func(), error) {
 type lookout struct {
 	self  string // what this instance has announced may still be withdrawn
 	after time.Duration
+	last  time.Time
 	since map[string]time.Time // by instance
 }
 
 func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfile.Standby, found bool) {
 	before := l.since
-	l.since = map[string]time.Time{}
+	if now.Sub(l.last) > l.after/2 {
+		before = nil // this process was stopped meanwhile, or the disk hung: it has not tried to connect all that time either
+	}
+	l.last, l.since = now, map[string]time.Time{}
 	for _, s := range standbys {
 		if !s.Ready || s.Instance == l.self {
 			continue

@@ -1,7 +1,9 @@
 package ha
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -90,6 +92,43 @@ func TestActiveWithoutAQueueManagerGivesWayToAStandbyThatHasOne(t *testing.T) {
 	}
 }
 
+// Three instances, and the link of the active one fails, again and again.
+func TestLinksThatFailInTurn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	var n actives
+	var all [3]*running
+	var roads [3]*road
+	active := make(chan int, 100)
+	for i := range all {
+		var c Config
+		c, roads[i] = s.quick("SRC")
+		c.Work = func(ctx context.Context, a *Active) error {
+			active <- i
+			return n.work(ctx, a)
+		}
+		all[i] = start(t, c)
+	}
+	now := <-active
+	for range 6 {
+		before := now
+		roads[before].close(2538, s)
+		now = <-active
+		if now == before {
+			t.Fatalf("%d is active without a queue manager", now)
+		}
+		roads[before].reason.Store(0)
+	}
+	for _, r := range all {
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n.most.Load() != 1 {
+		t.Errorf("%d active at once", n.most.Load())
+	}
+}
+
 // What somebody else left there is said, once, and hides nobody.
 func TestStrayFileHidesNoStandby(t *testing.T) {
 	t.Parallel()
@@ -155,14 +194,21 @@ func TestStandbyOutlastsARefusal(t *testing.T) {
 		a.event(CodeActive, 1)
 		b := start(t, second)
 		b.event(CodeStandby, 1)
-		for range 6 { // one more than what ends an agent that is active
+		for range 11 { // twice what ends an agent that is active, and one
 			<-secondRoad.dials
 		}
-		if b.count(CodeReady) > 0 || b.count(CodeConnection) > 0 {
+		refusals := 0 // said once; of a queue manager that is away there is nothing to say
+		if reason != 2059 {
+			refusals = 1
+			if ev := b.event(CodeReady, 1); !strings.Contains(ev.Text, "refused") || !strings.Contains(ev.Text, fmt.Sprint(reason)) {
+				t.Errorf("%s", ev.Text)
+			}
+		}
+		if b.count(CodeReady) != refusals || b.count(CodeConnection) > 0 {
 			t.Errorf("%d:\n%s", reason, b.story())
 		}
 		secondRoad.reason.Store(0)
-		b.event(CodeReady, 1)
+		b.event(CodeReady, refusals+1)
 		if err := a.stop(); err != nil {
 			t.Error(err)
 		}
@@ -263,6 +309,21 @@ func TestLookoutFindsWhoWasReadyAllTheTime(t *testing.T) {
 		s, found := l.look(begun.Add(time.Duration(i)*time.Second), step.standbys)
 		if found != (step.found != "") || s.Instance != step.found {
 			t.Errorf("look %d: %q", i, s.Instance)
+		}
+	}
+}
+
+// This instance was stopped for a moment, and did not try to connect either.
+func TestLookoutDoesNotCountWhatItSlept(t *testing.T) {
+	standbys := []lockfile.Standby{{Instance: "a", Ready: true}}
+	begun := time.Now()
+	l := lookout{after: 4 * time.Second}
+	for _, step := range []struct {
+		at    int
+		found bool
+	}{{1, false}, {6, false}, {8, false}, {9, false}, {10, true}} {
+		if _, found := l.look(begun.Add(time.Duration(step.at)*time.Second), standbys); found != step.found {
+			t.Errorf("after %d s: %t", step.at, found)
 		}
 	}
 }
