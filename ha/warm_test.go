@@ -121,3 +121,33 @@ func TestInstanceThatGaveWayComesBackWhenNobodyTakesOver(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The MQ client cannot be interrupted in a dial into nothing. Its thread is left to itself, also without any limit for dials.
+func TestDialOfAStandbyThatHangsDelaysNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, _ := s.quick("SRC")
+	second, _ := s.quick("SRC")
+	second.StopTimeout = lossLimit
+	hangs, over := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	second.MQ.DialLimit = -1
+	second.MQ.Dialer = &gate{inner: second.MQ.Dialer, before: func(role string, verb mqconn.Verb, _ string) *mqconn.Fault {
+		if role == standbyRole && verb == mqconn.VerbConnect {
+			close(hangs)
+			<-over
+		}
+		return nil
+	}}
+	a := start(t, first)
+	a.event(CodeActive, 1)
+	b := start(t, second)
+	<-hangs
+	if err := a.stop(); err != nil {
+		t.Error(err)
+	}
+	b.event(CodeActive, 1)
+	if err := b.stop(); err != nil {
+		t.Errorf("Run: %v\n%s", err, b.story())
+	}
+}
