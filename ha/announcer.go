@@ -21,14 +21,16 @@ type announcer struct {
 	said   chan struct{} // closed when what is wanted is said; nil: nobody writes
 	puts   int
 
-	is word                   // the writer's, as is
-	up *lockfile.Announcement // nil: not up, or that could not be said
+	is      word                   // the writer's, as is
+	up      *lockfile.Announcement // nil: not up, or that could not be said
+	trouble string                 // reported last
 }
 
 // word is what the disk is to say.
 type word struct {
 	campaign int // counts them; 0: nothing is up
 	ready    bool
+	times    int // it is said
 }
 
 // put puts the announcement up until it is withdrawn. It is up when said is closed, and nobody need wait for the withdrawal.
@@ -40,9 +42,13 @@ func (a *announcer) put() (said <-chan struct{}, withdraw func()) {
 	return said, func() { a.want(func(w *word) { w.campaign = 0 }) }
 }
 
-// say keeps it also for an announcement that is put up later.
+// say keeps it also for an announcement that is put up later. To say the same again helps where that could not be put up, or
+// somebody has removed it.
 func (a *announcer) say(ready bool) (said <-chan struct{}) {
-	return a.want(func(w *word) { w.ready = ready })
+	return a.want(func(w *word) {
+		w.ready = ready
+		w.times++
+	})
 }
 
 func (a *announcer) want(change func(*word)) (said <-chan struct{}) {
@@ -62,10 +68,14 @@ func (a *announcer) write() {
 		if !ok {
 			return
 		}
+		trouble := ""
 		if err := a.make(w); err != nil {
-			a.report(err)
+			trouble = err.Error()
+			if trouble != a.trouble {
+				a.report(err)
+			}
 		}
-		a.is = w // what could not be said is not said again by itself
+		a.trouble, a.is = trouble, w
 	}
 }
 
@@ -81,25 +91,20 @@ func (a *announcer) next() (w word, ok bool) {
 }
 
 func (a *announcer) make(w word) (err error) {
-	if a.up != nil && w.campaign != a.is.campaign {
-		up := a.up
+	if a.up != nil && (w.campaign != a.is.campaign || !a.up.Stands()) {
+		err = a.up.Withdraw()
 		a.up = nil
-		if err := up.Withdraw(); err != nil {
-			a.report(err)
-		}
 	}
 	switch {
 	case w.campaign == 0:
-		return nil
-	case w.campaign != a.is.campaign:
-		s := a.self
-		s.Ready = w.ready
-		a.up, err = lockfile.Announce(a.path, s)
 		return err
-	case a.up == nil:
-		return nil // it could not be put up
+	case a.up != nil:
+		return a.up.SetReady(w.ready)
 	}
-	return a.up.SetReady(w.ready)
+	s := a.self
+	s.Ready = w.ready
+	a.up, err = lockfile.Announce(a.path, s)
+	return err
 }
 
 // settle waits for what is being written. On a disk that hangs it is left to itself after a while.

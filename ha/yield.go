@@ -71,7 +71,9 @@ func (r *run) warm(ctx context.Context, held <-chan struct{}) error {
 			refused = ""
 			r.says.say(true)
 			r.sayStandingBy(r.a.readyText(conn.Info().QueueManager))
-			<-session.Done()
+			for sleep(session, r.a.config.YieldAfter/4) == nil {
+				r.says.say(true)
+			}
 			r.says.say(false)
 			if ctx.Err() == nil {
 				r.sayStandingBy(r.a.notReadyText(context.Cause(session)))

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -151,6 +153,43 @@ func TestStrayFileHidesNoStandby(t *testing.T) {
 	}
 	if told != 1 {
 		t.Errorf("told %d times:\n%s", told, a.story())
+	}
+}
+
+// What it announces may be removed, or not be possible for a while: it stood by unseen for as long as it stood by.
+func TestStandbyAnnouncesItselfAgain(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]struct {
+		before, after func(dir string) error
+	}{
+		"removed":     {func(string) error { return nil }, func(dir string) error { return os.Rename(dir, dir+".gone") }},
+		"not at once": {func(dir string) error { return os.WriteFile(dir, nil, 0o600) }, os.Remove},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && name == "removed" {
+				t.Skip("Windows removes no file that is open")
+			}
+			s := newSite(t, "SRC")
+			first, firstRoad := s.quick("SRC")
+			second, _ := s.quick("SRC")
+			a := start(t, first)
+			a.event(CodeActive, 1)
+			standbys := a.agent.config.LockFile + ".standbys"
+			if err := os.RemoveAll(standbys); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil.before(standbys); err != nil {
+				t.Fatal(err)
+			}
+			b := start(t, second)
+			b.event(CodeReady, 1)
+			if err := spoil.after(standbys); err != nil {
+				t.Fatal(err)
+			}
+			firstRoad.close(2538, s)
+			a.event(CodeFailover, 1)
+			b.event(CodeActive, 1)
+		})
 	}
 }
 

@@ -113,6 +113,9 @@ func (a *Announcement) SetReady(ready bool) error {
 	return nil
 }
 
+// Stands says whether the announcement can still be seen: somebody may have removed it, or its disk may be another one.
+func (a *Announcement) Stands() bool { return named(a.file, a.name) }
+
 // Withdraw ends the announcement.
 func (a *Announcement) Withdraw() error {
 	err := errors.Join(unlock(a.file), a.file.Close(), removeClosed(a.name)) // Windows removes no file that is open

@@ -95,6 +95,30 @@ func TestStandbySaysAgainWhatItCouldNotSay(t *testing.T) {
 	}
 }
 
+// TestAnnouncementThatWasRemovedDoesNotStand, and is withdrawn without an error.
+func TestAnnouncementThatWasRemovedDoesNotStand(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows removes no file that is open")
+	}
+	path := lockPath(t)
+	a, err := Announce(path, Standby{Instance: "second"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !a.Stands() {
+		t.Error("it does not stand")
+	}
+	if err := os.RemoveAll(standbysDir(path)); err != nil {
+		t.Fatal(err)
+	}
+	if a.Stands() {
+		t.Error("it stands where nobody can see it")
+	}
+	if err := a.Withdraw(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestStandbysAreSeenBesideWhatCannotBeRead: one stray directory hid all of them.
 func TestStandbysAreSeenBesideWhatCannotBeRead(t *testing.T) {
 	path := lockPath(t)
