@@ -38,17 +38,17 @@ type Config struct {
 	// Dialer makes the connections. Required.
 	Dialer Dialer
 
-	// Endpoints are tried in this order, each at once when the one before it failed; a delay
-	// follows when all have failed. After a loss the next one comes first. All must lead to the
-	// same queue manager or to its replacement. Default: one empty endpoint, which is what
-	// bindings and in-process dialers want.
+	// Endpoints are what the Dialer takes, such as "mq.example.com(1414)". They are tried in this order, each
+	// at once when the one before it failed; a delay follows when all have failed. After a loss the next one comes
+	// first. All must lead to the same queue manager or to its replacement. Default: one empty endpoint,
+	// which is what bindings and in-process dialers want.
 	Endpoints []string
 
 	// Min and Max bound the delay between rounds over the endpoints. Delays double from Min to Max
 	// with full jitter and are clamped after it, so none is ever zero. They start at Min again
 	// after a session that lived for 30 s or committed work. Defaults: 20 ms and 1 s (Max at least
-	// Min). A round that is refused for configuration or authority is followed by Max before the
-	// first good connection, and for authority by at least 30 s after it.
+	// Min); New refuses negative ones. A round that is refused for configuration or authority is followed by
+	// Max before the first good connection, and for authority by at least 30 s after it.
 	Min, Max time.Duration
 
 	// DialLimit is how long one dial may take, CallLimit how long any other call may take beyond
@@ -60,7 +60,9 @@ type Config struct {
 	// Repeatable says that the function given to Run does no harm when it is called again after a call
 	// whose outcome is not known: a Commit, or a Put outside a unit of work, that the connection broke
 	// under. The function may then do again what has been done already, so its messages carry an identity
-	// by which their receiver drops the second, or Session.Unknown is asked first. Default: Run does not
+	// by which their receiver drops the second, or Session.Unknown is asked first. A function whose only effects are
+	// in units of work that begin with a Get of a persistent message needs neither: what was committed is
+	// not there to be got again. Default: Run does not
 	// call it again but returns the *Error of class OutcomeUnknown, and the program decides.
 	Repeatable bool
 

@@ -22,7 +22,9 @@
 //
 //   - Exactly once. When a connection breaks under a commit, or under a call outside a unit of work,
 //     nobody knows whether it took effect ([OutcomeUnknown]). The program finds out, or repeats the work
-//     and must be able to.
+//     and must be able to. One kind of work always can be repeated: a unit of work that gets persistent messages
+//     and puts what comes of them on queues of the same queue manager, and does nothing outside it. It was done
+//     as a whole, and its messages are gone, or not at all, and they come again.
 //   - That work is not done again which is known to be done. A function that has committed, and whose Session is
 //     lost before it returns, is called again, and [Session.Unknown] is nil: nothing is unknown. A function that does
 //     one piece of work notes outside itself that it is done.

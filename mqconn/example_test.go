@@ -10,7 +10,8 @@ import (
 )
 
 // A program that moves orders on, one unit of work each, and goes on by itself when the queue manager
-// was away. What it did twice, because a commit broke, its receiver must recognise.
+// was away. It may be called again whatever has become of a commit: the get and the put are one unit of work,
+// so an order that has been moved on is not there to be got again.
 func Example() {
 	qm, err := mqtest.Start(mqtest.Options{MQSC: "DEFINE QLOCAL(ORDERS)\nDEFINE QLOCAL(SHIPPING)"})
 	if err != nil {
@@ -19,7 +20,7 @@ func Example() {
 	}
 	defer qm.Close()
 
-	connector, err := mqconn.New(mqconn.Config{Dialer: qm.Dialer()})
+	connector, err := mqconn.New(mqconn.Config{Dialer: qm.Dialer(), Repeatable: true})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -21,11 +21,11 @@ type Address struct {
 
 // Message is what Put sends and what Get and Browse fill in.
 type Message struct {
-	ID            ID // set by Put where the transport can tell it
+	ID            ID // Put does not send it but draws a new one, and sets it where the transport can tell
 	CorrelationID ID
-	Body          []byte
-	Persistent    bool
-	Priority      int           // 0 to 9
+	Body          []byte        // in bytes as they are: nothing is converted
+	Persistent    bool          // false: gone when the queue manager stops, and perhaps when a channel breaks
+	Priority      int           // 0, the lowest, to 9; the queue's DEFPRTY does not count
 	Expiry        time.Duration // zero: never; the unit on the wire is 100 ms
 	ReplyTo       Address
 	Report        Report   // what ReplyTo is to be told; zero: nothing
