@@ -14,7 +14,8 @@ import (
 )
 
 // TCP is a Dialer to queue managers served over TCP (by Serve or by the command qmgr).
-// DialOptions.Endpoint is host:port.
+// DialOptions.Endpoint is host:port. The queue manager must have the channel, as IBM MQ must: no channel is
+// there by itself, and DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN) makes the default one.
 //
 // Dial answers 2538 where nobody listens, 2059 when the connection is closed before it is one, 2058
 // for another name, 2540 for a channel that is not defined, 2537 above MAXINST. After it a broken

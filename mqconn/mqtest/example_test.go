@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"github.com/mqha/mqha/mqconn"
@@ -67,6 +68,70 @@ func ExampleQueueManager_Inject() {
 	// Output:
 	// MQCMIT: completion code 2, reason 2009 MQRC_CONNECTION_BROKEN
 	// 1 <nil>
+}
+
+// A queue manager is killed under a program and started again on the same address. Its directory has the persistent
+// messages; the program connects over TCP, through a channel that has to be defined.
+func ExampleTCP() {
+	dir, err := os.MkdirTemp("", "qm1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	serve := func(address string) (*mqtest.QueueManager, string) {
+		qm, err := mqtest.Start(mqtest.Options{Dir: dir, MQSC: `
+			DEFINE QLOCAL(ORDERS) REPLACE
+			DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN) REPLACE`})
+		if err != nil {
+			panic(err)
+		}
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			err = qm.Serve(l)
+		}
+		if err != nil {
+			panic(err)
+		}
+		return qm, l.Addr().String()
+	}
+	qm, address := serve("127.0.0.1:0")
+	defer func() { qm.Close() }() // the last one
+
+	connector, err := mqconn.New(mqconn.Config{Dialer: mqtest.TCP{}, Endpoints: []string{address}, Repeatable: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = connector.Run(context.Background(), func(ctx context.Context, s *mqconn.Session) error {
+		conn, err := s.Open(ctx, "orders", true)
+		if err != nil {
+			return err
+		}
+		if s.Generation() == 1 {
+			order := mqconn.Message{Body: []byte("two of them"), Persistent: true}
+			if err := conn.Put(ctx, mqconn.Address{Queue: "ORDERS"}, &order); err != nil {
+				return err
+			}
+			if err := conn.Commit(ctx); err != nil {
+				return err
+			}
+			qm.Kill()
+			qm, _ = serve(address)
+		}
+		var m mqconn.Message
+		if err := conn.Get(ctx, "ORDERS", &m, mqconn.GetOptions{Wait: -1}); err != nil {
+			fmt.Println("generation", s.Generation(), "has lost its queue manager")
+			return err
+		}
+		fmt.Printf("generation %d got %s\n", s.Generation(), m.Body)
+		return conn.Commit(ctx)
+	})
+	fmt.Println(err)
+	// Output:
+	// generation 1 has lost its queue manager
+	// generation 2 got two of them
+	// <nil>
 }
 
 // Two queue managers joined by a channel, which is started by the first message for it. Seconds of SHORTTMR and the like

@@ -29,10 +29,10 @@ type Options struct {
 	// Users and their passwords. A client that gives a password must give one of these pairs, or is
 	// refused with 2035; one that gives none is not checked (CHCKCLNT(OPTIONAL)). Nil: nobody is checked.
 	Users map[string]string
-	// Latency is waited before each answer over TCP, as a network would; default none.
+	// Latency is waited before each answer over TCP, as a network would; default, and negative, none.
 	Latency time.Duration
 	// Second is how long a second lasts in the attributes of channels between queue managers: SHORTTMR, LONGTMR,
-	// DISCINT, HBINT, and MRTMR and BATCHINT, which are in milliseconds. Default one second; with a
+	// DISCINT, HBINT, and MRTMR and BATCHINT, which are in milliseconds. Default one second, negative is refused; with a
 	// millisecond a test does not have to wait for a retry. Whatever it is, a silent queue manager is
 	// given up after three real seconds at the earliest.
 	Second time.Duration
