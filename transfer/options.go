@@ -7,47 +7,49 @@ import (
 	"time"
 )
 
-// Options configure an Engine. Zero values are the defaults.
+// Options configure an Engine. Zero values are the defaults; Open refuses what is out of bounds with ErrOptions.
 type Options struct {
 	// Name is this agent's name: 1 to 28 of A-Z 0-9 . _ without a leading dot. Package ha fills
 	// it in.
 	Name string
-	// ReadRoots are the directories below which files may be sent. None: nothing is sent, and
+	// ReadRoots are the directories, by absolute paths, below which files may be sent. None: nothing is sent, and
 	// Submit refuses. One that is away, such as a disk that is not mounted yet after a takeover, is
 	// waited for by the transfers that need it (EventStalled), and looked at every five RetryInterval.
 	// It is known by its inode number, so one that was removed and made anew counts as away for the transfers
 	// that were submitted before: cancel them.
 	ReadRoots []string
-	// WriteRoot is the directory below which files are delivered. It must exist. Empty: every
-	// transfer from another agent is refused.
+	// WriteRoot is the directory, by its absolute path, below which files are delivered. It must exist. Empty:
+	// every transfer from another agent is refused.
 	WriteRoot string
-	// FrameBytes is how much of a file one message carries. Default 256 KiB, at least 4 KiB;
+	// FrameBytes is how much of a file one message carries. Default 256 KiB, from 4 KiB to 64 MiB;
 	// limited by what the Link takes.
 	FrameBytes int
 	// CreditBytes and CreditFrames are in flight for one transfer at the most. Defaults 8 MiB, or CheckpointBytes
 	// if that is less, and 32: that fills a link whose round trip, queue managers included, takes 20 ms at 400 MB/s.
 	// Raise both for longer ones, at both agents, since a receiver grants no more than its own; what is in flight also
-	// lies in memory. Many transfers to one agent share 32 MiB and 128 frames a sender and 64 MiB in all, or four and
-	// eight times the option where that is more.
+	// lies in memory. At least FrameBytes, and 32, because frames are acknowledged 16 at a time. Many transfers to one
+	// agent share 32 MiB and 128 frames a sender and 64 MiB in all, or four and eight times the option where that is more.
 	CreditBytes  int64
 	CreditFrames int
 	// CheckpointBytes of what was received are not durable at the most: at half of it, and after CheckpointInterval,
 	// what is there is made durable and acknowledged, while more arrives. Defaults 8 MiB and 200 ms. When a receiver
-	// loses power, CheckpointBytes and what was in flight are sent again: 16 MiB for each transfer at the defaults.
+	// loses power, CheckpointBytes and what was in flight are sent again: 16 MiB for each transfer at the defaults. At least
+	// FrameBytes, and 1 ms.
 	CheckpointBytes    int64
 	CheckpointInterval time.Duration
 	// Digest proves each whole file that this agent sends. Default SHA256; what it receives is proven
 	// as the sender says. It holds for transfers submitted from now on.
 	Digest Digest
 	// RetryInterval is how long an answer of the other agent may take before the question is
-	// repeated; the wait doubles up to ten times this. Default 1 s.
+	// repeated; the wait doubles up to ten times this. Default 1 s, at least 1 ms.
 	RetryInterval time.Duration
 	// RecoveryTimeout cancels a transfer that this agent sends when no data of it has flowed for so long:
 	// its receiver or the link is away. Waiting for its turn behind others does not count; the time
-	// begins anew with each Engine. Default: never (IBM MQ MFT: transferRecoveryTimeout, -1).
+	// begins anew with each Engine. At least ten times RetryInterval. Default, and negative: never (IBM MQ MFT:
+	// transferRecoveryTimeout, -1).
 	RecoveryTimeout time.Duration
 	// FirstFormat is the format of the journal in a state directory that has none yet: a lower one lets instances of an
-	// earlier release take over, until Finalise. Default NewestFormat. Package ha asks those that stand by.
+	// earlier release take over, until Finalise. From 1 to NewestFormat, the default. Package ha asks those that stand by.
 	FirstFormat int
 	// OnEvent is called for each Event, in order, from one goroutine. It may call the Engine's
 	// methods but Close. While it does not return, up to 4,096 events wait; what comes then is
