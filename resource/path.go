@@ -31,7 +31,8 @@ type Path struct {
 	// that findmnt shows, "server:/export". On macOS the source that mount shows. On Windows the
 	// volume's name, "\\?\Volume{...}\". Empty: any.
 	Device string
-	// Limit is how long one check may take, the flush of a few bytes included; default 30 s.
+	// Limit is how long one check may take, the flush of a few bytes included; default 30 s, also for a
+	// negative one: it cannot be off.
 	Limit time.Duration
 	// Poll is the time between two looks while Online waits; default 1 s, negative: Online looks
 	// once and does not wait.
@@ -55,7 +56,8 @@ var ErrDevice = errors.New("not the promised device")
 var ErrSlow = errors.New("the disk does not answer in time")
 
 // Online waits until the directory and its Marker exist on the Device, and a file in it can be
-// written and flushed. When its context ends first, it returns what it has seen last.
+// written and flushed. When its context ends first, it returns what it has seen last: in a Group that is
+// after Policy.PendingTimeout, 180 s by default, and is a failure that counts, as the disk may be on another node.
 func (p *Path) Online(ctx context.Context) error {
 	return await(ctx, p.Poll, func(ctx context.Context) error {
 		return p.limited(ctx, func() error {

@@ -17,7 +17,7 @@ type TCP struct {
 	// on another machine, and its silence is trouble elsewhere, see Elsewhere: it uses up no restart
 	// for however long it lasts.
 	RunHere bool
-	// Limit is how long one connection may take; default 5 s.
+	// Limit is how long one connection may take; default 5 s, also for a negative one: it cannot be off.
 	Limit time.Duration
 	// Poll is the time between two looks while Online waits; default 1 s, negative: Online looks once
 	// and does not wait.

@@ -111,3 +111,19 @@ func TestTCPToAQueueManagerThatIsAwayForAnHourUsesUpNoRestart(t *testing.T) {
 		}
 	})
 }
+
+// A connection that takes longer than Limit is none. There is no way to wait for ever.
+func TestTCPWaitsForOneConnectionNoLongerThanItsLimit(t *testing.T) {
+	for limit, want := range map[time.Duration]time.Duration{0: 5 * time.Second, -1: 5 * time.Second, time.Minute: time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &resource.TCP{Address: "db.example.com:5432", RunHere: true, Limit: limit, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}
+			begun := time.Now()
+			if err := r.LooksAlive(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != want {
+				t.Errorf("Limit %v: %v after %v", limit, err, time.Since(begun))
+			}
+		})
+	}
+}

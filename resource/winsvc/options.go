@@ -8,7 +8,7 @@ type Options struct {
 	// by for weeks.
 	ReadyAtStart bool
 	// WaitHint is what the control manager is told of a pending state before the first Progress, and how
-	// long it may wait for the next checkpoint; default 15 s. A Healthy check is asked three times as often.
+	// long it may wait for the next checkpoint; default, also for a negative one, 15 s. A Healthy check is asked three times as often.
 	WaitHint time.Duration
 	// ExitCode maps the Program's error to the service-specific exit code. Nil: 1 for any error.
 	ExitCode func(error) int
