@@ -138,7 +138,7 @@ func (r *Result) compareNames(want, got, left tree, count map[string]int) {
 		}
 	}
 	for name := range left.files {
-		if IsPart(name) {
+		if isPart(name) {
 			r.differ("%s: a part that was left behind", name)
 		} else {
 			r.differ("%s: was not taken", name)

@@ -38,8 +38,8 @@ type Consumer struct {
 	count int // of files taken
 }
 
-// IsPart says whether the last element of name is that of a file that is still being received.
-func IsPart(name string) bool {
+// isPart says whether the last element of name is that of a file that is still being received.
+func isPart(name string) bool {
 	base := path.Base(name)
 	return strings.HasPrefix(base, ".") && strings.HasSuffix(base, ".part")
 }
@@ -80,7 +80,7 @@ func (c *Consumer) round() (time.Duration, error) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() || IsPart(name):
+		case d.IsDir() || isPart(name):
 			return nil
 		}
 		return c.take(name)
