@@ -27,7 +27,7 @@
 // # Where to begin
 //
 // A program that moves files, or one that must run exactly once, begins with package ha; examples/agent
-// is one in a single file. The command
+// is one on two pages. The command
 //
 //	go run ./examples/failover
 //
