@@ -14,16 +14,6 @@ import (
 	"github.com/mqha/mqha/internal/vfs"
 )
 
-// part is a file that is being received. The file belongs to the write lane, and is written there
-// while the sync lane syncs it; its hash belongs to the hash lane from the first frame that arrives on.
-type part struct {
-	file    vfs.File
-	name    string
-	hash    digest
-	begun   int64 // write-back was begun of all before
-	problem error // nothing more is written
-}
-
 // writeOp is one operation of the write lane, which runs them in order.
 type writeOp struct {
 	in    *incoming
@@ -371,36 +361,4 @@ func (p *part) restore(kind Digest, pt point, pos stream.Pos) error {
 	p.hash = kind.begin()
 	_, err := io.Copy(p.hash, io.NewSectionReader(p.file, 0, pos.Offset))
 	return err
-}
-
-func (in *incoming) setPart(file uint32, p *part) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.parts[file] = p
-}
-
-func (in *incoming) part(file uint32) *part {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if p := in.parts[file]; p != nil {
-		return p
-	}
-	return &part{problem: errors.New("the part is not open")}
-}
-
-// closePart closes a part and forgets it.
-func (in *incoming) closePart(file uint32) {
-	in.mu.Lock()
-	p := in.parts[file]
-	delete(in.parts, file)
-	in.mu.Unlock()
-	if p != nil && p.file != nil {
-		p.file.Close()
-	}
-}
-
-func (in *incoming) closeParts() {
-	for file := range in.parts {
-		in.closePart(file)
-	}
 }
