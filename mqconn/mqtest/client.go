@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 )
 
 // TCP is a Dialer to queue managers served over TCP (by Serve or by the command qmgr).
-// DialOptions.Endpoint is host:port. The queue manager must have the channel, as IBM MQ must: no channel is
-// there by itself, and DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN) makes the default one.
+// DialOptions.Endpoint is host:port or, as in CONNAME, host(port). The queue manager must have the
+// channel, as IBM MQ must: none is there by itself, and DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN) makes
+// the default one.
 //
 // Dial answers 2538 where nobody listens, 2059 when the connection is closed before it is one, 2058
 // for another name, 2540 for a channel that is not defined, 2537 above MAXINST. After it a broken
@@ -69,7 +71,11 @@ func (t TCP) Depth(ctx context.Context, endpoint, queue string) (int, error) {
 
 func (t TCP) dial(ctx context.Context, o mqconn.DialOptions) (*remote, mqconn.Info, error) {
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", o.Endpoint)
+	address := o.Endpoint
+	if strings.HasSuffix(address, ")") && !strings.Contains(address, ",") {
+		address = addresses(address)[0]
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		if t.Bindings {
 			return nil, mqconn.Info{}, t.refused(ctx, mqrc.QMgrNotAvailable)
