@@ -24,7 +24,7 @@ import (
 // killed when the process ends or ours dies. What it starts in the instant before is not in the
 // job. There is no graceful signal: the process is terminated, as MSCS does it.
 type Command struct {
-	// New makes the command anew for each start: program, arguments, directory, environment.
+	// New makes the command anew for each start: program, arguments, directory, environment. Required.
 	// Without Stdout and Stderr, lines go to OnLine. SysProcAttr is added to. Not made with
 	// exec.CommandContext, which would kill on its own account.
 	New func() *exec.Cmd
@@ -74,6 +74,9 @@ func (c *Command) Online(ctx context.Context) error {
 	}
 	if p := c.process(); p != nil && !p.hasEnded() {
 		return errors.New("the process of an earlier start still lives")
+	}
+	if c.New == nil {
+		return errors.New("Command.New is not set")
 	}
 	p, err := c.start()
 	if err != nil {

@@ -110,6 +110,15 @@ func TestCommandThatCannotBeStartedSaysSo(t *testing.T) {
 	c.Terminate()
 }
 
+// It was a nil pointer, and so the end of the process, when the group came online.
+func TestCommandWithoutAProgramSaysSo(t *testing.T) {
+	c := &resource.Command{}
+	if err := c.Online(t.Context()); err == nil || !strings.Contains(err.Error(), "Command.New") {
+		t.Errorf("Online: %v", err)
+	}
+	c.Terminate()
+}
+
 func TestCommandIsNotStartedTwice(t *testing.T) {
 	c := &resource.Command{New: child("stubborn"), Grace: -1}
 	online(t, c)
