@@ -82,7 +82,7 @@
 //
 // # What is not there yet
 //
-// Links and special files are reported by name and not sent. Directories get mode 0755, files their
+// Links and special files are reported by name and not sent. Directories get mode 0755 less the umask, files their
 // permission bits and modification time; owners and extended attributes are not carried. When a source
 // is deleted and more than 100 files of its transfer did not arrive, nobody knows which, and nothing is
 // deleted. The record of an ended outgoing transfer stays in the journal, because it is what makes Submit idempotent.

@@ -57,15 +57,16 @@ type Status struct {
 	Peer     string        `json:"peer"` // the other agent
 	Sending  bool          `json:"sending"`
 	State    State         `json:"state"`
-	Files    int           `json:"files"`   // in the manifest
-	Bytes    int64         `json:"bytes"`   // of all files
-	Durable  int64         `json:"durable"` // bytes that are durable at the receiver
-	Failed   int           `json:"failed"`  // files not delivered
-	Failures []FileFailure `json:"failures,omitempty"`
-	Reason   string        `json:"reason,omitempty"` // of the end, or why there is no way to Peer at present
+	Files    int           `json:"files"`              // regular files in what Request.Items name
+	Bytes    int64         `json:"bytes"`              // of all these files
+	Durable  int64         `json:"durable"`            // bytes that are durable at the receiver
+	Failed   int           `json:"failed"`             // not delivered: files, and directories, links and special files, which Files does not count
+	Failures []FileFailure `json:"failures,omitempty"` // the first 100 of them
+	Reason   string        `json:"reason,omitempty"`   // of the end, or why there is no way to Peer at present
 	// Left counts the sources that were to be deleted (Request.SourceDisposition) and are there still, but
-	// for those of files that were not delivered. LeftFiles lists the first of them by their paths below
-	// the ReadRoot. When it is not known which files were not delivered, nothing is deleted and all are counted. A path that ends with .deleting is that of a directory in which some may lie now.
+	// for those of files that were not delivered. LeftFiles lists the first 100 of them by their paths below
+	// the ReadRoot. When it is not known which files were not delivered, nothing is deleted and all are
+	// counted. A path that ends with .deleting is that of a directory in which some may lie now.
 	Left      int           `json:"left,omitempty"`
 	LeftFiles []FileFailure `json:"leftFiles,omitempty"`
 }
