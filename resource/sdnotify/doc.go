@@ -9,9 +9,10 @@
 //	WATCHDOG=1             three times within WatchdogSec, each time after its Healthy check returned nil;
 //	                       never while it fails or hangs: systemd then kills and restarts the service
 //
-// A systemd that does not listen holds nothing up: what it does not take within 5 s is dropped, but for
-// READY=1 and STOPPING=1, which are sent again. What its socket refuses is lost, and Options.OnError
-// is told. The end of the service waits for it 5 s at most.
+// A systemd that does not listen holds nothing up. What it does not take within 5 s, or its socket refuses while it is
+// being restarted, is sent again four times a second as long as the Program runs, the newest STATUS only and no
+// WATCHDOG=1, which would be an old one; Options.OnError is told. The end of the service waits for it 5 s at most, and
+// tries what is left once.
 //
 // Without systemd, when NOTIFY_SOCKET is not set, the Program simply runs.
 //

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -23,6 +23,7 @@ type host struct {
 	send    func(ctx context.Context, message string, limit time.Duration) error
 	told    chan struct{} // capacity 1: the queue is not empty
 	over    chan struct{} // closed when the Program has ended
+	trouble string        // the error that was reported last, until systemd takes a message
 
 	mu       sync.Mutex
 	queue    []string
@@ -69,7 +70,7 @@ func (h *host) add(message string) {
 	}
 }
 
-// counts: systemd acts on it, and it is said once.
+// counts: systemd acts on it, and it is said once, so it may never make room.
 func counts(message string) bool {
 	return strings.HasPrefix(message, "READY=") || strings.HasPrefix(message, "STOPPING=")
 }
@@ -130,8 +131,11 @@ func (h *host) announceStop(ctx context.Context) {
 	h.show("STOPPING=1\n", "stopping", "")
 }
 
-// deliver sends what is told until all was said. A systemd that is being debugged, or executes itself anew,
-// may not read for a while: what counts is then sent again, and the rest is not.
+// deliver sends what is told until all was said. What systemd has not taken is sent again, for as long as the
+// Program runs: a service whose READY=1 is lost is killed when its start has taken too long. The time-out is that
+// of a systemd that is being debugged or executes itself anew, and reads later. Any other error passes as well: its
+// socket is gone or refuses while it is restarted (ENOENT, ECONNREFUSED), the kernel has no room (ENOBUFS), this
+// process no descriptor (EMFILE).
 func (h *host) deliver(said context.Context) {
 	for said.Err() == nil {
 		message, ok := h.next()
@@ -143,10 +147,17 @@ func (h *host) deliver(said context.Context) {
 			continue
 		}
 		err := h.send(said, message, h.limit)
-		if errors.Is(err, os.ErrDeadlineExceeded) && counts(message) {
-			h.putBack(message)
-		}
 		h.report(err)
+		if err == nil || errors.Is(err, syscall.EMSGSIZE) { // too long will be too long again
+			continue
+		}
+		h.putBack(message)
+		pause := time.NewTimer(retryAfter)
+		select {
+		case <-pause.C:
+		case <-said.Done():
+			pause.Stop()
+		}
 	}
 	last := h.rest()
 	for _, message := range last {
@@ -154,8 +165,18 @@ func (h *host) deliver(said context.Context) {
 	}
 }
 
+// retryAfter bounds how often a systemd that is away is tried. It is short beside any WatchdogSec, for which a
+// message waits meanwhile.
+const retryAfter = 250 * time.Millisecond
+
+// report tells an error once, until a message has been sent again. Only deliver calls it.
 func (h *host) report(err error) {
-	if err != nil && h.options.OnError != nil {
+	if err == nil {
+		h.trouble = ""
+		return
+	}
+	if text := err.Error(); text != h.trouble && h.options.OnError != nil {
+		h.trouble = text
 		h.options.OnError(err)
 	}
 }
@@ -171,10 +192,31 @@ func (h *host) next() (string, bool) {
 	return message, true
 }
 
+// putBack has a message sent again, without the assignments that a later message makes anew, and without WATCHDOG=1:
+// that the service was healthy some time ago must not feed the watchdog of one that hangs now.
 func (h *host) putBack(message string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.queue = slices.Insert(h.queue, 0, message)
+	var keep []string
+	for assignment := range strings.SplitSeq(message, "\n") {
+		name, _, _ := strings.Cut(assignment, "=")
+		if name != "WATCHDOG" && !h.assigns(name) {
+			keep = append(keep, assignment)
+		}
+	}
+	if len(keep) > 0 {
+		h.queue = slices.Insert(h.queue, 0, strings.Join(keep, "\n"))
+	}
+}
+
+// assigns says whether a message in the queue assigns to name. The caller holds mu.
+func (h *host) assigns(name string) bool {
+	for _, message := range h.queue {
+		if strings.HasPrefix(message, name+"=") || strings.Contains(message, "\n"+name+"=") {
+			return true
+		}
+	}
+	return false
 }
 
 // rest is what is still worth saying at the end: what counts, and the last word.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,21 +20,8 @@ import (
 // hung is the socket of a systemd that does not read, with no room left in it.
 func hung(t *testing.T) *net.UnixConn {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "sd") // short: the path of a socket has at most 107 bytes
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}
-	conn, err := net.ListenUnixgram("unixgram", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(conn.Close(), os.RemoveAll(dir)); err != nil {
-			t.Error(err)
-		}
-	})
-	filler, err := net.DialUnix("unixgram", nil, address)
+	conn := listen(t, filepath.Join(short(t), "notify"))
+	filler, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: address(conn), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,12 +53,14 @@ func TestHungSystemdHoldsUpTheEndForOneLimit(t *testing.T) {
 	var ended atomic.Bool
 	var tried []string
 	late := 0 // of them after the end of the program
-	h := newHost(Options{OnError: func(err error) {
-		tried = append(tried, err.Error())
+	h := newHost(Options{}, address(conn), 100*time.Millisecond)
+	h.send = func(ctx context.Context, message string, limit time.Duration) error {
+		tried = append(tried, message)
 		if ended.Load() {
 			late++
 		}
-	}}, address(conn), 100*time.Millisecond)
+		return h.write(ctx, message, limit)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	err := h.run(ctx, resource.Program{Run: func(ctx context.Context, n resource.Notifier) error {
 		for range 2 * maxQueue {
@@ -103,24 +91,18 @@ func TestReadyIsSaidAgainUntilSystemdListens(t *testing.T) {
 	conn := hung(t)
 	tries, twice := 0, make(chan struct{})
 	enough := sync.OnceFunc(func() { close(twice) })
-	h := newHost(Options{OnError: func(error) {
+	h := newHost(Options{}, address(conn), 10*time.Millisecond)
+	h.send = func(ctx context.Context, message string, limit time.Duration) error {
+		err := h.write(ctx, message, limit)
 		if tries++; tries == 2 {
 			enough()
 		}
-	}}, address(conn), 10*time.Millisecond)
+		return err
+	}
 	err := h.run(t.Context(), resource.Program{Run: func(ctx context.Context, n resource.Notifier) error {
 		n.Ready()
 		<-twice
-		buf := make([]byte, 4096)
-		if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
-			return err
-		}
-		for {
-			size, err := conn.Read(buf)
-			if err != nil || strings.HasPrefix(string(buf[:size]), "READY=1") {
-				return err
-			}
-		}
+		return readUntil(conn, "READY=1")
 	}})
 	if err != nil {
 		t.Error(err)

@@ -16,8 +16,8 @@ type Options struct {
 	// ReadyAtStart says READY=1 when the Program begins and not when it is Ready: for one that may
 	// stand by for weeks, while "systemctl start" should return. STATUS shows the difference.
 	ReadyAtStart bool
-	// OnError is told that systemd could not be told something, from a goroutine of the host's. Nil:
-	// nobody is.
+	// OnError is told that systemd could not be told something, from a goroutine of the host's: the same
+	// error once, until systemd has taken a message. Nil: nobody is.
 	OnError func(error)
 }
 
