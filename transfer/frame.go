@@ -13,6 +13,11 @@ import (
 // HeaderBytes is the length of a frame's header; the payload follows it.
 const HeaderBytes = 192
 
+// maxControlBytes is the length of a control frame at the most. What it says goes into records of the journal, where JSON
+// may make eight times as much of it, and must fit there: an engine that ended for it would leave the frame to the
+// next one, which would end for it, too.
+const maxControlBytes = 4 << 20
+
 // frameVersion is the version of the frame format. A frame of another version is refused.
 const frameVersion = 1
 
@@ -125,6 +130,9 @@ func decode(body []byte, before string) (header, []byte, error) {
 		return h, nil, &FrameError{Reason: "the payload's checksum is wrong"}
 	}
 	h.Kind, h.Flags = kind(b[6]), b[7]
+	if h.Kind.control() && len(body) > maxControlBytes {
+		return h, nil, &FrameError{Reason: fmt.Sprintf("a control frame of %d bytes, at most %d are allowed", len(body), maxControlBytes)}
+	}
 	h.Transfer, h.Incarnation = ID(b[8:24]), [16]byte(b[24:40])
 	h.Epoch = le.Uint64(b[40:])
 	if h.From = before; string(trimName(b[48:76])) != before {

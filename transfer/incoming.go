@@ -205,7 +205,11 @@ func (e *Engine) sendEnd(in *incoming, h header) {
 	e.credit.Release(in.rec.ID)
 	r := in.rec.result()
 	body, err := json.Marshal(r)
-	for err == nil && e.run != nil && len(body)+HeaderBytes > e.run.link.MaxBody() && len(r.Failures) > 0 {
+	most := maxControlBytes
+	if e.run != nil {
+		most = min(most, e.run.link.MaxBody())
+	}
+	for err == nil && len(body)+HeaderBytes > most && len(r.Failures) > 0 {
 		r.Failures = r.Failures[:len(r.Failures)/2] // Failed counts them all
 		body, err = json.Marshal(r)
 	}
