@@ -1,9 +1,12 @@
 package transfer
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,6 +88,58 @@ func TestOnlyWhatSurelyArrivedIsDeleted(t *testing.T) {
 				if !strings.Contains(f.Reason, "does not name all") {
 					t.Errorf("%+v", f)
 				}
+			}
+		})
+	}
+}
+
+// TestMoveIsCompletedOnlyWhenThatIsDurable: Status and Wait said completed as soon as the last record was on its way to the
+// journal. A producer that relies on it uses the name again, and the instance is killed: the next one, which knows
+// nothing of the end, was deleting again, and reported the new file as a source that it had to leave.
+func TestMoveIsCompletedOnlyWhenThatIsDurable(t *testing.T) {
+	for _, last := range []string{"written", "synced"} {
+		t.Run(last, func(t *testing.T) {
+			a := newSeat(t, "A")
+			x := a.file(t, "x", 10)
+			id := endedWith(t, a, result{})
+			fence, killed := &hookFence{epoch: 2}, errors.New("killed")
+			var appended, synced atomic.Int64
+			reached, goOn := make(chan struct{}), make(chan struct{})
+			wait := sync.OnceFunc(func() { close(reached); <-goOn })
+			fence.set(func(stack string) error {
+				if strings.Contains(stack, "(*journal).append") {
+					appended.Add(1) // DELETING, then the end
+				}
+				if strings.Contains(stack, "(*journal).sync") && appended.Load() > 1 {
+					synced.Add(1)
+				}
+				if last == "written" && appended.Load() > 1 || synced.Load() > 0 {
+					wait()
+					return killed
+				}
+				return nil
+			})
+			e := a.open(t, fence, nil) // which begins to delete
+			<-reached
+			_, err := os.Stat(x)
+			s, statusErr := e.Status(id)
+			if s.State.Ended() {
+				a.file(t, "x", 10)
+			}
+			close(goOn)
+			<-e.bad
+			if !errors.Is(err, os.ErrNotExist) || statusErr != nil || s.State != Deleting {
+				t.Errorf("the source: %v; %+v, %v", err, s, statusErr)
+			}
+			if err := e.Close(); !errors.Is(err, killed) {
+				t.Error(err)
+			}
+			e = a.open(t, goodLease(3), nil)
+			if s, ok := ends(t, e, id, patience); !ok || s.State != Completed || s.Left != 0 {
+				t.Errorf("%+v", s)
+			}
+			if err := e.Close(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -286,7 +286,7 @@ func (o *outgoing) status() Status {
 		Failed: o.rec.Failed, Failures: append([]FileFailure(nil), o.rec.Failures...), Reason: o.rec.Reason,
 	}
 	switch {
-	case o.core.Phase() == send.Ended && o.rec.deletes():
+	case o.core.Phase() == send.Ended && (o.rec.deletes() || o.remover != nil): // its end is not durable yet
 		s.State = Deleting
 	case o.core.Phase() == send.Ended:
 		if s.State = endState(o.rec.Answer); s.State == Completed {
