@@ -22,7 +22,7 @@ import (
 // then the holder goes on. The call is made, nothing can prevent that. Each test says what it does to
 // a state that is laid out as package layout_test.go does.
 
-const lateDeadline = childDeadline
+const lateDeadline = briefDeadline
 
 // stoppingFence stops its own process after the lease has said yes.
 type stoppingFence struct{ lease *Lease }

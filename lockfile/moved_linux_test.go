@@ -19,7 +19,7 @@ func TestRenamedDirectoryEndsTheLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "agent.lck")
-	holder := startProcess(t, "patient", path)
+	holder := startProcess(t, "holder", path)
 	holder.epoch()
 	if err := os.Rename(dir, dir+".old"); err != nil {
 		t.Fatal(err)

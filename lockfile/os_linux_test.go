@@ -13,7 +13,7 @@ import (
 // TestStoppedHolderKnowsWhenItGoesOn: the deadline passes while no goroutine of the holder runs. The
 // first thing it does on going on is to ask Err.
 func TestStoppedHolderKnowsWhenItGoesOn(t *testing.T) {
-	holder := startProcess(t, "holder", filepath.Join(memoryDir(t), "agent.lck")) // or a busy disk ends the lease too early
+	holder := startProcess(t, roleBrief, filepath.Join(memoryDir(t), "agent.lck"))
 	holder.epoch()
 	holder.say("err")
 	if got := holder.read("err"); got != "<nil>" {
@@ -24,7 +24,7 @@ func TestStoppedHolderKnowsWhenItGoesOn(t *testing.T) {
 	}
 	awaitStop(t, holder.cmd.Process.Pid)
 	holder.say("err")                             // it finds the question when it goes on
-	<-time.After(childDeadline + childDeadline/5) // time itself is what has to pass here
+	<-time.After(briefDeadline + briefDeadline/5) // time itself is what has to pass here
 	if err := holder.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func TestNoEpochRepeatsAfterAPowerFailureAtAnyStep(t *testing.T) {
 		mkfs []string
 	}{{"ext4", 64 << 20, []string{"mkfs.ext4", "-q", "-N", "40000"}}, {"xfs", 320 << 20, []string{"mkfs.xfs", "-q"}}} {
 		t.Run(fs.kind, func(t *testing.T) {
-			disk := image(t, fs.size, fs.mkfs[0], fs.mkfs[1:]...)
+			disk := image(t, t.TempDir(), fs.size, fs.mkfs[0], fs.mkfs[1:]...)
 			dir := mount(t, "-o", "loop", disk)
 			steps, failures := map[lease.Op]int{}, 0
 			for _, earlier := range []uint64{0, 1, keepNames + 6} { // the first lease of all, a later one, and one that prunes

@@ -18,12 +18,15 @@ const (
 	pathVariable = "MQHA_LOCKFILE_TEST_PATH"
 )
 
-// Times of a child's lease: short, so that a test can outlast the deadline, and longer than a disk that is busy with
-// other tests takes for a heartbeat.
+// Times of a child's lease. The deadline of one that is to be brief can be outlasted by a test, and by a disk that is
+// busy: such a lease is kept on a disk in memory.
 const (
 	childHeartbeat = 50 * time.Millisecond
-	childDeadline  = 3 * time.Second
+	childDeadline  = time.Minute
+	briefDeadline  = 3 * time.Second
 )
+
+const roleBrief = "brief"
 
 // play is a process of its own: it takes the lock, says so, and answers each line of its input.
 func play(role string) int {
@@ -39,8 +42,8 @@ func play(role string) int {
 		return 0
 	}
 	deadline := childDeadline
-	if role == "patient" {
-		deadline = time.Minute
+	if role == roleBrief {
+		deadline = briefDeadline
 	}
 	l, err := Acquire(context.Background(), os.Getenv(pathVariable), Options{
 		Instance: role, Poll: 5 * time.Millisecond, Heartbeat: childHeartbeat, Deadline: deadline,

@@ -18,7 +18,8 @@ import (
 )
 
 // Disks that are full, read-only, hung or pulled. They are real file systems on loop devices, so that
-// these tests need root.
+// these tests need root. What lies under the loop devices is memory: a real disk that is busy for as long as a brief
+// lease lasts would end it before the trouble does.
 
 // TestDiskTestsFailWhereTheirProgramsMayNotBeMissing: they skipped where nobody looked.
 func TestDiskTestsFailWhereTheirProgramsMayNotBeMissing(t *testing.T) {
@@ -48,11 +49,11 @@ func unmount(t *testing.T, dir string) {
 	}
 }
 
-// image makes a file with an empty file system in it.
-func image(t *testing.T, size int64, mkfs string, options ...string) string {
+// image makes a file in dir with an empty file system in it.
+func image(t *testing.T, dir string, size int64, mkfs string, options ...string) string {
 	t.Helper()
 	need.Program(t, mkfs, map[string]string{"mkfs.ext4": "e2fsprogs", "mkfs.xfs": "xfsprogs", "mkfs.btrfs": "btrfs-progs"}[mkfs])
-	file := filepath.Join(t.TempDir(), "image")
+	file := filepath.Join(dir, "image")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func image(t *testing.T, size int64, mkfs string, options ...string) string {
 
 func mountExt4(t *testing.T) (dir string) {
 	t.Helper()
-	return mount(t, "-o", "loop,errors=remount-ro", image(t, 32<<20, "mkfs.ext4", "-q"))
+	return mount(t, "-o", "loop,errors=remount-ro", image(t, memoryDir(t), 32<<20, "mkfs.ext4", "-q"))
 }
 
 // loop names the device under dir as /sys/fs/ext4 does.
@@ -92,7 +93,7 @@ func expectLoss(t *testing.T, holder *process, cause string) {
 func TestDiskThatBecomesReadOnlyEndsTheLease(t *testing.T) {
 	dir := mountExt4(t)
 	path := filepath.Join(dir, "agent.lck")
-	holder := startProcess(t, "holder", path)
+	holder := startProcess(t, roleBrief, path)
 	holder.epoch()
 	trigger := filepath.Join("/sys/fs/ext4", loop(t, dir), "trigger_fs_error")
 	if err := os.WriteFile(trigger, []byte("test\n"), 0); err != nil { // as a bad block does
@@ -116,7 +117,7 @@ func TestDiskThatBecomesReadOnlyEndsTheLease(t *testing.T) {
 func TestPulledDiskEndsTheLease(t *testing.T) {
 	dir := mountExt4(t)
 	path := filepath.Join(dir, "agent.lck")
-	holder := startProcess(t, "holder", path)
+	holder := startProcess(t, roleBrief, path)
 	holder.epoch()
 	pull(t, dir)
 	expectLoss(t, holder, unix.EIO.Error())
@@ -152,12 +153,12 @@ func pull(t *testing.T, dir string) {
 func TestHungDiskEndsTheLeaseOfAProcess(t *testing.T) {
 	dir := mountExt4(t)
 	path := filepath.Join(dir, "agent.lck")
-	holder := startProcess(t, "holder", path)
+	holder := startProcess(t, roleBrief, path)
 	first := holder.epoch()
 	thaw := freeze(t, dir)
 	expectLoss(t, holder, "")
 	holder.say("release") // it hangs
-	ctx, cancel := context.WithTimeout(t.Context(), childDeadline)
+	ctx, cancel := context.WithTimeout(t.Context(), briefDeadline)
 	defer cancel()
 	if _, err := Acquire(ctx, path, quick()); !errors.Is(err, ErrHeld) {
 		t.Errorf("while the disk hangs: %v", err) // nobody works there now, and nobody may
@@ -247,7 +248,7 @@ func TestFullDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := make(t)
 			path := filepath.Join(dir, "agent.lck")
-			holder := startProcess(t, "patient", path)
+			holder := startProcess(t, "holder", path)
 			first := holder.epoch()
 			remove := fill(t, dir)
 			for range 5 {
@@ -277,9 +278,9 @@ func TestFullDisk(t *testing.T) {
 
 // TestFullDiskThatCopiesOnWriteEndsTheLease: there each heartbeat needs new blocks.
 func TestFullDiskThatCopiesOnWriteEndsTheLease(t *testing.T) {
-	dir := mount(t, "-o", "loop", image(t, 128<<20, "mkfs.btrfs", "-q", "-m", "single"))
+	dir := mount(t, "-o", "loop", image(t, memoryDir(t), 128<<20, "mkfs.btrfs", "-q", "-m", "single"))
 	path := filepath.Join(dir, "agent.lck")
-	holder := startProcess(t, "holder", path)
+	holder := startProcess(t, roleBrief, path)
 	first := holder.epoch()
 	remove := fill(t, dir)
 	expectLoss(t, holder, unix.ENOSPC.Error())
