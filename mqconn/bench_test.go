@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
@@ -82,7 +83,7 @@ func compare(b *testing.B, ctx context.Context, bare mqconn.Transport, conn *mqc
 func BenchmarkWorkAfterReturn(b *testing.B) {
 	const programs, outage = 64, 2 * time.Second
 	options := mqtest.Options{Dir: b.TempDir(), MQSC: benchMQSC}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", loopback.Any())
 	if err != nil {
 		b.Fatal(err)
 	}

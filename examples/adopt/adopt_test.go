@@ -23,6 +23,7 @@ import (
 	"github.com/ibm-messaging/mq-golang-jms20/jms20subset"
 	"github.com/ibm-messaging/mq-golang-jms20/mqjms"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
@@ -44,7 +45,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, bin: t.TempDir(), address: "127.0.0.1:0"}
+	r := &rig{T: t, bin: t.TempDir(), address: loopback.Any()}
 	for _, program := range []string{"./before", "./after", "../../mqconn/mqtest/qmgr"} {
 		if out, err := exec.Command("go", "build", "-tags", "ibmmq", "-o", r.bin+"/", program).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", program, err, out)

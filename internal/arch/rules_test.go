@@ -27,7 +27,7 @@ var rooms = []room{
 	{path: "mqconn", may: []string{"mqconn/mqrc", "internal/core/connect", "internal/events"}},
 	{path: "mqconn/mqrc"},
 	{path: "mqconn/mqtest", may: []string{"mqconn", "mqconn/mqrc"}},
-	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest", "internal/cmqc"}},
+	{path: "mqconn/mqtest/", may: []string{"mqconn", "mqconn/mqrc", "mqconn/mqtest", "internal/cmqc", "internal/loopback"}},
 	{path: "mqconn/jms20", may: []string{"mqconn", "mqconn/mqrc", "mqconn/ibmmq"}}, // the MQCNO is the same
 	{path: "mqconn/ibmmq", may: []string{"mqconn", "mqconn/mqrc"}},
 	{path: "transfer", may: []string{"internal/core/send", "internal/core/receive", "internal/core/remove", "internal/core/stream", "internal/core/credit", "internal/events", "internal/vfs"}},
@@ -53,6 +53,7 @@ var rooms = []room{
 	{path: "internal/bench/ref"}, // nothing of what it is compared with
 	{path: "internal/arch"},
 	{path: "internal/need"},
+	{path: "internal/loopback"}, // of tests
 	{path: "internal/cmqc"},
 	{path: "internal/cmqc/", may: []string{"internal/cmqc"}},
 	{path: "examples/failover/outside"},

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
 	"github.com/mqha/mqha/mqconn/mqtest/conformance"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 func start(tb testing.TB, o Options) (*mqtest.QueueManager, *dialer, string) {
 	tb.Helper()
 	qm := mqtest.New(tb, mqtest.Options{MQSC: conformance.Definitions})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", loopback.Any())
 	if err != nil {
 		tb.Fatal(err)
 	}

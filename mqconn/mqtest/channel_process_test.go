@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
@@ -22,7 +23,7 @@ func TestKilledQueueManagersLoseAndRepeatNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	farDir, nearDir := t.TempDir(), t.TempDir()
-	farProcess, farAddress := startQueueManager(t, "-name", "QM2", "-dir", farDir, "-mqsc", script, "-second", "1ms")
+	farProcess, farAddress := startQueueManager(t, "-name", "QM2", "-listen", loopback.Any(), "-dir", farDir, "-mqsc", script, "-second", "1ms")
 	nearScript := filepath.Join(t.TempDir(), "near.mqsc")
 	definitions := near(farAddress, "BATCHSZ(4) SHORTTMR(5) SHORTRTY(999999999)") + "START CHANNEL(QM1.TO.QM2)\n"
 	if err := os.WriteFile(nearScript, []byte(definitions), 0o600); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
 	"github.com/mqha/mqha/mqconn/mqtest"
@@ -34,7 +35,7 @@ DEFINE CHANNEL(MQHA.SVRCONN) CHLTYPE(SVRCONN) HBINT(5) REPLACE
 
 func serve(tb testing.TB, qm *mqtest.QueueManager) string {
 	tb.Helper()
-	return serveAt(tb, qm, "127.0.0.1:0")
+	return serveAt(tb, qm, loopback.Any())
 }
 
 func serveAt(tb testing.TB, qm *mqtest.QueueManager, address string) string {

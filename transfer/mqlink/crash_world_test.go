@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/transfer"
 )
 
@@ -67,7 +68,7 @@ var crashSizes = map[string]int{"empty": 0, "little": 3000, "frames": 2 * frameB
 
 func newCrashWorld(t *testing.T, victim string) *crashWorld {
 	t.Helper()
-	w := &crashWorld{t: t, dir: t.TempDir(), address: "127.0.0.1:0", victim: victim, processes: map[string]*process{}, lines: make(chan line), moving: map[int]bool{}}
+	w := &crashWorld{t: t, dir: t.TempDir(), address: loopback.Any(), victim: victim, processes: map[string]*process{}, lines: make(chan line), moving: map[int]bool{}}
 	for _, d := range []string{sender, receiver, "out/" + stayingDir, "in", "taken", "qm"} {
 		if err := os.MkdirAll(filepath.Join(w.dir, d), 0o700); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
 	"github.com/mqha/mqha/mqconn/mqtest"
@@ -78,7 +79,7 @@ type play struct {
 func start(t *testing.T, d mqconn.Dialer, r row, says mqtest.FaultRow) *play {
 	t.Helper()
 	p := &play{row: r, T: t, says: says, options: mqtest.Options{Dir: t.TempDir(), MQSC: r.definitions()}, told: make(chan mqconn.Event, 1000)}
-	p.up("127.0.0.1:0")
+	p.up(loopback.Any())
 	t.Cleanup(func() {
 		if err := p.qm.Close(); err != nil {
 			t.Error(err)

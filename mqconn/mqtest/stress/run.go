@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mqha/mqha/internal/loopback"
 	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
@@ -26,7 +27,7 @@ func Run(tb testing.TB, o Options) Result {
 	tb.Logf("seed %d (again with %s=%d)", o.Seed, seedVariable, o.Seed)
 	ctx, cancel := context.WithTimeoutCause(tb.Context(), limit, errors.New("it takes too long"))
 	defer cancel()
-	r := &run{TB: tb, options: o, ledger: newLedger(), queueManager: startProcess(tb, tb.TempDir(), "127.0.0.1:0")}
+	r := &run{TB: tb, options: o, ledger: newLedger(), queueManager: startProcess(tb, tb.TempDir(), loopback.Any())}
 	defer func() { r.queueManager.kill() }()
 
 	put, get := r.start(ctx, cancel)
