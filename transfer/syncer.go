@@ -95,21 +95,27 @@ func (e *Engine) runSync(op *syncOp) {
 		op.in.closePart(a.File)
 		e.tolerate(op.made.tree.remove(op.made.part))
 	}
-	if a.File > 0 && e.brokenDisk(err) {
+	if e.notDurable(a, err) || a.File > 0 && e.brokenDisk(err) {
 		return
 	}
 	e.done.call(e.counted(in, func(now time.Time) { e.synced(now, in, a, ev, err) }))
 }
 
-// synced reports to the core. A directory that cannot be synced stops the engine: the names in it
-// are delivered and not durable, and no later answer of the disk can be trusted. So does a file of which
-// nobody knows whether it was delivered.
+// notDurable says whether err stops the engine, and stops it if it does. A directory that cannot be synced does: the
+// names in it are delivered and not durable, and no later answer of the disk can be trusted. So does a file of which
+// nobody knows whether it was delivered. It runs in the lane, because the loop passes over what completes while the
+// disk is full.
+func (e *Engine) notDurable(a receive.Action, err error) bool {
+	if err == nil || e.fence.Err() == nil && (a.Kind != receive.SyncDir || isShort(err)) && !errors.Is(err, errUnknown) {
+		return false
+	}
+	e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
+	return true
+}
+
+// synced reports to the core.
 func (e *Engine) synced(now time.Time, in *incoming, a receive.Action, ev receive.Event, err error) {
 	if err != nil {
-		if e.fence.Err() != nil || a.Kind == receive.SyncDir && !isShort(err) || errors.Is(err, errUnknown) {
-			e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
-			return
-		}
 		if e.fullDisk(in, err) || a.File == 0 && e.ownTrouble(err) {
 			return
 		}
