@@ -103,10 +103,11 @@ func (e *Engine) runSync(op *syncOp) {
 
 // notDurable says whether err stops the engine, and stops it if it does. A directory that cannot be synced does: the
 // names in it are delivered and not durable, and no later answer of the disk can be trusted. So does a file of which
-// nobody knows whether it was delivered. It runs in the lane, because the loop passes over what completes while the
-// disk is full.
+// nobody knows whether it was delivered; but for want of descriptors nothing was tried that cannot be tried again. It runs
+// in the lane, because the loop passes over what completes while the disk is full.
 func (e *Engine) notDurable(a receive.Action, err error) bool {
-	if err == nil || e.fence.Err() == nil && (a.Kind != receive.SyncDir || isShort(err)) && !errors.Is(err, errUnknown) {
+	lost := e.fence.Err() != nil
+	if err == nil || !lost && (isShort(err) || a.Kind != receive.SyncDir && !errors.Is(err, errUnknown)) {
 		return false
 	}
 	e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
