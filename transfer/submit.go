@@ -69,10 +69,16 @@ func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) err
 	if err := e.placeFor(&record{Out: rec}, "a transfer that deletes its sources"); err != nil {
 		return err
 	}
-	if rec.Manifest, err = e.writeLists(rec, l); err != nil {
-		return err
+	rec.Manifest, err = e.writeLists(rec, l)
+	if err == nil {
+		err = e.call(ctx, func() { e.admit(rec, &l.manifest, durable) })
 	}
-	return e.call(ctx, func() { e.admit(rec, &l.manifest, durable) })
+	if err != nil { // nobody was told of the lists; what an error leaves behind is removed by the next Open
+		for _, n := range []string{rec.manifestName(), rec.sourcesName()} {
+			e.tolerate(e.dir.remove(n))
+		}
+	}
+	return err
 }
 
 // admit makes a submitted transfer part of the state. Nobody hears of it before the journal has it.

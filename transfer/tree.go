@@ -205,6 +205,9 @@ func (t *tree) write(name string, content func(w io.Writer) error) error {
 	if err == nil {
 		err = t.syncDir(path.Dir(name))
 	}
+	if err != nil { // of a full disk it would take the room that the journal needs
+		_ = t.remove(temp)
+	}
 	return err
 }
 
