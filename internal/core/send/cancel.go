@@ -30,9 +30,10 @@ func (t *Transfer) begin(now time.Time, buf []Action) []Action {
 }
 
 // tellCancel ends the session and asks for the last word. A cancellation that comes too late gets another one
-// than Cancelled, and that one counts.
+// than Cancelled, and that one counts. While there is none it is asked for by questions, which are not persistent: a
+// receiver may be away for days.
 func (t *Transfer) tellCancel(now time.Time, buf []Action) []Action {
-	t.phase = Cancelling
+	t.phase, t.told = Cancelling, true
 	t.nonce++
 	t.wait = t.cfg.Retry
 	t.deadline = now.Add(t.wait)

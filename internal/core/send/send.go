@@ -119,6 +119,7 @@ type Transfer struct {
 	asked    bool // to cancel
 	cancel   bool // that is durable
 	nonce    uint64
+	told     bool // since the last question: the announcement, or that it is given up
 	wait     time.Duration
 	deadline time.Time
 
@@ -230,7 +231,7 @@ func (t *Transfer) ask(now time.Time, buf []Action) []Action {
 	if !t.up {
 		return buf
 	}
-	t.phase = Asking
+	t.phase, t.told = Asking, false
 	t.nonce++
 	t.wait = t.cfg.Retry
 	t.deadline = now.Add(t.wait)
@@ -239,7 +240,7 @@ func (t *Transfer) ask(now time.Time, buf []Action) []Action {
 
 // again waits before the next question: a way that failed is not tried in a loop (IT38745).
 func (t *Transfer) again(now time.Time) {
-	t.phase = Asking
+	t.phase, t.told = Asking, false
 	t.nonce++
 	t.wait = t.cfg.Retry
 	t.deadline = now.Add(t.wait)
@@ -253,16 +254,13 @@ func (t *Transfer) tick(now time.Time, buf []Action) []Action {
 		return buf
 	}
 	switch t.phase {
-	case Asking:
+	case Asking, Cancelling:
+		t.told = false
 		t.wait = min(2*t.wait, t.cfg.RetryMax)
 		t.deadline = now.Add(t.wait)
 		return append(buf, Action{Kind: Ask, Nonce: t.nonce})
 	case Sending:
 		return t.ask(now, buf)
-	case Cancelling:
-		t.wait = min(2*t.wait, t.cfg.RetryMax)
-		t.deadline = now.Add(t.wait)
-		return append(buf, Action{Kind: Cancel, Nonce: t.nonce})
 	}
 	t.deadline = time.Time{}
 	if t.phase == Ended && t.settle > 0 {
@@ -272,14 +270,17 @@ func (t *Transfer) tick(now time.Time, buf []Action) []Action {
 }
 
 func (t *Transfer) answered(now time.Time, e Event, buf []Action) []Action {
-	if t.phase != Asking || e.Nonce != t.nonce {
+	if e.Nonce != t.nonce || t.phase != Asking && t.phase != Cancelling {
 		return buf
+	}
+	if t.phase == Cancelling { // it has not heard of that, or not yet done what it takes
+		return t.tell(Action{Kind: Cancel, Nonce: t.nonce}, buf)
 	}
 	switch e.Answer {
 	case stream.Unknown:
 		// The announcement is a control frame that is not lost; ask again in case it was.
 		t.deadline = now.Add(t.wait)
-		return append(buf, Action{Kind: Announce, Nonce: t.nonce})
+		return t.tell(Action{Kind: Announce, Nonce: t.nonce}, buf)
 	case stream.Receiving:
 		if e.Pos.File > t.cfg.Last+1 || e.Pos.Before(e.Durable) {
 			return buf // no such place
@@ -291,6 +292,16 @@ func (t *Transfer) answered(now time.Time, e Event, buf []Action) []Action {
 		return t.seek(buf)
 	}
 	return buf // Completed and Refused come as a control frame as well, and that one counts
+}
+
+// tell sends a control frame once a question, however many answers come: the questions of a day may have waited
+// for a receiver that was away, and a control frame is persistent, and costs it a unit of work.
+func (t *Transfer) tell(a Action, buf []Action) []Action {
+	if t.told {
+		return buf
+	}
+	t.told = true
+	return append(buf, a)
 }
 
 // seek waits for an outstanding Read: the source has one place at a time.
