@@ -20,6 +20,7 @@
 // control frame is sent again when its effect stays away.
 //
 // It does not keep file data: those messages are not persistent, may be lost with a queue manager or
-// a channel, and are asked for again by package transfer. It does not reconnect: a Link belongs to
+// a channel, are forgotten when nobody has got them for ten minutes (MQMD Expiry), and are asked for again by package
+// transfer. It does not reconnect: a Link belongs to
 // one mqconn.Session and ends with it.
 package mqlink

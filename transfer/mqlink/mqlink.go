@@ -20,6 +20,11 @@ const (
 	commitAfter    = 500 * time.Millisecond
 )
 
+// forgottenAfter is how long a frame that is not persistent waits for an agent, or a channel, that is away. Each transfer
+// asks it where to go on every ten seconds or so: without an end these questions would lie there by the hundred
+// thousand when it comes back after days, and each be answered. What a slow line takes longer for is asked for again.
+const forgottenAfter = 10 * time.Minute
+
 // MaxFrame is the longest frame in bytes on any Link. It leaves room for what MQ adds to a message of 4 MiB, the
 // default MAXMSGL of queues and channels: on the way to a remote queue that is the MQXQH of 428 bytes, which
 // counts for the transmission queue and the sender channel, and which no client sees.
@@ -66,6 +71,9 @@ func New(ctx context.Context, s *mqconn.Session, agent string) (*Link, error) {
 // defined, full, or inhibited) the error matches transfer.ErrPeer and concerns that peer alone.
 func (l *Link) Send(ctx context.Context, f *transfer.Frame) error {
 	m := mqconn.Message{Body: f.Body, Persistent: f.Persistent}
+	if !f.Persistent {
+		m.Expiry = forgottenAfter
+	}
 	err := l.out.Put(ctx, mqconn.Address{Queue: InputQueue(f.Peer)}, &m)
 	var e *mqconn.Error
 	if errors.As(err, &e) && !e.EndsSession() {

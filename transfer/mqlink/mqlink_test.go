@@ -100,6 +100,31 @@ func TestFramesArriveInOrder(t *testing.T) {
 	}
 }
 
+// TestOnlyControlFramesWaitForAnAgentForEver: the questions about each transfer lay on the queue of an agent that was away
+// for days, one every ten seconds, and it had to answer each of them when it came back.
+func TestOnlyControlFramesWaitForAnAgentForEver(t *testing.T) {
+	q := mqtest.New(t, mqtest.Options{MQSC: definitions})
+	withSession(t, q, func(ctx context.Context, s *mqconn.Session) {
+		l := link(t, ctx, s, "A")
+		c, err := s.Open(ctx, "look", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, persistent := range []bool{false, true} {
+			if err := l.Send(ctx, &transfer.Frame{Peer: "SMALL", Persistent: persistent, Body: []byte("x")}); err != nil {
+				t.Fatal(err)
+			}
+			var m mqconn.Message
+			if err := c.Get(ctx, "MQHA.SMALL.IN", &m, mqconn.GetOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if m.Persistent != persistent || persistent != (m.Expiry == 0) || m.Expiry > 10*time.Minute {
+				t.Errorf("persistent %v: it goes after %v", m.Persistent, m.Expiry)
+			}
+		}
+	})
+}
+
 // TestUnsettledControlFrameComesAgain: what was received and not committed when the session ends is
 // delivered to the next one.
 func TestUnsettledControlFrameComesAgain(t *testing.T) {
