@@ -68,7 +68,7 @@ func (e *Engine) giveUp(now time.Time, o *outgoing, reason string) {
 
 // givesUpAt is when the recovery of a transfer has taken too long; zero: never.
 func (e *Engine) givesUpAt(o *outgoing) time.Time {
-	if e.opt.RecoveryTimeout <= 0 || o.away.IsZero() || o.rec.Cancelling || !o.recorded || e.run != nil && !o.begun {
+	if e.opt.RecoveryTimeout <= 0 || o.away.IsZero() || o.rec.Cancelling || !o.recorded || o.core.Phase() >= send.Ending || e.run != nil && !o.begun {
 		return time.Time{}
 	}
 	return o.away.Add(e.opt.RecoveryTimeout)

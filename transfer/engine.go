@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mqha/mqha/internal/core/credit"
 	"github.com/mqha/mqha/internal/core/stream"
@@ -46,7 +47,8 @@ type Engine struct {
 	in        map[ID]*incoming
 	credit    *credit.Ledger[ID]
 	run       *run
-	control   *inFrame // the control frame that waits to be settled
+	linked    time.Time // since when
+	control   *inFrame  // the control frame that waits to be settled
 	draining  bool
 	raising   int // peers whose new epoch is not durable yet; frames wait
 	waiters   map[ID]chan struct{}

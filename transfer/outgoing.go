@@ -30,7 +30,8 @@ type outgoing struct {
 	opened   bool            // the receiver has answered
 	lost     bool            // since then the link or the receiver was away
 	recorded bool            // the journal durably has it
-	away     time.Time       // since when no data flows; zero: it does
+	away     time.Time       // since when no data flows; zero: it does, or is about to
+	before   time.Time       // away as it was before it was about to
 	cancels  []chan struct{} // closed when the cancellation is durable
 	begun    bool            // has a turn on the present link
 	result   result          // that came with the last word
@@ -120,19 +121,28 @@ func (e *Engine) nextTurns(now time.Time) {
 		switch {
 		case o.core.Phase() == send.Ended: // only its sources are left
 		case o.begun:
-			active[o.rec.To]++
+			active[o.rec.To] += turn(o)
 		case o.recorded || o.rec.Cancelling:
 			waiting = append(waiting, o)
 		}
 	}
 	slices.SortFunc(waiting, func(a, b *outgoing) int { return cmp.Compare(a.rec.Number, b.rec.Number) })
 	for _, o := range waiting {
-		if active[o.rec.To] < maxSources || o.rec.Cancelling { // to give up takes nothing from the others
-			active[o.rec.To]++
-			o.begun, o.away = true, now
+		if active[o.rec.To] < maxSources || o.rec.Cancelling {
+			active[o.rec.To] += turn(o)
+			o.begun = true
+			o.away = o.away.Add(min(now.Sub(o.away), now.Sub(e.linked))) // its turn was waited for
 			e.stepOut(now, o, send.Event{Kind: send.LinkUp})
 		}
 	}
+}
+
+// turn is what a transfer takes of its agent's turns: to give up takes nothing from the others.
+func turn(o *outgoing) int {
+	if o.rec.Cancelling {
+		return 0
+	}
+	return 1
 }
 
 // stepOut gives one event to the core and carries out what it wants.
@@ -239,14 +249,17 @@ func (e *Engine) tellOut(o *outgoing, before send.Phase) {
 	}
 	switch {
 	case after == send.Sending:
-		o.away = time.Time{}
+		o.before, o.away = o.away, time.Time{}
 		at := o.core.At()
 		if o.lost || at != (stream.Pos{}) {
 			e.emitAt(o, EventResumed, o.layout.bytesAt(at))
 		}
 		o.opened, o.lost = true, false
 	case before == send.Sending && after < send.Ending:
-		o.lost, o.away = true, time.Now()
+		o.lost = true
+		if o.away = time.Now(); o.core.Fruitless() {
+			o.away = o.before
+		}
 	case after == send.Ended:
 		e.closeReader(o)
 		if o.rec.deletes() {

@@ -182,7 +182,7 @@ func (e *Engine) release(f *inFrame) {
 }
 
 func (e *Engine) linkUp(now time.Time, r *run) {
-	e.run = r
+	e.run, e.linked = r, now
 	for _, in := range e.in {
 		e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})
 	}

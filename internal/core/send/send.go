@@ -159,6 +159,9 @@ func (t *Transfer) Durable() stream.Pos { return t.durable }
 // At is the place of the next frame to be read.
 func (t *Transfer) At() stream.Pos { return t.next }
 
+// Fruitless says that the receiver took in nothing of what was sent since its last answer.
+func (t *Transfer) Fruitless() bool { return t.frames > 0 && t.tookF == 0 }
+
 // Answer is the receiver's last word, once Phase is Ending or Ended.
 func (t *Transfer) Answer() stream.Answer { return t.answer }
 
