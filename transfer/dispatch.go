@@ -32,11 +32,32 @@ func (e *Engine) frameArrived(now time.Time, f *inFrame) {
 		e.raising++
 		e.syncJournal(func(now time.Time) {
 			e.raising--
+			e.giveUpOrphans(now, f.head.From)
 			e.deliverFrame(now, f)
 		})
 		return
 	}
 	e.deliverFrame(now, f)
+}
+
+// giveUpOrphans cancels what an earlier incarnation of an agent began to send: its messages are not listened to any more,
+// and the present one does not know of it.
+func (e *Engine) giveUpOrphans(now time.Time, from string) {
+	for _, in := range e.in {
+		if in.rec.From == from {
+			e.giveUpOrphan(now, in)
+		}
+	}
+}
+
+func (e *Engine) giveUpOrphan(now time.Time, in *incoming) {
+	if in.rec.Incarnation == e.state.peer(in.rec.From).Incarnation {
+		return
+	}
+	if !in.full && in.core.Phase() < receive.Ending {
+		in.rec.Reason = "agent " + in.rec.From + " has lost its state directory, and with it this transfer"
+	}
+	e.stepIn(now, in, receive.Event{Kind: receive.Orphaned})
 }
 
 func (e *Engine) deliverFrame(now time.Time, f *inFrame) {

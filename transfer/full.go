@@ -88,7 +88,7 @@ func (e *Engine) tryAgain(in *incoming) {
 		}
 		e.repair(in)
 		if e.run != nil {
-			e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})
+			e.linkUpIn(now, in)
 		}
 	})
 }

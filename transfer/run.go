@@ -184,9 +184,14 @@ func (e *Engine) release(f *inFrame) {
 func (e *Engine) linkUp(now time.Time, r *run) {
 	e.run, e.linked = r, now
 	for _, in := range e.in {
-		e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})
+		e.linkUpIn(now, in)
 	}
 	e.nextTurns(now)
+}
+
+func (e *Engine) linkUpIn(now time.Time, in *incoming) {
+	e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})
+	e.giveUpOrphan(now, in)
 }
 
 func (e *Engine) linkDown(now time.Time) {

@@ -3,9 +3,8 @@ package receive
 import "github.com/mqha/mqha/internal/core/stream"
 
 // cancelled notes that the sender has given up. Nothing more is taken in; what was committed gets its names
-// first. The frame is settled at once: if this is forgotten, the sender says it again.
+// first. A frame that says so is settled at once: if this is forgotten, the sender says it again.
 func (t *Transfer) cancelled(buf []Action) []Action {
-	t.settle = true
 	switch t.phase {
 	case Over:
 		buf = append(buf, Action{Kind: SendEnd, Answer: t.answer})
@@ -13,7 +12,7 @@ func (t *Transfer) cancelled(buf []Action) []Action {
 	default:
 		t.cancel = true
 	}
-	return t.settled(buf)
+	return buf
 }
 
 // giveUpAll removes what was received and has no name, once nothing is under way.

@@ -51,6 +51,7 @@ const (
 	Frame                              // Nonce, Pos, Length, Fin, Skip: data arrived
 	Confirmed                          // the sender has the last word durable; a control frame
 	Cancel                             // the sender gives the transfer up; a control frame
+	Orphaned                           // the sender has lost its state directory: nobody goes on
 	Tick                               // Deadline has passed
 	LinkUp                             // a link is there: tell the sender
 	Written                            // File, Dir, Pos, Length, Fin, Failed: one frame is in its part; Fin: and the digest is equal

@@ -146,6 +146,9 @@ func (t *Transfer) Step(now time.Time, e Event, buf []Action) []Action {
 	case Confirmed:
 		buf = t.confirmed(buf)
 	case Cancel:
+		t.settle = true
+		buf = t.settled(t.cancelled(buf))
+	case Orphaned:
 		buf = t.cancelled(buf)
 	case LinkUp:
 		t.up, t.nudged, t.settle = true, false, false
