@@ -51,7 +51,7 @@ type Engine struct {
 	control   *inFrame  // the control frame that waits to be settled
 	draining  bool
 	raising   int // peers whose new epoch is not durable yet; frames wait
-	waiters   map[ID]chan struct{}
+	waiters   map[ID]*waiter
 	noWay     map[string]string // why a peer cannot be reached on this run
 
 	calls   chan func()
@@ -101,7 +101,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 	}
 	e := &Engine{
 		opt: o, fence: f, epoch: f.Epoch(), mount: mount, pending: pendingFiles(), credit: credit.New[ID](o.room()),
-		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]chan struct{}{}, noWay: map[string]string{},
+		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]*waiter{}, noWay: map[string]string{},
 		calls: make(chan func()), frames: make(chan *inFrame, framesInHand), done: newReports(),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
 		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1), probing: make(chan struct{}, 1),

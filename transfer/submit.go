@@ -126,25 +126,24 @@ func (e *Engine) statusOf(id ID) (Status, error) {
 // Wait returns the status of a transfer once it has ended. Errors: ErrUnknown, the error of ctx,
 // and ErrClosed and the others of Run when the engine stops first.
 func (e *Engine) Wait(ctx context.Context, id ID) (Status, error) {
-	for {
-		var s Status
-		var err error
-		var changed chan struct{}
-		callErr := e.call(ctx, func() {
-			if s, err = e.statusOf(id); err == nil && !s.State.Ended() {
-				changed = e.waiter(id)
-			}
-		})
-		if callErr != nil || err != nil || s.State.Ended() {
-			return s, firstError(callErr, err)
+	var s Status
+	var err error
+	var w *waiter
+	callErr := e.call(ctx, func() {
+		if s, err = e.statusOf(id); err == nil && !s.State.Ended() {
+			w = e.waiter(id)
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return s, ctx.Err()
-		case <-e.bad:
-			return s, e.failure()
-		}
+	})
+	if w == nil {
+		return s, firstError(callErr, err)
+	}
+	select {
+	case <-w.ended:
+		return w.status, nil
+	case <-ctx.Done():
+		return s, ctx.Err()
+	case <-e.bad:
+		return s, e.failure()
 	}
 }
 
@@ -155,19 +154,32 @@ func firstError(a, b error) error {
 	return b
 }
 
-// waiter is closed when the transfer has ended.
-func (e *Engine) waiter(id ID) chan struct{} {
-	c := e.waiters[id]
-	if c == nil {
-		c = make(chan struct{})
-		e.waiters[id] = c
-	}
-	return c
+// waiter is what those have in common who wait for one transfer. It keeps how that ended: the record of one that was
+// received goes when its sender confirms, which may be before a waiter has its turn.
+type waiter struct {
+	ended  chan struct{}
+	status Status // set before ended is closed
 }
 
+func (e *Engine) waiter(id ID) *waiter {
+	w := e.waiters[id]
+	if w == nil {
+		w = &waiter{ended: make(chan struct{})}
+		e.waiters[id] = w
+	}
+	return w
+}
+
+// wakeWaiters tells those who wait for a transfer that it has ended; at an agent that sends to itself, when it has
+// ended at both of its sides.
 func (e *Engine) wakeWaiters(id ID) {
-	if c := e.waiters[id]; c != nil {
-		close(c)
+	w := e.waiters[id]
+	if w == nil {
+		return
+	}
+	if s, err := e.statusOf(id); err == nil && s.State.Ended() {
+		w.status = s
+		close(w.ended)
 		delete(e.waiters, id)
 	}
 }
