@@ -108,6 +108,7 @@ func (j *journal) raise(snapshot []byte, format int) error {
 		return err
 	}
 	*j = old
+	j.tried = j.size
 	return fmt.Errorf("%w in format %d: %w", errNoRoom, old.format, err)
 }
 

@@ -102,6 +102,7 @@ type journal struct {
 	marks  int   // written
 	buf    []byte
 	start  int64 // size of marks, head and snapshot
+	tried  int64 // size when there was no room to write it anew
 	failed error // of the first write or sync: what came of it nobody knows, and no later one tells
 }
 
@@ -215,7 +216,7 @@ func (j *journal) begin(snapshot []byte) error {
 		f.Close()
 		return err
 	}
-	j.file, j.size, j.filled, j.synced, j.marked, j.start = f, size, size, size, size, size
+	j.file, j.size, j.filled, j.synced, j.marked, j.start, j.tried = f, size, size, size, size, size, 0
 	return nil
 }
 
@@ -323,7 +324,9 @@ func (j *journal) seal() error {
 }
 
 // full says that the journal has grown enough to be written anew.
-func (j *journal) full() bool { return j.size-j.start > rotateBytes && j.size > 4*j.start }
+func (j *journal) full() bool {
+	return j.size-max(j.start, j.tried) > rotateBytes && j.size > 4*j.start
+}
 
 // rotate goes on in a new file that begins with a snapshot.
 func (j *journal) rotate(snapshot []byte) error {

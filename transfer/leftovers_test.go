@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/internal/vfs"
 )
@@ -129,5 +130,50 @@ func TestSubmitThatIsGivenUpLeavesNoLists(t *testing.T) {
 	}
 	if left := namesIn(t, a.state, ".manifest", ".sources"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestJournalThatCannotBeWrittenAnewGoesOn: it is written anew so that it does not grow for ever. Where there was no room for
+// that, the engine stopped, and could not be opened either.
+func TestJournalThatCannotBeWrittenAnewGoesOn(t *testing.T) {
+	a := newSeat(t, "A")
+	var full atomic.Bool
+	var wrote, told atomic.Int64
+	mount := func(dir string) (vfs.Dir, error) {
+		d, err := vfs.OpenRoot(dir)
+		return &fullDir{d, &full, &wrote}, err
+	}
+	e, err := openOn(t.Context(), mount, a.state, goodLease(1), Options{Name: "A", ReadRoots: []string{a.read}, OnEvent: func(ev Event) {
+		if ev.Kind == EventDegraded {
+			told.Add(1)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.journal.start, e.journal.tried = -rotateBytes-1, -rotateBytes-1 // it has grown that much
+	// There is room in the journal, which is filled with zeros ahead, but none for another file.
+	e.journal.file = e.journal.file.(*fullFile).File
+	full.Store(true)
+	for range 3 {
+		durable := make(chan struct{})
+		if err := e.call(t.Context(), func() {
+			e.record(record{Peer: &peerRecord{Name: "Z"}}, nil)
+			e.syncJournal(func(time.Time) { close(durable) })
+		}); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-durable:
+		case <-e.bad:
+			t.Fatal(e.failure())
+		}
+	}
+	closed(t, e)
+	if told.Load() != 1 {
+		t.Errorf("told %d times", told.Load())
+	}
+	if s := stateIn(t, a.state, NewestFormat); s.peers["Z"] == nil {
+		t.Error("a record is missing")
 	}
 }

@@ -14,7 +14,7 @@ type journalOp struct {
 	sync     bool
 	rotate   bool
 	format   int        // rotate: at least this
-	refused  chan error // rotate: why there was none, for want of room; nil: the engine fails
+	refused  chan error // rotate: why there was none, for want of room; nil: an event says so
 	complete completion
 }
 
@@ -69,6 +69,15 @@ func (e *Engine) rotateJournal() {
 	e.scribe.add(journalOp{rotate: true, body: body})
 }
 
+// noRoom tells that the journal could not be written anew. It goes on, and grows.
+func (e *Engine) noRoom(op journalOp, err error) {
+	if op.refused != nil {
+		op.refused <- err
+		return
+	}
+	e.tell(Event{Kind: EventDegraded, Reason: err.Error() + "; it is tried again when the journal has grown by as much again"})
+}
+
 // runJournal writes what has gathered and syncs once for all of it. A journal that could not be
 // written or synced is not used any more: after a failed fsync nobody knows what is on the disk.
 func (e *Engine) runJournal(ops []journalOp) {
@@ -81,9 +90,8 @@ func (e *Engine) runJournal(ops []journalOp) {
 		switch {
 		case op.rotate:
 			e.rotating = false
-			err = e.journal.raise(op.body, op.format)
-			if op.refused != nil && errors.Is(err, errNoRoom) {
-				op.refused <- err
+			if err = e.journal.raise(op.body, op.format); errors.Is(err, errNoRoom) {
+				e.noRoom(op, err)
 				ops[i].complete, err = nil, nil
 			}
 		case op.sync:
