@@ -84,7 +84,8 @@ func (e *Engine) cancelOut(o *outgoing, a send.Action) {
 		e.syncJournal(func(now time.Time) {
 			o.tellCancelled()
 			e.stepOut(now, o, send.Event{Kind: send.CancelSynced})
-			e.nextTurns(now)
+			e.begin(now, o)
+			e.nextTurns(now, o.rec.To)
 		})
 	case send.Cancel:
 		e.post(o.rec.To, &header{Kind: kindCancel, Transfer: o.rec.ID, Nonce: a.Nonce}, []byte(o.rec.Reason), nil)

@@ -44,6 +44,7 @@ type Engine struct {
 	tail      tailLog          // once started, used by the write lane alone
 	out       map[ID]*outgoing // all, also ended ones
 	live      map[ID]*outgoing // those that have not ended
+	turns     turns
 	in        map[ID]*incoming
 	credit    *credit.Ledger[ID]
 	run       *run
@@ -101,7 +102,7 @@ func openOn(ctx context.Context, mount vfs.Mount, dir string, f Fence, o Options
 	}
 	e := &Engine{
 		opt: o, fence: f, epoch: f.Epoch(), mount: mount, pending: pendingFiles(), credit: credit.New[ID](o.room()),
-		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, in: map[ID]*incoming{}, waiters: map[ID]*waiter{}, noWay: map[string]string{},
+		out: map[ID]*outgoing{}, live: map[ID]*outgoing{}, turns: newTurns(), in: map[ID]*incoming{}, waiters: map[ID]*waiter{}, noWay: map[string]string{},
 		calls: make(chan func()), frames: make(chan *inFrame, framesInHand), done: newReports(),
 		stop: make(chan struct{}), dead: make(chan struct{}), bad: make(chan struct{}),
 		running: make(chan struct{}, 1), submitting: make(chan struct{}, 1), probing: make(chan struct{}, 1),

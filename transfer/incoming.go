@@ -76,6 +76,7 @@ func (e *Engine) loadTransfers() error {
 			e.live[id] = o
 		}
 	}
+	e.turns.load(e.live)
 	for id, rec := range e.state.in {
 		in := &incoming{rec: rec, parts: map[uint32]*part{}}
 		if rec.Point.Pos.File > 0 && rec.Answer == stream.Unknown {

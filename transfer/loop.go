@@ -44,7 +44,7 @@ func (e *Engine) armTimer(timer *time.Timer) {
 			next = t
 		}
 	}
-	for _, o := range e.live {
+	for _, o := range e.timed() {
 		earlier(o.core.Deadline())
 		earlier(e.givesUpAt(o))
 	}
@@ -59,7 +59,7 @@ func (e *Engine) armTimer(timer *time.Timer) {
 }
 
 func (e *Engine) tick(now time.Time) {
-	for _, o := range e.live {
+	for _, o := range e.timed() {
 		if d := e.givesUpAt(o); !d.IsZero() && !now.Before(d) {
 			e.giveUp(now, o, fmt.Sprintf("no data has flowed for %v (Options.RecoveryTimeout)", e.opt.RecoveryTimeout))
 		}

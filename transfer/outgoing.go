@@ -2,11 +2,9 @@ package transfer
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/mqha/mqha/internal/core/send"
@@ -107,42 +105,6 @@ func (e *Engine) closeReader(o *outgoing) {
 		r.hasher.close()
 		r.closeFile()
 	})
-}
-
-// nextTurns gives the oldest transfers to each agent that have not ended their turn on the link. An
-// agent that does not answer holds up what goes to it and nothing else (IT29902).
-func (e *Engine) nextTurns(now time.Time) {
-	if e.run == nil || e.draining {
-		return
-	}
-	active := map[string]int{}
-	var waiting []*outgoing
-	for _, o := range e.live {
-		switch {
-		case o.core.Phase() == send.Ended: // only its sources are left
-		case o.begun:
-			active[o.rec.To] += turn(o)
-		case o.recorded || o.rec.Cancelling:
-			waiting = append(waiting, o)
-		}
-	}
-	slices.SortFunc(waiting, func(a, b *outgoing) int { return cmp.Compare(a.rec.Number, b.rec.Number) })
-	for _, o := range waiting {
-		if active[o.rec.To] < maxSources || o.rec.Cancelling {
-			active[o.rec.To] += turn(o)
-			o.begun = true
-			o.away = o.away.Add(min(now.Sub(o.away), now.Sub(e.linked))) // its turn was waited for
-			e.stepOut(now, o, send.Event{Kind: send.LinkUp})
-		}
-	}
-}
-
-// turn is what a transfer takes of its agent's turns: to give up takes nothing from the others.
-func turn(o *outgoing) int {
-	if o.rec.Cancelling {
-		return 0
-	}
-	return 1
 }
 
 // stepOut gives one event to the core and carries out what it wants.
@@ -267,7 +229,8 @@ func (e *Engine) tellOut(o *outgoing, before send.Phase) {
 		} else {
 			e.endedOut(o)
 		}
-		e.nextTurns(time.Now())
+		delete(e.turns.begun, o.rec.ID)
+		e.nextTurns(time.Now(), o.rec.To)
 	}
 }
 
@@ -364,15 +327,4 @@ func (e *Engine) writeLists(rec *outRecord, l *listing) (int64, error) {
 		}
 	}
 	return int64(len(m)), nil
-}
-
-// lowest is the lowest number of an outgoing transfer to that agent that has not ended.
-func (e *Engine) lowest(to string) uint64 {
-	low := e.state.next
-	for _, o := range e.live {
-		if o.rec.To == to && o.rec.Number < low {
-			low = o.rec.Number
-		}
-	}
-	return low
 }

@@ -186,7 +186,7 @@ func (e *Engine) linkUp(now time.Time, r *run) {
 	for _, in := range e.in {
 		e.linkUpIn(now, in)
 	}
-	e.nextTurns(now)
+	e.linkTurns(now)
 }
 
 func (e *Engine) linkUpIn(now time.Time, in *incoming) {
@@ -197,6 +197,7 @@ func (e *Engine) linkUpIn(now time.Time, in *incoming) {
 func (e *Engine) linkDown(now time.Time) {
 	e.run, e.control = nil, nil
 	clear(e.noWay)
+	clear(e.turns.begun)
 	e.credit.Clear()
 	for _, o := range e.out { // ended ones too: a confirmation may be on its way
 		o.begun = false

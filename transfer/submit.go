@@ -86,6 +86,7 @@ func (e *Engine) admit(rec *outRecord, m *manifest, durable chan struct{}) {
 	rec.Number = e.state.next
 	o := e.newOutgoing(rec, m)
 	e.out[rec.ID], e.live[rec.ID] = o, o
+	e.turns.all[rec.To] = append(e.turns.all[rec.To], o)
 	e.record(record{Out: rec}, nil)
 	e.syncJournal(func(now time.Time) {
 		o.recorded = true
@@ -94,7 +95,7 @@ func (e *Engine) admit(rec *outRecord, m *manifest, durable chan struct{}) {
 		for _, f := range rec.Failures {
 			e.emit(o, EventFailed, f.Name, f.Reason)
 		}
-		e.nextTurns(now)
+		e.awaitTurn(now, o)
 	})
 }
 
