@@ -113,6 +113,7 @@ func (e *Engine) toReceiver(now time.Time, f *inFrame) {
 	switch h.Kind {
 	case kindAsk, kindOpen:
 		e.settleBelow(h)
+		in.window = h.Credit
 		ev := receive.Event{Kind: receive.Asked, Nonce: h.Nonce}
 		if h.Kind == kindOpen {
 			ev.Kind = receive.Opened
@@ -233,7 +234,7 @@ func (e *Engine) announced(now time.Time, f *inFrame) {
 	in := &incoming{
 		rec: &inRecord{ID: h.Transfer, Number: h.Frames, From: h.From, Incarnation: h.Incarnation,
 			Root: e.root, Manifest: a.ManifestBytes, Files: a.Files, Bytes: a.Bytes, Digest: a.Digest},
-		core: receive.NewOpened(e.receiveConfig()), parts: map[uint32]*part{},
+		core: receive.NewOpened(e.receiveConfig()), parts: map[uint32]*part{}, window: h.Credit,
 	}
 	e.in[h.Transfer] = in
 	e.stepIn(now, in, receive.Event{Kind: receive.LinkUp})

@@ -67,7 +67,7 @@ type header struct {
 	Frames      uint64 // kindAsk, kindOpen: the transfer's number in its sender's sequence
 	Bytes       int64  // kindAsk, kindOpen: the lowest number that is not yet confirmed
 	Digest      [32]byte
-	Credit      credit.Limit // kindAnswer, kindAck: may be in flight; zero in those of older releases
+	Credit      credit.Limit // kindAnswer, kindAck: may be in flight; kindAsk, kindOpen: will be, at the most; zero in those of older releases
 	CRC         uint32       // of the payload; set by decode
 }
 

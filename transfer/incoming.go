@@ -26,6 +26,7 @@ type incoming struct {
 	tail   *tailOfTransfer // until it was looked at
 	found  []foundPart
 	told   bool
+	window credit.Limit // that the sender has in flight at the most; zero: it does not say
 	buf    []receive.Action
 	ops    int       // operations in the lanes
 	full   bool      // the disk is full: nothing goes on until again
@@ -185,21 +186,6 @@ func (e *Engine) answer(in *incoming, a receive.Action) {
 		return
 	}
 	e.post(in.rec.From, &h, nil, nil)
-}
-
-// The room of an input queue, which serves all other agents: 64 MiB, and 32 MiB and 128 messages of one
-// source, or as many times more as Options ask for.
-func (o *Options) room() credit.Config {
-	source := credit.Limit{Bytes: max(32<<20, 4*o.CreditBytes), Frames: max(128, 4*o.CreditFrames)}
-	return credit.Config{Queue: 2 * source.Bytes, Source: source, Idle: time.Minute}
-}
-
-// grant gives a transfer its share of the input queue.
-func (e *Engine) grant(in *incoming) credit.Limit {
-	l := e.credit.Grant(time.Now(), in.rec.ID, in.rec.From,
-		credit.Limit{Bytes: e.opt.CreditBytes, Frames: e.opt.CreditFrames}, credit.Limit{Bytes: int64(e.opt.FrameBytes), Frames: 1})
-	in.core.Granted(l)
-	return l
 }
 
 func (e *Engine) sendEnd(in *incoming, h header) {

@@ -120,7 +120,7 @@ func (e *Engine) stepOut(now time.Time, o *outgoing, ev send.Event) {
 func (e *Engine) doOut(o *outgoing, a send.Action) {
 	switch a.Kind {
 	case send.Ask:
-		e.post(o.rec.To, &header{Kind: kindAsk, Transfer: o.rec.ID, Nonce: a.Nonce, Frames: o.rec.Number, Bytes: int64(e.lowest(o.rec.To))}, nil, nil)
+		e.post(o.rec.To, e.question(o, kindAsk, a.Nonce), nil, nil)
 	case send.Announce:
 		e.announce(o, a.Nonce)
 	case send.Seek:
@@ -143,13 +143,17 @@ func (e *Engine) doOut(o *outgoing, a send.Action) {
 	}
 }
 
+func (e *Engine) question(o *outgoing, k kind, nonce uint64) *header {
+	return &header{Kind: k, Transfer: o.rec.ID, Nonce: nonce, Frames: o.rec.Number, Bytes: int64(e.lowest(o.rec.To)), Credit: e.opt.window()}
+}
+
 func (e *Engine) announce(o *outgoing, nonce uint64) {
 	body, err := json.Marshal(announcement{ManifestBytes: o.rec.Manifest, Files: o.rec.Files, Bytes: o.rec.Bytes, Digest: o.rec.Digest})
 	if err != nil {
 		e.fail(err)
 		return
 	}
-	e.post(o.rec.To, &header{Kind: kindOpen, Transfer: o.rec.ID, Nonce: nonce, Frames: o.rec.Number, Bytes: int64(e.lowest(o.rec.To))}, body, nil)
+	e.post(o.rec.To, e.question(o, kindOpen, nonce), body, nil)
 }
 
 // sendData hands the frame that was just read to the link.
