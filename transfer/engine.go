@@ -177,7 +177,7 @@ func (e *Engine) checkRoot() error {
 }
 
 // sweepState removes what no transfer needs from the state directory: lists of a Submit that did not
-// come to its end, temporary files, lists of ended transfers.
+// come to its end, temporary files, lists of ended transfers and parts of them.
 func (e *Engine) sweepState(names []string) error {
 	needed := map[string]bool{}
 	for _, o := range e.live {
@@ -187,7 +187,11 @@ func (e *Engine) sweepState(names []string) error {
 		needed[manifestPath(id, in.rec.Lists)] = in.layout != nil
 	}
 	for _, n := range names {
-		ours := strings.HasSuffix(n, ".manifest") || strings.HasSuffix(n, ".sources") || strings.HasSuffix(n, tempSuffix)
+		part, isPart := parsePart(n)
+		if in := e.in[part.transfer]; isPart && in != nil && in.rec.Answer == stream.Unknown {
+			continue
+		}
+		ours := isPart || strings.HasSuffix(n, ".manifest") || strings.HasSuffix(n, ".sources") || strings.HasSuffix(n, tempSuffix)
 		if !ours || needed[n] {
 			continue
 		}

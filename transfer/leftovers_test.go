@@ -177,3 +177,36 @@ func TestJournalThatCannotBeWrittenAnewGoesOn(t *testing.T) {
 		t.Error("a record is missing")
 	}
 }
+
+// TestPartOfAListIsRemovedAfterTheEnd: the receiver was killed when the end of a transfer was durable, and the part of its list
+// of files not yet removed. It lay in the state directory for ever.
+func TestPartOfAListIsRemovedAfterTheEnd(t *testing.T) {
+	b := newSeat(t, "B")
+	fence, killed, ended := &hookFence{epoch: 1}, errors.New("killed"), make(chan struct{})
+	fence.set(func(stack string) error {
+		if strings.Contains(stack, "(*tree).unlink") && strings.Contains(stack, ").runWrite") {
+			<-ended
+			return killed
+		}
+		return nil
+	})
+	e := b.open(t, fence, nil)
+	mine, its := Pipe()
+	stop := start(e, its)
+	l := &liar{t: t, link: mine, head: header{From: "A", Incarnation: [16]byte{1}, Epoch: 1, Transfer: NewID()}}
+	l.announce(make([]byte, 1000), 1, 1)
+	l.expect(kindAnswer)
+	l.send(header{Kind: kindData, Nonce: 1}, []byte("half of the list"))
+	for len(namesIn(t, b.state, ".part")) == 0 {
+	}
+	l.send(header{Kind: kindCancel}, nil)
+	l.expect(kindEnd)
+	fence.set(func(string) error { return killed })
+	close(ended)
+	stop()
+	_ = e.Close() // it was killed
+	closed(t, b.open(t, goodLease(2), nil))
+	if left := namesIn(t, b.state, ".part"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
