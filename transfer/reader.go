@@ -110,8 +110,11 @@ func (r *reader) fill(f *outFrame) error {
 	}
 	b := f.body[HeaderBytes : HeaderBytes+n]
 	if _, err := r.file.ReadAt(b, f.pos.Offset); err != nil && (!errors.Is(err, io.EOF) || n > 0) {
-		if f.pos.File == 0 {
+		switch {
+		case f.pos.File == 0:
 			return r.ownTrouble(err)
+		case errors.Is(err, io.EOF):
+			return errChanged // it was truncated
 		}
 		return plainError(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mqha/mqha/internal/vfs"
 )
@@ -164,6 +165,10 @@ func (s *scanner) add(p, name string, fi fs.FileInfo) {
 	}
 	if err := checkName(name); err != nil {
 		s.skip(p, name, err.Error())
+		return
+	}
+	if t := fi.ModTime(); !time.Unix(0, t.UnixNano()).Equal(t) { // such as one after 2262
+		s.skip(p, name, "its modification time cannot be carried: "+t.UTC().String())
 		return
 	}
 	src := source{Root: s.roots[s.index], Index: s.index, RootID: s.rootID, Path: p, Inode: vfs.Inode(fi)}
