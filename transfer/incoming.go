@@ -238,10 +238,7 @@ func (e *Engine) recordOf(in *incoming, a receive.Action) record {
 	case receive.WriteOpen:
 		return record{In: in.rec}
 	case receive.WriteCheckpoint:
-		pt := point{Pos: a.Checkpoint.Durable}
-		if pt.Pos.Offset > 0 {
-			pt = in.points.at(in.rec.Digest, pt.Pos)
-		}
+		pt := in.points.at(in.rec.Digest, a.Checkpoint.Durable)
 		c := &checkRecord{ID: id, Epoch: e.epoch, Point: pt, Files: a.Checkpoint.Files}
 		if in.rec.Lists == 0 {
 			c.Lists = e.epoch

@@ -175,10 +175,7 @@ func (e *Engine) sendData(o *outgoing, nonce uint64) {
 // mark notes what is durable at the receiver, with the digest of the file up to there. It is not
 // synced: if it is lost, a little more of the source is read again.
 func (e *Engine) mark(o *outgoing, p stream.Pos) {
-	pt := point{Pos: p}
-	if p.Offset > 0 {
-		pt = o.reader.saved.at(o.rec.Digest, p)
-	}
+	pt := o.reader.saved.at(o.rec.Digest, p)
 	if p.Offset == 0 || pt.State != nil {
 		e.record(record{Mark: &markRecord{ID: o.rec.ID, Point: pt}}, nil)
 	}
