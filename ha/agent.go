@@ -58,7 +58,11 @@ func New(c Config) (*Agent, error) {
 	}
 	mq.Repeatable = true // every frame and every command can come twice; what Work does is said there
 	mq.OnEvent = func(ev mqconn.Event) {
-		a.say(CodeConnection, connectionText(ev), ev)
+		code := CodeConnection
+		if ev.Kind == mqconn.Connected {
+			code = CodeConnected
+		}
+		a.say(code, connectionText(ev), ev)
 		if c.MQ.OnEvent != nil {
 			c.MQ.OnEvent(ev)
 		}

@@ -57,6 +57,8 @@ type Config struct {
 	// Group must be online to be active, such as a floating address.
 	Group []resource.Spec
 
+	// MQ says how to connect. The agent sets Repeatable, because every frame and every command may come twice. Its
+	// Logger is the agent's if it has none, and its OnEvent gets what it would get otherwise.
 	MQ mqconn.Config
 	// Transfer says what may be read and written; without ReadRoots and WriteRoot there are no
 	// transfers. A missing WriteRoot is waited for as StateDir is; with Group, which may bring its disk
@@ -72,6 +74,7 @@ type Config struct {
 	// tells: work that must not be done twice is looked for before it is repeated.
 	Work func(context.Context, *Active) error
 
+	// AfterLoss is what happens when the agent steps down without having been asked to. Default Standby.
 	AfterLoss LossAction
 	// HardStop is the last resort when something did not end in time after the lease was lost or
 	// the agent was asked to stop: it should end the process. The error is an *OverrunError.

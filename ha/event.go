@@ -33,8 +33,9 @@ const (
 	CodeOverrun      Code = "MQHA0171E" // something did not end in time
 	CodeStopped      Code = "MQHA0071I" // everything has ended
 	CodeCommand      Code = "MQHA0210W" // a command was refused or could not be answered
-	CodeConnection   Code = "MQHA0048W" // Detail: mqconn.Event (BFGAG0046W, BFGAG0048W, BFGAG0057I)
-	CodeLock         Code = "MQHA0193I" // Detail: lockfile.Event
+	CodeConnected    Code = "MQHA0057I" // Detail: mqconn.Event of kind Connected (BFGAG0057I)
+	CodeConnection   Code = "MQHA0048W" // Detail: mqconn.Event of any other kind (BFGAG0046W, BFGAG0048W)
+	CodeLock         Code = "MQHA0193I" // Detail: lockfile.Event, or nil where the trouble is about the lock and not of it
 	CodeResource     Code = "MQHA0200I" // Detail: resource.Event
 	CodeTransfer     Code = "MQHA0300I" // Detail: transfer.Event
 	CodeMissed       Code = "MQHA0199W" // OnEvent was too slow: Dropped events are missing here

@@ -38,17 +38,25 @@ func holder(o lockfile.Record) string {
 }
 
 func connectionText(ev mqconn.Event) string {
+	at := ""
+	if ev.Endpoint != "" { // bindings have none
+		at = " at " + ev.Endpoint
+	}
 	switch ev.Kind {
 	case mqconn.Connected:
-		return fmt.Sprintf("connected to queue manager %s at %s (attempt %d)", ev.QueueManager, ev.Endpoint, ev.Attempt)
+		return fmt.Sprintf("connected to queue manager %s%s (attempt %d)", ev.QueueManager, at, ev.Attempt)
 	case mqconn.DialFailed:
-		return fmt.Sprintf("no connection to the queue manager at %s: %v; next try in %v", ev.Endpoint, ev.Err, ev.NextTry)
+		text := fmt.Sprintf("no connection to the queue manager%s: %v", at, ev.Err)
+		if ev.NextTry > 0 {
+			text += fmt.Sprintf("; next try in %v", ev.NextTry)
+		}
+		return text
 	case mqconn.QueueHeld:
-		return fmt.Sprintf("queue %s at %s is held by another connection", ev.Queue, ev.Endpoint)
+		return fmt.Sprintf("queue %s%s is held by another connection", ev.Queue, at)
 	case mqconn.PoisonMoved:
 		return fmt.Sprintf("a message of queue %s failed %d times and was moved to %s", ev.Queue, ev.Attempt, ev.To)
 	default:
-		return fmt.Sprintf("%v at %s: %v", ev.Kind, ev.Endpoint, ev.Err)
+		return fmt.Sprintf("%v%s: %v", ev.Kind, at, ev.Err)
 	}
 }
 
