@@ -186,7 +186,7 @@ func TestStandbyAnnouncesItselfAgain(t *testing.T) {
 			if err := spoil.after(standbys); err != nil {
 				t.Fatal(err)
 			}
-			firstRoad.close(2538, s)
+			firstRoad.reason.Store(2538) // the connection of the standby stays: it has nothing new to say
 			a.event(CodeFailover, 1)
 			b.event(CodeActive, 1)
 		})
