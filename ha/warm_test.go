@@ -2,6 +2,7 @@ package ha
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -76,6 +77,36 @@ func TestElectedInstanceDoesNotSayThatItStandsBy(t *testing.T) {
 	}
 }
 
+// Where the queue manager is gone for both, nobody gives way.
+func TestStandbyWithoutItsQueueManagerIsNotReady(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, _ := s.quick("SRC")
+	second, secondRoad := s.quick("SRC")
+	start(t, first).event(CodeActive, 1)
+	b := start(t, second)
+	b.event(CodeReady, 1)
+	ready := func() bool {
+		all, err := lockfile.Standbys(b.agent.config.LockFile)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		return all[0].Ready
+	}
+	for ctx := within(t); !ready(); { // the announcement follows
+		if ctx.Err() != nil {
+			t.Fatal("connected, and not ready")
+		}
+	}
+	secondRoad.close(2538, s)
+	b.event(CodeReady, 2)
+	for ctx := within(t); ready(); {
+		if ctx.Err() != nil {
+			t.Fatal("not connected, and ready")
+		}
+	}
+}
+
 // A queue manager whose host vanished answers nothing. Without a limit for calls the standby would say that it is connected for as
 // long as the MQ client believes so, and the active instance would give way to it for nothing.
 func TestStandbyNoticesAQueueManagerThatVanished(t *testing.T) {
@@ -113,7 +144,10 @@ func TestInstanceThatGaveWayComesBackWhenNobodyTakesOver(t *testing.T) {
 	}
 	defer stopped.Withdraw()
 	road.close(2538, s)
-	a.event(CodeStandsBack, 1)
+	// Long enough for the standby to see the free lock.
+	if ev := a.event(CodeStandsBack, 1); !strings.Contains(ev.Text, "for 200ms, or until another instance has been active") {
+		t.Error(ev.Text)
+	}
 	a.event(CodeStandsBack, 2)
 	road.reason.Store(0)
 	a.event(CodeActive, 2)

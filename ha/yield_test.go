@@ -21,6 +21,7 @@ import (
 type road struct {
 	mqconn.Dialer
 	reason atomic.Int32  // 0: open
+	local  bool          // it leads to the queue manager of this node: bindings
 	dials  chan struct{} // one each, as long as somebody counts them
 	dialed func()
 }
@@ -36,7 +37,7 @@ func (s *site) road() *road {
 			}
 		}
 		if reason := r.reason.Load(); reason != 0 {
-			return &mqconn.Fault{Verb: verb, CompletionCode: 2, Reason: mqrc.Reason(reason), Queue: queue}
+			return &mqconn.Fault{Verb: verb, CompletionCode: 2, Reason: mqrc.Reason(reason), Queue: queue, Bindings: r.local}
 		}
 		return nil
 	}}
@@ -224,11 +225,16 @@ func TestYieldEndsAnAgentThatExitsOnLoss(t *testing.T) {
 // now, or a user that is not known yet.
 func TestStandbyOutlastsARefusal(t *testing.T) {
 	t.Parallel()
-	for _, reason := range []int32{2058, 2059, 2035} {
+	for _, row := range []struct {
+		reason int32
+		local  bool
+		said   int // once; of a queue manager that is away, or rightly on another node, there is nothing to say
+	}{{2058, false, 1}, {2058, true, 0}, {2059, false, 0}, {2035, false, 1}} {
 		s := newSite(t, "SRC")
 		first, _ := s.quick("SRC")
 		second, secondRoad := s.quick("SRC")
-		secondRoad.reason.Store(reason)
+		secondRoad.reason.Store(row.reason)
+		secondRoad.local = row.local
 		a := start(t, first)
 		a.event(CodeActive, 1)
 		b := start(t, second)
@@ -236,18 +242,16 @@ func TestStandbyOutlastsARefusal(t *testing.T) {
 		for range 11 { // twice what ends an agent that is active, and one
 			<-secondRoad.dials
 		}
-		refusals := 0 // said once; of a queue manager that is away there is nothing to say
-		if reason != 2059 {
-			refusals = 1
-			if ev := b.event(CodeReady, 1); !strings.Contains(ev.Text, "refused") || !strings.Contains(ev.Text, fmt.Sprint(reason)) {
+		if row.said > 0 {
+			if ev := b.event(CodeReady, 1); !strings.Contains(ev.Text, "refused") || !strings.Contains(ev.Text, fmt.Sprint(row.reason)) {
 				t.Errorf("%s", ev.Text)
 			}
 		}
-		if b.count(CodeReady) != refusals || b.count(CodeConnection) > 0 {
-			t.Errorf("%d:\n%s", reason, b.story())
+		if b.count(CodeReady) != row.said || b.count(CodeConnection) > 0 {
+			t.Errorf("%+v:\n%s", row, b.story())
 		}
 		secondRoad.reason.Store(0)
-		b.event(CodeReady, refusals+1)
+		b.event(CodeReady, row.said+1)
 		if err := a.stop(); err != nil {
 			t.Error(err)
 		}
@@ -364,6 +368,13 @@ func TestLookoutDoesNotCountWhatItSlept(t *testing.T) {
 		if _, found := l.look(begun.Add(time.Duration(step.at)*time.Second), standbys); found != step.found {
 			t.Errorf("after %d s: %t", step.at, found)
 		}
+	}
+}
+
+// A user that is not known here, for example, would count as configuration.
+func TestYieldIsTemporaryWhateverItsCause(t *testing.T) {
+	if code := ExitCode(&YieldError{Err: &mqconn.Error{Class: mqconn.Fatal}}); code != 75 {
+		t.Errorf("exit code %d", code)
 	}
 }
 

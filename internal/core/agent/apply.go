@@ -98,8 +98,6 @@ func (c *Core) ended(ev Event) {
 	case StandBack:
 		c.backFromStandBack()
 		return
-	case Warm:
-		return
 	}
 	c.judge(p, ev, wanted)
 }
