@@ -3,7 +3,6 @@ package ha
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -219,76 +218,6 @@ func TestYieldEndsAnAgentThatExitsOnLoss(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	b.event(CodeActive, 1)
-}
-
-// A standby that was refused, for whatever reason, stands by all the same: it may be the queue manager that is not here
-// now, or a user that is not known yet.
-func TestStandbyOutlastsARefusal(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		reason int32
-		local  bool
-		said   int // once; of a queue manager that is away, or rightly on another node, there is nothing to say
-	}{{2058, false, 1}, {2058, true, 0}, {2059, false, 0}, {2035, false, 1}} {
-		s := newSite(t, "SRC")
-		first, _ := s.quick("SRC")
-		second, secondRoad := s.quick("SRC")
-		secondRoad.reason.Store(row.reason)
-		secondRoad.local = row.local
-		a := start(t, first)
-		a.event(CodeActive, 1)
-		b := start(t, second)
-		b.event(CodeStandby, 1)
-		for range 11 { // twice what ends an agent that is active, and one
-			<-secondRoad.dials
-		}
-		if row.said > 0 {
-			if ev := b.event(CodeReady, 1); !strings.Contains(ev.Text, "refused") || !strings.Contains(ev.Text, fmt.Sprint(row.reason)) {
-				t.Errorf("%s", ev.Text)
-			}
-		}
-		if b.count(CodeReady) != row.said || b.count(CodeConnection) > 0 {
-			t.Errorf("%+v:\n%s", row, b.story())
-		}
-		secondRoad.reason.Store(0)
-		b.event(CodeReady, row.said+1)
-		if err := a.stop(); err != nil {
-			t.Error(err)
-		}
-		b.event(CodeActive, 1)
-		if err := b.stop(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// TestWithoutYieldAStandbyMakesNoConnection, as one that runs out of MAXINST may wish.
-func TestWithoutYieldAStandbyMakesNoConnection(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, "SRC")
-	first, _ := s.quick("SRC")
-	second, secondRoad := s.quick("SRC")
-	second.YieldAfter = -1
-	a := start(t, first)
-	a.event(CodeActive, 1)
-	lock := filepath.Join(second.StateDir, "agent.lck")
-	holder := atomic.Pointer[string]{} // the one who may connect
-	secondRoad.dialed = func() {
-		if rec, err := lockfile.Inspect(lock); err != nil || holder.Load() == nil || rec.Instance != *holder.Load() {
-			t.Errorf("the standby connects while the lock is held by %q: %v", rec.Instance, err)
-		}
-	}
-	b := start(t, second)
-	name := b.agent.Instance()
-	holder.Store(&name)
-	b.event(CodeStandby, 1)
-	if err := a.stop(); err != nil {
-		t.Error(err)
-	}
-	b.event(CodeActive, 1)
-	if b.count(CodeReady) > 0 {
-		t.Errorf("ready:\n%s", b.story())
-	}
 }
 
 func TestAnnouncerKeepsWhatItSaidForLater(t *testing.T) {
