@@ -62,7 +62,7 @@ var lateResults = map[string]struct {
 
 // bareChecks are the functions that ask the fence and then change nothing on a disk. What (*Engine).transmit sends late is a
 // frame of an epoch that the peer has left behind.
-var bareChecks = []string{"openOn", "(*Engine).fail", "(*Engine).synced", "(*Engine).transmit", "(*Engine).recheck.func1", "(*remover).run"}
+var bareChecks = []string{"openOn", "(*Engine).fail", "(*Engine).notDurable", "(*Engine).transmit", "(*Engine).recheck.func1", "(*remover).run"}
 
 func TestLateCallsOfAStoppedProcessDoNoHarm(t *testing.T) {
 	if text := os.Getenv(lateVariable); text != "" {

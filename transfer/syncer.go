@@ -106,8 +106,11 @@ func (e *Engine) runSync(op *syncOp) {
 // nobody knows whether it was delivered; but for want of descriptors nothing was tried that cannot be tried again. It runs
 // in the lane, because the loop passes over what completes while the disk is full.
 func (e *Engine) notDurable(a receive.Action, err error) bool {
-	lost := e.fence.Err() != nil
-	if err == nil || !lost && (isShort(err) || a.Kind != receive.SyncDir && !errors.Is(err, errUnknown)) {
+	if err == nil {
+		return false
+	}
+	fatal := !isShort(err) && (a.Kind == receive.SyncDir || errors.Is(err, errUnknown))
+	if !fatal && e.fence.Err() == nil {
 		return false
 	}
 	e.fail(fmt.Errorf("%w: %w", ErrDurability, err))
