@@ -30,6 +30,8 @@
 //     time of creation. It is renamed into a private directory beside it, looked at again there, and
 //     unlinked there, so that a new file of its name is never deleted; one that got in between is put
 //     back. What cannot be deleted stays, is reported by name, and is no error of the transfer.
+//   - What an agent had begun to send when it lost its state directory is cancelled at its receiver, with its first
+//     message after that. Files that were delivered before stay.
 //   - Names from the other agent never lead out of WriteRoot, and messages of its older instances are
 //     not listened to: each carries the epoch of its sender.
 //

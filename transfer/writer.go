@@ -140,9 +140,10 @@ func (e *Engine) newPart(in *incoming, made *layoutOf) *part {
 }
 
 // takenOver stops the engine when a part could not be given this epoch's name: a part that is not
-// found under it would count as delivered. One that is gone meanwhile is looked for again.
+// found under it would count as delivered. One that is gone meanwhile is looked for again, and so are all once there is
+// room for the name.
 func (e *Engine) takenOver(now time.Time, in *incoming, file uint32, err error) {
-	if isShort(err) && e.fullDisk(in, err) {
+	if e.fullDisk(in, err) {
 		return
 	}
 	gone := vfs.Missing(err)
