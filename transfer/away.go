@@ -28,6 +28,7 @@ func (r *reader) fetch(f *outFrame) bool {
 			r.problem = r.fill(f)
 		}
 		if r.problem == nil || r.e.failure() != nil || !r.isAway(pos) {
+			r.setAway("")
 			return true
 		}
 		r.closeFile() // first: a disk cannot be unmounted while a file of it is open
@@ -35,10 +36,30 @@ func (r *reader) fetch(f *outFrame) bool {
 			r.e.tell(Event{Kind: EventStalled, Transfer: r.rec.ID, Peer: r.rec.To, Sending: true, Bytes: r.rec.Bytes,
 				Reason: "what is to be sent cannot be read, nor anything beside it: " + r.problem.Error()})
 		}
+		if !isShort(r.problem) {
+			r.setAway(r.sources[pos.File-1].Root)
+		}
 		if !r.pause(5 * r.e.opt.RetryInterval) {
 			return false
 		}
 	}
+}
+
+// setAway says which root is away, and lets transfers from others have turns.
+func (r *reader) setAway(root string) {
+	if r.awayFrom() != root {
+		r.away.Store(root)
+		r.e.done.call(func(now time.Time) { r.e.nextTurns(now, r.rec.To) })
+	}
+}
+
+// awayFrom is the root that the reader, if there is one, waits for; empty: it waits for none.
+func (r *reader) awayFrom() string {
+	if r == nil {
+		return ""
+	}
+	root, _ := r.away.Load().(string)
+	return root
 }
 
 // pause waits. False: the reader was woken, and is left as one that waits.

@@ -21,6 +21,7 @@ var tickOut = send.Event{Kind: send.Tick}
 type outgoing struct {
 	rec      *outRecord
 	core     *send.Transfer
+	root     string   // of its first source
 	layout   *layout  // nil once ended
 	reader   *reader  // nil until data is read for the first time
 	remover  *remover // deletes the sources, in the end
@@ -84,8 +85,23 @@ func (e *Engine) loadOutgoing(rec *outRecord) (*outgoing, error) {
 		return nil, err
 	}
 	o := e.newOutgoing(rec, m)
-	o.recorded = true
+	o.recorded, o.root = true, e.firstRoot(rec)
 	return o, nil
+}
+
+// firstRoot is the root of the first source, as far as it can be told: it decides only about turns.
+func (e *Engine) firstRoot(rec *outRecord) string {
+	f, err := e.dir.Open(rec.sourcesName())
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	list := json.NewDecoder(io.NewSectionReader(f, 0, maxManifestBytes))
+	var first source
+	if _, err := list.Token(); err != nil || !list.More() || list.Decode(&first) != nil {
+		return ""
+	}
+	return first.Root
 }
 
 func (e *Engine) newOutgoing(rec *outRecord, m *manifest) *outgoing {

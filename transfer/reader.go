@@ -28,6 +28,7 @@ type reader struct {
 	hasher   *lane[sendOp]
 	saved    savedPoints
 	waits    atomic.Bool   // for a disk that is away
+	away     atomic.Value  // a string: the root of that, or empty
 	woken    chan struct{} // closed: it does not wait any more
 	wakeOnce func()        // closes woken
 

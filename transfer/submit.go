@@ -71,7 +71,7 @@ func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) err
 	}
 	rec.Manifest, err = e.writeLists(rec, l)
 	if err == nil {
-		err = e.call(ctx, func() { e.admit(rec, &l.manifest, durable) })
+		err = e.call(ctx, func() { e.admit(rec, l, durable) })
 	}
 	if err != nil { // nobody was told of the lists; what an error leaves behind is removed by the next Open
 		for _, n := range []string{rec.manifestName(), rec.sourcesName()} {
@@ -82,9 +82,12 @@ func (e *Engine) list(ctx context.Context, r Request, durable chan struct{}) err
 }
 
 // admit makes a submitted transfer part of the state. Nobody hears of it before the journal has it.
-func (e *Engine) admit(rec *outRecord, m *manifest, durable chan struct{}) {
+func (e *Engine) admit(rec *outRecord, l *listing, durable chan struct{}) {
 	rec.Number = e.state.next
-	o := e.newOutgoing(rec, m)
+	o := e.newOutgoing(rec, &l.manifest)
+	if len(l.sources) > 0 {
+		o.root = l.sources[0].Root
+	}
 	e.out[rec.ID], e.live[rec.ID] = o, o
 	e.turns.all[rec.To] = append(e.turns.all[rec.To], o)
 	e.record(record{Out: rec}, nil)

@@ -60,25 +60,39 @@ func (e *Engine) awaitTurn(now time.Time, o *outgoing) {
 }
 
 // nextTurns gives the oldest transfers to an agent that have not ended their turn on the link. An
-// agent that does not answer holds up what goes to it and nothing else (IT29902).
+// agent that does not answer holds up what goes to it and nothing else (IT29902), and a disk that is away what comes
+// from it.
 func (e *Engine) nextTurns(now time.Time, to string) {
 	if e.run == nil || e.draining {
 		return
 	}
-	active := 0
-	for _, o := range e.turns.begun {
-		if o.rec.To == to && !o.rec.Cancelling { // to give up takes nothing from the others
+	active, away := 0, map[string]bool{}
+	count := func(o *outgoing) {
+		if root := o.reader.awayFrom(); root != "" {
+			away[root] = true // and it takes no turn from what comes from other disks
+		} else if !o.rec.Cancelling { // nor does what is given up
 			active++
+		}
+	}
+	for _, o := range e.turns.begun {
+		if o.rec.To == to {
+			count(o)
 		}
 	}
 	q := e.turns.waiting[to]
+	var later []*outgoing
 	for ; len(q) > 0 && active < maxSources; q = q[1:] {
-		if o := q[0]; !o.begun && o.core.Phase() < send.Ended {
+		o := q[0]
+		switch {
+		case o.begun || o.core.Phase() == send.Ended:
+		case away[o.root] && !o.rec.Cancelling:
+			later = append(later, o)
+		default:
 			e.begin(now, o)
-			active++
+			count(o)
 		}
 	}
-	e.turns.waiting[to] = q
+	e.turns.waiting[to] = append(later, q...)
 }
 
 // begin gives a transfer its turn.
