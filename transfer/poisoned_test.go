@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/internal/vfs"
 )
@@ -73,5 +74,56 @@ func TestFailedSyncCountsWhileTheDiskIsFull(t *testing.T) {
 	if err := eb.Run(ctx, lb); !errors.Is(err, ErrDurability) {
 		s, _ := ea.Status(id)
 		t.Errorf("%v; the sender believes: %+v", err, s)
+	}
+}
+
+// shortDir has no descriptor for the first rename, nor to look what came of it.
+type shortDir struct {
+	vfs.Dir
+	once  *sync.Once
+	short *atomic.Bool
+}
+
+func (d *shortDir) RenameNoReplace(from, to string) (err error) {
+	d.once.Do(func() {
+		d.short.Store(true)
+		err = &os.PathError{Op: "openat", Path: from, Err: syscall.EMFILE}
+	})
+	if err != nil {
+		return err
+	}
+	return d.Dir.RenameNoReplace(from, to)
+}
+
+func (d *shortDir) Lstat(name string) (os.FileInfo, error) {
+	if d.short.CompareAndSwap(true, false) {
+		return nil, &os.PathError{Op: "statat", Path: name, Err: syscall.EMFILE}
+	}
+	return d.Dir.Lstat(name)
+}
+
+// TestRenameWithoutDescriptorsIsWaitedFor: where none was free to look whether the file was delivered, the engine stopped.
+func TestRenameWithoutDescriptorsIsWaitedFor(t *testing.T) {
+	a, b := newSeat(t, "A"), newSeat(t, "B")
+	mount := func(dir string) (vfs.Dir, error) {
+		d, err := vfs.OpenRoot(dir)
+		if dir == b.got && err == nil {
+			d = &shortDir{d, new(sync.Once), new(atomic.Bool)}
+		}
+		return d, err
+	}
+	ea := a.open(t, goodLease(1), nil)
+	defer closed(t, ea)
+	eb, err := openOn(t.Context(), mount, b.state, goodLease(1), Options{Name: "B", WriteRoot: b.got, RetryInterval: 30 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, eb)
+	la, lb := Pipe()
+	defer start(ea, la)()
+	defer start(eb, lb)()
+	id := submit(t, ea, "B", a.file(t, "x", 1000), "x")
+	if s, ended := ends(t, ea, id, patience); !ended || s.State != Completed || s.Failed > 0 {
+		t.Errorf("%+v, %v", s, eb.failure())
 	}
 }
