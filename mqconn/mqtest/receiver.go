@@ -275,11 +275,14 @@ func (r *receiver) take(h header) (mqrc.Reason, error) {
 		m.expires = time.Now().Add(time.Duration(e) * expiryUnit)
 	}
 	r.note(func(s *ChannelStatus) { s.Messages++ })
-	reason := r.put(m, head.address(), !fast)
-	if reason == mqrc.None {
+	reason, err := r.put(m, head.address(), !fast)
+	if err == nil && reason == mqrc.None {
 		return reason, nil
 	}
 	b.release()
+	if err != nil {
+		return reason, err
+	}
 	if fast {
 		return mqrc.None, nil // lost, as a fast message may be
 	}
@@ -287,22 +290,23 @@ func (r *receiver) take(h header) (mqrc.Reason, error) {
 }
 
 // put puts a message to its queue, which may again be on the way to another queue manager; after MRRTY tries to the
-// dead-letter queue.
-func (r *receiver) put(m *message, to mqconn.Address, syncpoint bool) mqrc.Reason {
+// dead-letter queue. A channel that is to end while it waits between two tries has not failed to put: the sender keeps
+// the message and comes again.
+func (r *receiver) put(m *message, to mqconn.Address, syncpoint bool) (mqrc.Reason, error) {
 	reason := r.try(m, to, syncpoint)
 	for n := 0; n < r.definition.retries && (reason == mqrc.QFull || reason == mqrc.PutInhibited); n++ {
 		if !r.pause() {
-			return reason
+			return reason, net.ErrClosed
 		}
 		reason = r.try(m, to, syncpoint)
 	}
 	if reason == mqrc.None || !r.definition.useDeadLetter {
-		return reason
+		return reason, nil
 	}
 	if r.mca.deadLetter(m, to, reason, syncpoint) == mqrc.None {
-		return mqrc.None
+		return mqrc.None, nil
 	}
-	return reason
+	return reason, nil
 }
 
 func (r *receiver) try(m *message, to mqconn.Address, syncpoint bool) mqrc.Reason {
