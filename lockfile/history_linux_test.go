@@ -308,6 +308,20 @@ func memoryDir(t *testing.T) string {
 	return dir
 }
 
+// roomyDir is in memory where that has room for size bytes: a container may give it 64 MiB.
+func roomyDir(t *testing.T, size uint64) string {
+	t.Helper()
+	dir := memoryDir(t)
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		t.Fatal(err)
+	}
+	if fs.Bavail*uint64(fs.Bsize) < size+size/4 {
+		return t.TempDir()
+	}
+	return dir
+}
+
 // playHistory has every process take its turns, and reads the register in the end.
 func playHistory(t *testing.T, processes []*process, k task) (calls []call) {
 	t.Helper()

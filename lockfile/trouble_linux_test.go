@@ -68,7 +68,7 @@ func image(t *testing.T, dir string, size int64, mkfs string, options ...string)
 
 func mountExt4(t *testing.T) (dir string) {
 	t.Helper()
-	return mount(t, "-o", "loop,errors=remount-ro", image(t, memoryDir(t), 32<<20, "mkfs.ext4", "-q"))
+	return mount(t, "-o", "loop,errors=remount-ro", image(t, roomyDir(t, 32<<20), 32<<20, "mkfs.ext4", "-q"))
 }
 
 // loop names the device under dir as /sys/fs/ext4 does.
@@ -278,7 +278,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestFullDiskThatCopiesOnWriteEndsTheLease: there each heartbeat needs new blocks.
 func TestFullDiskThatCopiesOnWriteEndsTheLease(t *testing.T) {
-	dir := mount(t, "-o", "loop", image(t, memoryDir(t), 128<<20, "mkfs.btrfs", "-q", "-m", "single"))
+	dir := mount(t, "-o", "loop", image(t, roomyDir(t, 128<<20), 128<<20, "mkfs.btrfs", "-q", "-m", "single"))
 	path := filepath.Join(dir, "agent.lck")
 	holder := startProcess(t, roleBrief, path)
 	first := holder.epoch()
