@@ -92,7 +92,10 @@ func (e *Engine) nextTurns(now time.Time, to string) {
 			count(o)
 		}
 	}
-	e.turns.waiting[to] = append(later, q...)
+	if len(later) > 0 { // else the others stay where they are: there may be a hundred thousand
+		q = append(later, q...)
+	}
+	e.turns.waiting[to] = q
 }
 
 // begin gives a transfer its turn.
