@@ -20,7 +20,7 @@ const childArgument = "child"
 type task struct {
 	Do         string `json:"do"`
 	Digest     digest `json:"digest"`
-	Checkpoint int64  `json:"checkpoint"` // bytes; negative: one sync in the end; 0: the default
+	Checkpoint int64  `json:"checkpoint"` // bytes between two; negative: one sync in the end; 0: the default
 	Source     string `json:"source"`
 	Size       int64  `json:"size"`
 	Dest       string `json:"dest"`    // the copy; its directory is there

@@ -11,6 +11,10 @@
 // daemon, sshd, the receiver of ours) are started before. Between runs everything is deleted and synced.
 // What was delivered is compared with the source: all of it in the first round, its size in the others.
 //
+// Where nothing else is said, REF and the engine make a checkpoint every 16 MiB: what is there by then becomes
+// durable and is noted in a journal while more arrives. For the engine that is an Options.CheckpointBytes of 32 MiB,
+// which bounds what a loss of power costs; its default of 8 MiB makes one every 4 MiB.
+//
 // A machine that gives free memory back to its host (virtio balloon) must fetch it again, at a tenth of
 // the speed of the copy that is to be measured. So memory of one and a half times the file is mapped,
 // populated and unmapped right before each run (FreePageWarmup in the report; Linux alone).

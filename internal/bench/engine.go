@@ -31,7 +31,8 @@ func (alone) Err() error      { return nil }
 
 // open opens one side.
 func (t task) open(ctx context.Context, name string, f transfer.Fence, onEvent func(transfer.Event)) (*transfer.Engine, error) {
-	o := transfer.Options{Name: name, FrameBytes: frameBytes, CheckpointBytes: t.Checkpoint, OnEvent: onEvent}
+	// A checkpoint begins at half of what may be lost.
+	o := transfer.Options{Name: name, FrameBytes: frameBytes, CheckpointBytes: 2 * t.Checkpoint, OnEvent: onEvent}
 	if t.Checkpoint < 0 { // later than the end
 		o.CheckpointBytes, o.CheckpointInterval = 2*t.Size+frameBytes, time.Hour
 	}

@@ -56,8 +56,8 @@ var variants = []variant{
 }
 
 func engine(name string, d digest, checkpoint int64) variant {
-	b := byteCount(checkpoint)
-	what := "engine, " + string(d) + ", Options.CheckpointBytes " + b.String() + ", so a checkpoint at half of it"
+	every, lost := byteCount(checkpoint), byteCount(2*checkpoint)
+	what := "engine, " + string(d) + ", a checkpoint every " + every.String() + ", so Options.CheckpointBytes " + lost.String()
 	if checkpoint < 0 {
 		what = "engine, " + string(d) + ", one sync in the end"
 	}
