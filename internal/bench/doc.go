@@ -21,8 +21,8 @@
 //
 // A goal that was missed says FAIL, and the exit code is 1. One that cannot be measured says NOT MEASURED
 // and why: a program that is not installed, with how to install it, or something that the engine cannot do
-// yet. Beside a comparison with rsync stands what this machine gives for the same work at most: all its
-// processors for that of REF, or its disk for a file that is only written. Nothing is installed by this
+// yet. Beside some figures stands what this machine gives for the same work at most: all its processors for that
+// of REF, its disk for a file that is only written, or the processor time of REF. Nothing is installed by this
 // command. Ratios below 1.15 are noise, whatever the verdict, and all of them are on a machine that has
 // other things to do: the head of the report says how busy it was.
 //

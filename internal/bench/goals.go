@@ -18,7 +18,7 @@ type clause struct {
 	unit  string // without over
 
 	// ceiling is what this machine gives for the work that of has to do at least, compared with the same over: a goal
-	// that lies above it cannot be reached here.
+	// that lies beyond it cannot be reached here.
 	ceiling     quantity
 	ceilingText string
 }
@@ -73,7 +73,8 @@ var allGoals = []goal{
 	{"G6", []clause{faster("engine-crc", "rsync", 2.5).under("disk", speed("disk")), faster("engine-crc", "cp", 1.1)}},
 	{"G7", []clause{
 		faster("engine-tcp-sha256", "rsync", 1.0).under(processorsOf("ref-tcp-sha256")), faster("engine-tcp-sha256", "ref-tcp-sha256", 0.90),
-		atMost("processor time of both ends", "engine-tcp-sha256", processorTime, 2.7, "s/GiB"),
+		atMost("processor time of both ends", "engine-tcp-sha256", processorTime, 2.7, "s/GiB").
+			under("ref-tcp-sha256", quantity{"ref-tcp-sha256", processorTime}),
 	}},
 	{"G8", []clause{
 		faster("engine-crc-8MiB", "engine-crc", 0.88), faster("engine-crc-4MiB", "engine-crc", 0.80),
@@ -149,13 +150,18 @@ func (m *measurement) ceilingOf(c clause) float64 {
 	if c.ceiling.figure == nil {
 		return 0
 	}
-	of, over := m.results[c.ceiling.variant], m.results[c.over.variant]
-	for _, r := range []*result{of, over} {
+	value := 1.0
+	for _, q := range []quantity{c.over, c.ceiling} {
+		if q.figure == nil {
+			continue
+		}
+		r := m.results[q.variant]
 		if r.missing != nil || r.failed != nil {
 			return 0
 		}
+		value = q.figure(m, r.samples) / value // first over itself, where there is one, then the ceiling by it
 	}
-	return c.ceiling.figure(m, of.samples) / c.over.figure(m, over.samples)
+	return value
 }
 
 // together is the verdict of a goal: as bad as the worst of its clauses, and no better than what was
