@@ -306,10 +306,10 @@ func (c *Core) closed(unknown bool, buf []Action) []Action {
 	if c.result != 0 {
 		return c.finish(c.result, buf)
 	}
+	c.advance() // before any end: who calls Run again is at the next endpoint as well
 	if unknown && !c.cfg.Repeatable {
 		return c.finish(InDoubt, buf)
 	}
-	c.advance()
 	if c.cancelled {
 		return c.finish(Stopped, buf)
 	}

@@ -77,6 +77,17 @@ func TestNextEndpointComesFirstAfterALoss(t *testing.T) {
 	s.expect(Event{Kind: Elapsed}, Action{Kind: Dial, Endpoint: 1})
 }
 
+// Also where the loss ended Run, because of an outcome that is not known: the host may be gone with its packets, and the
+// program that calls Run again would wait for the limit of a dial there.
+func TestNextEndpointComesFirstAfterALossInDoubt(t *testing.T) {
+	s := begin(t, 2, fixed(testMin))
+	s.expect(Event{Kind: Connected}, Action{Kind: Begin, Generation: 1})
+	s.expect(Event{Kind: Lost, Verdict: Outage, Generation: 1}, Action{Kind: End, Generation: 1})
+	s.expect(Event{Kind: Returned}, Action{Kind: Close, Generation: 1})
+	s.expect(Event{Kind: Closed, Unknown: true}, Action{Kind: Finish, Result: InDoubt})
+	s.expect(Event{Kind: Started}, Action{Kind: Dial, Endpoint: 1})
+}
+
 // IT38745: a reconnect loop without a delay took a whole processor. backoff/v4 answers -1 for "stop",
 // and its jitter goes below and beyond its own bounds.
 func TestDelayIsNeverZeroIT38745(t *testing.T) {
