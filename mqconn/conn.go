@@ -294,6 +294,8 @@ func (c *Conn) judge(k call, err error) error {
 		switch {
 		case e.Verb == VerbCommit && (!c.unit || k.atomic):
 			e.Class = Retry // nothing was to be committed, as when an idle connection is probed, or it cannot be done twice
+		case e.Verb == VerbGet && !k.sameAs(opGet):
+			e.Class = Retry // a browse, which takes nothing
 		case e.Verb == VerbCommit, isPut(e.Verb):
 			c.session.unknown.CompareAndSwap(nil, e)
 		}

@@ -141,3 +141,35 @@ func TestFunctionIsCalledAgainWhenItsSessionIsLostAfterItsWork(t *testing.T) {
 		}
 	})
 }
+
+// A browse takes nothing: whatever becomes of it, there is nothing that could have happened. A get outside a unit of work may
+// have taken the message.
+func TestBrokenBrowseLeavesNothingUnknown(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		call func(ctx context.Context, conn *Conn) error
+		want Class
+	}{
+		{"browse", func(ctx context.Context, conn *Conn) error { return conn.Browse(ctx, "Q", &Message{}, false) }, Retry},
+		{"browse through Do", func(ctx context.Context, conn *Conn) error {
+			return conn.Do(ctx, VerbInquire, "Q", func(Transport) error { return fault(VerbGet, mqrc.ConnectionBroken) })
+		}, Retry},
+		{"get", func(ctx context.Context, conn *Conn) error { return conn.Get(ctx, "Q", &Message{}, GetOptions{}) }, OutcomeUnknown},
+		{"get through Do", func(ctx context.Context, conn *Conn) error {
+			return conn.Do(ctx, VerbGet, "Q", func(Transport) error { return fault(VerbGet, mqrc.ConnectionBroken) })
+		}, OutcomeUnknown},
+	} {
+		m := &manager{call: func(_ *transport, v Verb, _ string) error {
+			if v == VerbGet || v == verbBrowse {
+				return fault(VerbGet, mqrc.ConnectionBroken)
+			}
+			return nil
+		}}
+		within(t, m, Config{}, func(ctx context.Context, s *Session) error {
+			if e := asError(t, c.call(ctx, open(t, ctx, s, false))); e.Class != c.want || ctx.Err() == nil {
+				t.Errorf("%s: %v, class %v", c.name, e, e.Class)
+			}
+			return nil
+		})
+	}
+}
