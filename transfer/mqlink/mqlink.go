@@ -47,24 +47,37 @@ type Link struct {
 // means that another instance of the agent is active, or was on a host that vanished less than twice
 // the heartbeat interval ago.
 func New(ctx context.Context, s *mqconn.Session, agent string) (*Link, error) {
-	l := &Link{queue: InputQueue(agent)}
-	var err error
+	l := &Link{queue: InputQueue(agent), maxBody: MaxFrame}
+	if err := l.open(ctx, s); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+func (l *Link) open(ctx context.Context, s *mqconn.Session) (err error) {
 	if l.in, err = s.Open(ctx, "in", true); err != nil {
-		return nil, err
+		return err
 	}
 	if err := l.in.Hold(ctx, l.queue); err != nil {
-		return nil, err
+		return err
 	}
 	if l.out, err = s.Open(ctx, "out", false); err != nil {
-		return nil, err
+		return err
 	}
-	l.maxBody = MaxFrame
 	for _, c := range []*mqconn.Conn{l.in, l.out} {
 		if m := c.Info().MaxMessage; m > 0 {
 			l.maxBody = min(l.maxBody, m)
 		}
 	}
-	return l, nil
+	return nil
+}
+
+// close gives back what a New that failed has opened: in a Session that goes on it would stand in the way of the next New.
+func (l *Link) close() error {
+	if l.in == nil {
+		return nil
+	}
+	return l.in.Close()
 }
 
 // Send puts a frame on the input queue of f.Peer. When that queue cannot be put to (it is not
