@@ -123,17 +123,32 @@ func (t *transport) Put(to mqconn.Address, m *mqconn.Message) error {
 			return err
 		}
 	}
-	object, err := opened(t, t.outputs, to, to, mqi.MQOO_OUTPUT)
-	if err != nil {
-		return err
+	for again := false; ; again = true {
+		object, err := opened(t, t.outputs, to, to, mqi.MQOO_OUTPUT)
+		if err != nil {
+			return err
+		}
+		t.call.forPut(m, t.transacted)
+		t.call.put(t.manager, object, m.Body)
+		if !t.call.failed() {
+			m.ID = idOf(&t.call.md.MsgId)
+			return nil
+		}
+		failure := t.answer(mqconn.VerbPut, to.Queue, t.transacted)
+		if !t.call.deleted() {
+			return failure
+		}
+		if forget(t.outputs, to); again {
+			return failure
+		}
 	}
-	t.call.forPut(m, t.transacted)
-	t.call.put(t.manager, object, m.Body)
-	if t.call.failed() {
-		return t.answer(mqconn.VerbPut, to.Queue, t.transacted)
-	}
-	m.ID = idOf(&t.call.md.MsgId)
-	return nil
+}
+
+// forget gives up the handle of a queue that was deleted: it would answer 2052 for ever, although a queue of that name may
+// be there again. That a handle of no queue does not close in order is no news.
+func forget[K comparable](open map[K]*mqi.MQObject, key K) {
+	_ = open[key].Close(mqi.MQCO_NONE)
+	delete(open, key)
 }
 
 // closeOne closes any one destination.
@@ -157,7 +172,11 @@ func (t *transport) Get(queue string, m *mqconn.Message, o mqconn.GetOptions) er
 	if t.transacted {
 		options = mqi.MQGMO_SYNCPOINT_IF_PERSISTENT
 	}
-	return t.receive(object, queue, m, options, o)
+	err = t.receive(object, queue, m, options, o)
+	if t.call.deleted() && !t.held[queue] { // to open a held one here would share it
+		forget(t.inputs, queue)
+	}
+	return err
 }
 
 func (t *transport) Browse(queue string, m *mqconn.Message, next bool) error {
@@ -169,7 +188,11 @@ func (t *transport) Browse(queue string, m *mqconn.Message, next bool) error {
 	if next {
 		options = mqi.MQGMO_NO_SYNCPOINT | mqi.MQGMO_BROWSE_NEXT
 	}
-	return t.receive(object, queue, m, options, mqconn.GetOptions{})
+	err = t.receive(object, queue, m, options, mqconn.GetOptions{})
+	if t.call.deleted() {
+		forget(t.browses, queue)
+	}
+	return err
 }
 
 // firstBody is the memory that a Message without any gets before its first get.

@@ -145,6 +145,43 @@ func TestManyDestinationsDoNotUseUpTheHandles(t *testing.T) {
 	}
 }
 
+// A client takes its dynamic reply queue with it and makes another of the same name: the handle that was kept of the first
+// answers 2052 for as long as it is open.
+func TestHandleOfADeletedQueueIsNotKept(t *testing.T) {
+	qm, d, endpoint := start(t, "", Options{})
+	c := dial(t, d, endpoint, true)
+	must(t, c.Put(somewhere, &mqconn.Message{Body: []byte("1"), Persistent: true}))
+	qm.Inject(mqtest.Fault{Verb: mqconn.VerbPut, Reason: mqrc.QDeleted})
+	must(t, c.Put(somewhere, &mqconn.Message{Body: []byte("2"), Persistent: true}))
+	must(t, c.Commit())
+	if n, err := qm.Depth("A"); n != 2 || err != nil {
+		t.Errorf("%d messages, %v", n, err)
+	}
+	qm.Inject(mqtest.Fault{Verb: mqconn.VerbPut, Reason: mqrc.QDeleted, Times: 2})
+	wantReason(t, c.Put(somewhere, &mqconn.Message{}), mqrc.QDeleted) // not without end
+	if len(c.outputs) != 0 {
+		t.Error("the handle for puts is kept")
+	}
+
+	var m mqconn.Message
+	must(t, c.Get("A", &m, mqconn.GetOptions{}))
+	must(t, c.Browse("A", &m, false))
+	qm.Inject(mqtest.Fault{Verb: mqconn.VerbGet, Reason: mqrc.QDeleted, Times: 2})
+	wantReason(t, c.Get("A", &m, mqconn.GetOptions{}), mqrc.QDeleted)
+	wantReason(t, c.Browse("A", &m, false), mqrc.QDeleted)
+	if len(c.inputs) != 0 || len(c.browses) != 0 {
+		t.Error("a handle for gets is kept")
+	}
+
+	// One that was held exclusively is not opened again by a get, which would share the queue.
+	must(t, c.Hold("A"))
+	qm.Inject(mqtest.Fault{Verb: mqconn.VerbGet, Reason: mqrc.QDeleted})
+	wantReason(t, c.Get("A", &m, mqconn.GetOptions{}), mqrc.QDeleted)
+	if len(c.inputs) != 1 {
+		t.Error("the queue is not held any more")
+	}
+}
+
 // Also not for what an agent's messages carry: a user, identifiers, a reply queue, an end, a wish for reports.
 func TestPutAndGetDoNotAllocate(t *testing.T) {
 	d, endpoint := startApart(t)

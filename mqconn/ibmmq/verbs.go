@@ -118,6 +118,9 @@ func (c *call) failed() bool { return c.completion == C.MQCC_FAILED }
 // tooShort recognises 2080, a warning that leaves the message where it is.
 func (c *call) tooShort() bool { return c.reason == C.MQRC_TRUNCATED_MSG_FAILED }
 
+// deleted recognises 2052: the queue of the handle was dynamic, and is gone.
+func (c *call) deleted() bool { return c.reason == C.MQRC_Q_DELETED }
+
 // fault completes f with what the MQI said of the last call. It is ErrNoMessage for 2033.
 func (c *call) fault(f mqconn.Fault) error {
 	switch {

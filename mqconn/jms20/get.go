@@ -40,7 +40,11 @@ func (t *transport) get(queue string, m *mqconn.Message, o mqconn.GetOptions) (i
 		if err != nil {
 			return 0, err
 		}
-		return t.receive(c, queue, m, o.Wait, known)
+		length, err := t.receive(c, queue, m, o.Wait, known)
+		if reason(err) == mqrc.QDeleted && !t.held[queue] { // to open a held one here would share it
+			forget(t.consumers, queue)
+		}
+		return length, err
 	}
 	c, err := t.open(queue, selector)
 	if err != nil {
@@ -133,10 +137,20 @@ func (t *transport) browse(queue string, m *mqconn.Message) (int, error) {
 		t.browsers[queue] = b
 	}
 	got, length, err := t.nextMessage(b, queue)
+	if reason(err) == mqrc.QDeleted {
+		forget(t.browsers, queue)
+	}
 	if err != nil {
 		return length, err
 	}
 	return 0, t.fill(m, got, queue, mqconn.ID{})
+}
+
+// forget gives up the handle of a dynamic queue that was deleted: it would answer 2052 for ever, although a queue of that
+// name may be there again.
+func forget[H interface{ Close() }](open map[string]H, queue string) {
+	open[queue].Close()
+	delete(open, queue)
 }
 
 func (t *transport) openBrowser(queue string) (jms20subset.QueueBrowser, error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mqha/mqha/mqconn"
 	"github.com/mqha/mqha/mqconn/mqrc"
+	"github.com/mqha/mqha/mqconn/mqtest"
 )
 
 func must(tb testing.TB, err error) {
@@ -81,6 +82,34 @@ func TestBrokenConnectionBehindADeletedHandleIsTold(t *testing.T) {
 			t.Errorf("sent %d times, want %d", len(s.sent), sendTries)
 		}
 	}
+}
+
+// The handle of a dynamic queue that was deleted answers 2052 for as long as it is open, also when a queue of that name is
+// there again.
+func TestConsumerOfADeletedQueueIsNotKept(t *testing.T) {
+	qm, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, false).(*transport)
+	var m mqconn.Message
+	for queue, hold := range map[string]bool{"A": false, "HELD": true} {
+		must(t, c.Put(mqconn.Address{Queue: queue}, &m))
+		if hold {
+			must(t, c.Hold(queue))
+		}
+		qm.Inject(mqtest.Fault{Verb: mqconn.VerbGet, Reason: mqrc.QDeleted})
+		wantReason(t, c.Get(queue, &m, mqconn.GetOptions{}), mqrc.QDeleted)
+		if kept := c.consumers[queue] != nil; kept != hold { // to open a held one in a get would share it
+			t.Errorf("held %v: the consumer is kept: %v", hold, kept)
+		}
+		must(t, c.Get(queue, &m, mqconn.GetOptions{}))
+	}
+	must(t, c.Put(somewhere, &m))
+	must(t, c.Browse("A", &m, false))
+	qm.Inject(mqtest.Fault{Verb: mqconn.VerbGet, Reason: mqrc.QDeleted})
+	wantReason(t, c.Browse("A", &m, true), mqrc.QDeleted)
+	if c.browsers["A"] != nil {
+		t.Error("the browser is kept")
+	}
+	must(t, c.Close())
 }
 
 func TestWaitIsNeverLongerThanASliceNorForEver(t *testing.T) {
