@@ -1,11 +1,13 @@
 package mqconn
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/mqha/mqha/mqconn/mqrc"
 	"pgregory.net/rapid"
 )
 
@@ -183,5 +185,41 @@ func TestLossDuringAMoveDoesNotGiveTheMessageBackToTheProgram(t *testing.T) {
 	a.ended(c, committed)
 	if n := a.begin(c, ID{1}, 3); n != 0 {
 		t.Errorf("after the move: %d attempts", n)
+	}
+}
+
+// A call that hangs is a loss as well, which is not the fault of the messages in the unit of work: a host that vanishes again
+// and again must not make a message poison.
+func TestLossByACallThatHangsIsNoAttempt(t *testing.T) {
+	for name, hangs := range map[string]bool{"hangs": true, "breaks": false} {
+		var release chan struct{}
+		m := &manager{call: func(_ *transport, v Verb, _ string) error {
+			switch {
+			case v != VerbPut:
+				return nil
+			case hangs:
+				<-release
+			}
+			return fault(v, mqrc.ConnectionBroken)
+		}}
+		p, err := NewPoison(PoisonOptions{Queue: Address{Queue: "POISON"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(t, m, Config{}, func(ctx context.Context, s *Session) error {
+			release = make(chan struct{})
+			defer close(release)
+			conn := open(t, ctx, s, true)
+			if err := p.Get(ctx, conn, "Q", &Message{}, GetOptions{}); err != nil || len(p.attempts.counts) != 1 {
+				t.Errorf("%s: got %v, counts %v", name, err, p.attempts.counts)
+			}
+			if err := conn.Put(ctx, Address{Queue: "B"}, &Message{}); ctx.Err() == nil {
+				t.Errorf("%s: %v, and the session is as before", name, err)
+			}
+			return nil
+		})
+		if n := len(p.attempts.counts); n != 0 || len(p.attempts.taken) != 0 {
+			t.Errorf("the call %s: %d messages count as tried, %d connections are watched", name, n, len(p.attempts.taken))
+		}
 	}
 }

@@ -316,9 +316,10 @@ func (c *Conn) giveUp(k call) error {
 	c.closed = true
 	defer close(c.gone) // last: the end of the Session waits for it, and then has to know whether the outcome is unknown
 	c.session.c.open.Add(-1)
-	c.unitGone()
 	c.worker.abandon()
-	return c.judge(k, ErrStuck)
+	err := c.judge(k, ErrStuck)
+	c.unitGone() // after it: this is a loss
+	return err
 }
 
 // keep watches over the connection while it lives: it probes it when it is idle, and closes it as
