@@ -42,6 +42,10 @@ const (
 
 	// compactAt is the size from which on a file is written anew with what still counts.
 	compactAt = 1 << 20
+
+	// mostCounted bounds the messages that are counted: one that failed, and then expired or was taken by somebody else,
+	// is not heard of again.
+	mostCounted = 1 << 16
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -106,10 +110,25 @@ func (a *attempts) begin(conn *Conn, id ID, threshold int) int {
 	counted := int(before) < threshold
 	a.taken[conn] = append(a.taken[conn], attempt{id, counted})
 	if counted {
+		a.forget(id)
 		a.counts[id] = before + 1
 		a.pending = appendRecord(a.pending, id, before+1)
 	}
 	return int(before)
+}
+
+// forget makes room for id where there is none: a quarter of the messages goes, whichever they are. One of them that comes
+// again all the same is tried as often again as the Threshold says.
+func (a *attempts) forget(id ID) {
+	if _, known := a.counts[id]; known || len(a.counts) < mostCounted {
+		return
+	}
+	for id := range a.counts {
+		delete(a.counts, id)
+		if len(a.counts) <= mostCounted*3/4 {
+			return
+		}
+	}
 }
 
 // fate is what has become of a unit of work.

@@ -2,6 +2,7 @@ package mqconn
 
 import (
 	"context"
+	"encoding/binary"
 	"maps"
 	"os"
 	"path/filepath"
@@ -221,5 +222,39 @@ func TestLossByACallThatHangsIsNoAttempt(t *testing.T) {
 		if n := len(p.attempts.counts); n != 0 || len(p.attempts.taken) != 0 {
 			t.Errorf("the call %s: %d messages count as tried, %d connections are watched", name, n, len(p.attempts.taken))
 		}
+	}
+}
+
+// A message that failed once and then expired, or was taken by another instance, is never heard of again. A service behind
+// the program that is down for days leaves such messages by the million.
+func TestMessagesThatNeverComeAgainDoNotPileUp(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "attempts")
+	a, err := openAttempts(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.close() }()
+	c := &Conn{}
+	for n := range uint32(3 * mostCounted) {
+		var id ID
+		binary.LittleEndian.PutUint32(id[:], n+1)
+		for before := range 2 { // a message that comes again at once is counted whatever was forgotten
+			if got := a.begin(c, id, 5); got != before {
+				t.Fatalf("message %d: %d attempts before, want %d", n, got, before)
+			}
+			a.ended(c, backedOut)
+		}
+		if len(a.counts) > mostCounted {
+			t.Fatalf("%d messages are counted", len(a.counts))
+		}
+		if n%100 == 0 {
+			if err := a.flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	i, err := os.Stat(file)
+	if err != nil || i.Size() > mostCounted*recordLength+2*compactAt {
+		t.Errorf("the file has %d bytes, %v", i.Size(), err)
 	}
 }
