@@ -15,9 +15,14 @@
 // It does not move messages away: a control frame whose backout count says that it has ended its receiver
 // again and again is passed over by package transfer, which tells of it. mq-golang-jms20 does not tell the
 // count, and there such a frame comes again for ever. It takes a defect of package transfer to make one: what cannot be
-// read, is too long or makes no sense is settled at once, and a journal that cannot be written is not the fault of a
+// read or makes no sense is settled at once, and a journal that cannot be written is not the fault of a
 // frame. Should it happen all the same, stop the agent and take the first message off its queue: every
 // control frame is sent again when its effect stays away.
+//
+// It does not receive a message that is longer than its connections take (Options.MaxMessage of the transport, MAXMSGL of the
+// channel). The queue manager gives no other before it, and Receive returns an error of class mqconn.MessageFault each
+// time, until the message has expired or is taken off the queue. So no peer's frames may be longer (FrameBytes of package
+// transfer), nor MAXMSGL of the queue: the definitions that package ha writes, with the default of MaxMessage, allow none.
 //
 // It does not keep file data: those messages are not persistent, may be lost with a queue manager or
 // a channel, are forgotten when nobody has got them for ten minutes (MQMD Expiry), and are asked for again by package
