@@ -29,6 +29,10 @@ type transport struct {
 // handles (MAXHANDS), and an agent answers to any number of reply queues.
 const maxOutputs = 64
 
+// maxInputs is the same for the queues that were got from and are not held. One that is browsed stays open, because its cursor
+// would be lost.
+const maxInputs = 64
+
 func newTransport(manager *mqi.MQQueueManager, o Options, d mqconn.DialOptions) *transport {
 	t := &transport{
 		manager: manager,
@@ -163,7 +167,27 @@ func (t *transport) closeOne() error {
 	return nil
 }
 
+// closeInput closes any one queue that is not held.
+func (t *transport) closeInput() error {
+	for queue, object := range t.inputs {
+		if t.held[queue] {
+			continue
+		}
+		delete(t.inputs, queue)
+		if err := object.Close(mqi.MQCO_NONE); failed(err) {
+			return t.fault(err, mqconn.VerbClose, queue)
+		}
+		return nil
+	}
+	return nil
+}
+
 func (t *transport) Get(queue string, m *mqconn.Message, o mqconn.GetOptions) error {
+	if len(t.inputs)-len(t.held) >= maxInputs && t.inputs[queue] == nil {
+		if err := t.closeInput(); err != nil {
+			return err
+		}
+	}
 	object, err := opened(t, t.inputs, queue, mqconn.Address{Queue: queue}, mqi.MQOO_INPUT_AS_Q_DEF)
 	if err != nil {
 		return err

@@ -145,6 +145,28 @@ func TestManyDestinationsDoNotUseUpTheHandles(t *testing.T) {
 	}
 }
 
+// A program that gets from hundreds of queues, one after the other, would meet 2017 at MAXHANDS, by default 256, again and
+// again until its session ends. What is held stays.
+func TestManySourcesDoNotUseUpTheHandles(t *testing.T) {
+	const sources = 300
+	var mqsc strings.Builder
+	for i := range sources {
+		fmt.Fprintf(&mqsc, "DEFINE QLOCAL(SOURCE.%d)\n", i)
+	}
+	_, d, endpoint := start(t, mqsc.String(), Options{})
+	c := dial(t, d, endpoint, false)
+	must(t, c.Hold("A"))
+	for i := range sources {
+		queue := fmt.Sprintf("SOURCE.%d", i)
+		if err := c.Get(queue, new(mqconn.Message), mqconn.GetOptions{}); !errors.Is(err, mqconn.ErrNoMessage) {
+			t.Fatalf("%s: %v", queue, err)
+		}
+		if len(c.inputs) > 128 || c.inputs[queue] == nil || c.inputs["A"] == nil {
+			t.Fatalf("%s: %d queues are open", queue, len(c.inputs))
+		}
+	}
+}
+
 // A client takes its dynamic reply queue with it and makes another of the same name: the handle that was kept of the first
 // answers 2052 for as long as it is open.
 func TestHandleOfADeletedQueueIsNotKept(t *testing.T) {

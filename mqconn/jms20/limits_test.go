@@ -84,6 +84,25 @@ func TestBrokenConnectionBehindADeletedHandleIsTold(t *testing.T) {
 	}
 }
 
+// A program that gets from hundreds of queues, one after the other, would meet 2017 at MAXHANDS, by default 256, again and
+// again until its session ends.
+func TestManySourcesDoNotUseUpTheHandles(t *testing.T) {
+	qm, d, endpoint := start(t, Options{})
+	c := dial(t, d, endpoint, false).(*transport)
+	must(t, c.Hold("HELD"))
+	for i := range 300 {
+		queue := fmt.Sprintf("SOURCE.%d", i)
+		must(t, qm.MQSC("DEFINE QLOCAL("+queue+")"))
+		if err := c.Get(queue, new(mqconn.Message), mqconn.GetOptions{}); !errors.Is(err, mqconn.ErrNoMessage) {
+			t.Fatalf("%s: %v", queue, err)
+		}
+		if len(c.consumers) > 128 || c.consumers[queue] == nil || c.consumers["HELD"] == nil {
+			t.Fatalf("%s: %d queues are open", queue, len(c.consumers))
+		}
+	}
+	must(t, c.Close())
+}
+
 // The handle of a dynamic queue that was deleted answers 2052 for as long as it is open, also when a queue of that name is
 // there again.
 func TestConsumerOfADeletedQueueIsNotKept(t *testing.T) {

@@ -76,12 +76,29 @@ func (t *transport) consumer(queue string) (jms20subset.JMSConsumer, error) {
 	if c := t.consumers[queue]; c != nil {
 		return c, nil
 	}
+	if len(t.consumers)-len(t.held) >= maxConsumers {
+		t.closeConsumer()
+	}
 	c, err := t.open(queue, "")
 	if err != nil {
 		return nil, err
 	}
 	t.consumers[queue] = c
 	return c, nil
+}
+
+// maxConsumers bounds the queues that were got from, are not held and are kept open: a queue manager gives a connection 256
+// handles (MAXHANDS).
+const maxConsumers = 64
+
+// closeConsumer closes any one queue that is not held.
+func (t *transport) closeConsumer() {
+	for queue := range t.consumers {
+		if !t.held[queue] {
+			forget(t.consumers, queue)
+			return
+		}
+	}
 }
 
 // Hold cannot ask for exclusive input, and whether it got it is not told. A second open tells: where
