@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"github.com/mqha/mqha/mqconn/mqrc"
 	"pgregory.net/rapid"
@@ -256,5 +257,44 @@ func TestMessagesThatNeverComeAgainDoNotPileUp(t *testing.T) {
 	i, err := os.Stat(file)
 	if err != nil || i.Size() > mostCounted*recordLength+2*compactAt {
 		t.Errorf("the file has %d bytes, %v", i.Size(), err)
+	}
+}
+
+// The connection ends after the get has returned and before its message is counted. Nobody would end that attempt any more: it
+// kept the connection in memory, with its Session, and was the message's fault.
+func TestConnectionThatEndsBeforeItsMessageIsCountedIsForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(conn *Conn)
+		left int // messages that count as tried
+	}{
+		"closed by the program": {func(conn *Conn) { _ = conn.Close() }, 1},
+		"lost":                  {func(conn *Conn) { _ = conn.Put(context.Background(), Address{Queue: "B"}, &Message{}) }, 0},
+	} {
+		m := &manager{call: func(_ *transport, v Verb, _ string) error {
+			if v == VerbPut {
+				return fault(v, mqrc.ConnectionBroken)
+			}
+			return nil
+		}}
+		p, err := NewPoison(PoisonOptions{Queue: Address{Queue: "POISON"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(t, m, Config{}, func(ctx context.Context, s *Session) error {
+			conn := open(t, ctx, s, true)
+			conn.watch(p)
+			if err := conn.Get(ctx, "Q", &Message{}, GetOptions{}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			c.end(conn)
+			synctest.Wait()
+			if n := p.failures(conn, "Q", &Message{ID: ID{1}}); n != 0 {
+				t.Errorf("%s: %d failures", name, n)
+			}
+			return errDone
+		})
+		if len(p.attempts.taken) != 0 || len(p.attempts.counts) != c.left {
+			t.Errorf("%s: %d connections are kept, counts %v", name, len(p.attempts.taken), p.attempts.counts)
+		}
 	}
 }

@@ -270,15 +270,27 @@ func (c *Conn) unitEnded(f fate) {
 	}
 }
 
-// unitGone is for a unit of work that is backed out because its connection ends: by the program, or by a loss, which
-// is not the fault of the messages.
-func (c *Conn) unitGone() {
+// unitGone is for a unit of work that is backed out because its connection ends.
+func (c *Conn) unitGone() { c.unitEnded(c.fate()) }
+
+// fate is what becomes of a unit of work whose connection ends: by the program, or by a loss, which is not the fault of
+// the messages.
+func (c *Conn) fate() fate {
 	var e *Error
 	if errors.As(context.Cause(c.session.ctx), &e) {
-		c.unitEnded(lostWith)
-		return
+		return lostWith
 	}
-	c.unitEnded(backedOut)
+	return backedOut
+}
+
+// over says whether the connection or its Session has ended. It does not need the turn.
+func (c *Conn) over() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return c.session.ctx.Err() != nil
+	}
 }
 
 // judge classifies an error of the Transport and ends the Session where the class says so.

@@ -94,6 +94,9 @@ func (p *Poison) failures(conn *Conn, queue string, m *Message) int {
 		return m.BackoutCount
 	}
 	failed := p.attempts.begin(conn, m.ID, p.options.Threshold)
+	if conn.over() { // after the get and before the count: nobody else ends this attempt
+		p.attempts.ended(conn, conn.fate())
+	}
 	if err := p.attempts.flush(); err != nil {
 		conn.session.say(Event{Kind: PoisonFailed, Queue: queue, MessageID: m.ID, Err: err})
 	}
