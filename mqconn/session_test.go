@@ -216,6 +216,10 @@ func TestSessionHasOneQueueManager(t *testing.T) {
 		if asError(t, err).Class != Retry || ctx.Err() == nil {
 			t.Errorf("%v, session ended %v", err, ctx.Err() != nil)
 		}
+		synctest.Wait()
+		if n := s.c.Status().Connections; n != 0 {
+			t.Errorf("%d connections are counted after the end", n)
+		}
 		return nil
 	})
 }
