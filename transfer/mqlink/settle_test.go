@@ -111,3 +111,21 @@ func TestManyFramesAreSettledInBetween(t *testing.T) {
 		}
 	})
 }
+
+// A commit that was not made, because its context had ended, is still to be made.
+func TestFramesWhoseCommitWasNotMadeAreSettledByTheNext(t *testing.T) {
+	committingLink(t, 1, func(ctx context.Context, d *committing, l *mqlink.Link) {
+		var f transfer.Frame
+		if err := l.Receive(ctx, &f); err != nil {
+			t.Fatal(err)
+		}
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := l.Commit(ended); !errors.Is(err, context.Canceled) {
+			t.Errorf("Commit: %v", err)
+		}
+		if err := l.Commit(ctx); err != nil || d.count.Load() != 1 {
+			t.Errorf("the next: %v, %d commits", err, d.count.Load())
+		}
+	})
+}
