@@ -173,3 +173,29 @@ func TestBrokenBrowseLeavesNothingUnknown(t *testing.T) {
 		})
 	}
 }
+
+// A function that was left behind by its Session has not found out what a later one is told of.
+func TestResolvedOfAnOldSessionResolvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := breaks(VerbCommit, mqrc.ConnectionBroken)
+		var first *Session
+		var told []*Error
+		err := newConnector(t, Config{Dialer: m, Repeatable: true}).Run(t.Context(), func(ctx context.Context, s *Session) error {
+			told = append(told, s.Unknown())
+			conn := open(t, ctx, s, true)
+			switch s.Generation() {
+			case 1:
+				first = s
+				_ = conn.Put(ctx, Address{Queue: "Q"}, &Message{})
+				return conn.Commit(ctx)
+			case 2:
+				first.Resolved()
+				return conn.Do(ctx, VerbGet, "Q", func(Transport) error { return fault(VerbGet, mqrc.ConnectionBroken) })
+			}
+			return errDone
+		})
+		if err != errDone || len(told) != 3 || told[0] != nil || told[1] == nil || told[2] != told[1] {
+			t.Errorf("%v, told %v", err, told)
+		}
+	})
+}
