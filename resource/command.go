@@ -82,6 +82,11 @@ func (c *Command) Online(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil { // the start took its time, and a Terminate meanwhile saw no process
+		p.tree.kill()
+		<-p.ended
+		return err
+	}
 	if c.Ready == nil {
 		return nil
 	}

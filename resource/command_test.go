@@ -127,6 +127,26 @@ func TestCommandIsNotStartedTwice(t *testing.T) {
 	}
 }
 
+// The disk of the program hung: the start was given up, and Terminate saw no process yet. Then the disk answered, and the
+// process was left alive by an Online that had failed.
+func TestCommandThatIsStartedTooLateIsNotLeftBehind(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var c resource.Command
+	c.New = func() *exec.Cmd {
+		cancel()
+		c.Terminate()
+		return child("stubborn")()
+	}
+	c.Ready = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	t.Cleanup(c.Terminate)
+	if err := c.Online(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Online: %v", err)
+	}
+	if err := c.LooksAlive(t.Context()); !errors.Is(err, resource.ErrEnded) {
+		t.Errorf("left behind: %v", err)
+	}
+}
+
 func TestCommandAsksReadyAndAlive(t *testing.T) {
 	refused := errors.New("refused")
 	c := &resource.Command{New: child("stubborn"), Ready: func(context.Context) error { return refused },

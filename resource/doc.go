@@ -58,7 +58,8 @@
 //   - The context of a check also ends when the resource is stopped, and that of Online when it is
 //     no longer wanted. What a check says of a resource that is to be stopped is ignored. An Online
 //     that returns nil after that is followed by Offline, one that returns an error by Terminate; one that
-//     returns nil after its limit is followed by one more Terminate, as the first may have come too early.
+//     returns after its limit is followed by one more Terminate, as the first may have come too early, unless that
+//     runs still and the start failed.
 //   - A panic is a crash of the process: the other node takes over.
 //
 // # What it does not do

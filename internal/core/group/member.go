@@ -33,7 +33,7 @@ type member struct {
 	calls  [callCount]bool // that have not returned
 
 	leaving bool // starting or up, and to be stopped
-	late    bool // Online came through when Terminate had been called already
+	late    bool // Online came through when Terminate had been called already, or failed when that had ended
 	killed  bool // Terminate was called since it was last asked to go online
 	failed  bool // since it was last asked to go online
 	asked   bool // by a dependent that failed: IsAlive before anything else
@@ -123,7 +123,7 @@ func (c *Core) returned(m *member, ev Event) {
 			return
 		}
 		c.call(m, Offline)
-	case op == Online && err == nil && (m.phase == ending || m.phase == hung):
+	case op == Online && (err == nil || !m.calls[Terminate]) && (m.phase == ending || m.phase == hung):
 		m.late = true
 	case op == Offline && m.phase == stopping:
 		if err != nil {
@@ -235,8 +235,8 @@ func (c *Core) postpone(m *member, err error) {
 	c.show(m, Broken)
 }
 
-// ended ends the phases that wait for every call to return. A start that came through beside Terminate or after
-// it may have left something online that Terminate did not see.
+// ended ends the phases that wait for every call to return. A start that came through beside Terminate, or that
+// ended after it, however it did, may have left something online that Terminate did not see.
 func (c *Core) ended(m *member) {
 	if m.late && !m.calls[Terminate] {
 		m.late, m.phase = false, ending

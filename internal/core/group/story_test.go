@@ -56,6 +56,26 @@ func TestStartThatFailsLateCountsOnce(t *testing.T) {
 	}
 }
 
+// A start that hung in the operating system failed only after Terminate had found nothing to do, and left a process: the
+// group ended without another Terminate, and so without a word that something is online still.
+func TestStartThatFailsAfterTerminateIsTerminatedAgain(t *testing.T) {
+	c := New([]Member{{Policy: patient}})
+	now := time.Unix(0, 0)
+	c.Step(now, Event{Kind: Begin}, nil)
+	c.Step(now, Event{Kind: Stop}, nil)
+	now = now.Add(patient.Pending)
+	if got := ops(c.Step(now, Event{Kind: Wake}, nil)); !slices.Equal(got, []Op{Cancel, Terminate}) {
+		t.Fatalf("got %v", got)
+	}
+	c.Step(now, Event{Kind: Returned, Op: Terminate}, nil)
+	if got := ops(c.Step(now, Event{Kind: Returned, Op: Online, Err: errIll}, nil)); !slices.Equal(got, []Op{Terminate}) {
+		t.Fatalf("got %v", got)
+	}
+	if got := ops(c.Step(now, Event{Kind: Returned, Op: Terminate}, nil)); !slices.Equal(got, []Op{Finish}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 // A start that was given up comes through while the others are still on their way down.
 func TestStartThatComesThroughWhenItWasGivenUpIsTerminated(t *testing.T) {
 	c := New([]Member{{Policy: patient}, {Policy: patient}})

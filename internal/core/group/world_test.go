@@ -247,6 +247,8 @@ func (w *world) returns(c call, ev Event) {
 		w.touched[i] = false
 	case c.op == Online && err == nil && w.leaving[i] && !w.running(i, Offline):
 		w.touched[i] = true // came through after all
+	case c.op == Online && err != nil && w.leaving[i] && !w.running(i, Terminate):
+		w.touched[i] = true // also when Terminate has ended: it did not see what this one leaves
 	case c.op == Terminate:
 		w.touched[i] = false
 	}
