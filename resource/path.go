@@ -57,10 +57,11 @@ var ErrSlow = errors.New("the disk does not answer in time")
 
 // Online waits until the directory and its Marker exist on the Device, and a file in it can be
 // written and flushed. When its context ends first, it returns what it has seen last: in a Group that is
-// after Policy.PendingTimeout, 180 s by default, and is a failure that counts, as the disk may be on another node.
+// after Policy.PendingTimeout, 180 s by default, and is a failure that counts, as the disk may be on another node. For
+// room on a full disk it waits without limit, as each look is Progress.
 func (p *Path) Online(ctx context.Context) error {
 	return await(ctx, p.Poll, func(ctx context.Context) error {
-		return p.limited(ctx, func() error {
+		err := p.limited(ctx, func() error {
 			info, err := p.stat()
 			if err == nil {
 				err = p.probe()
@@ -72,6 +73,10 @@ func (p *Path) Online(ctx context.Context) error {
 			}
 			return err
 		})
+		if errors.Is(err, ErrElsewhere) {
+			Progress(ctx, "waits: "+err.Error())
+		}
+		return err
 	})
 }
 

@@ -193,3 +193,36 @@ func TestFullDiskIsNoReasonToMove(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupOnAFullDiskWaits: the start of a Path whose disk had no room was silent until its limit, which counted, and after
+// four of them the group moved to a node on which the disk was as full.
+func TestGroupOnAFullDiskWaits(t *testing.T) {
+	for full, elsewhere := range diskErrors() {
+		if !elsewhere {
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			p := &resource.Path{Dir: t.TempDir()}
+			var room atomic.Bool
+			p.SetFlush(func(f *os.File) error {
+				if room.Load() {
+					return nil
+				}
+				return &os.PathError{Op: "sync", Path: f.Name(), Err: full}
+			})
+			g, run := runGroup(t, resource.Options{}, resource.Spec{Name: "disk", Resource: p})
+			time.Sleep(20 * time.Minute)
+			if s := g.Snapshot()[0]; s.State != resource.OnlinePending || s.Failures != 0 || !strings.Contains(s.Progress, full.Error()) {
+				t.Errorf("after six limits: %+v", s)
+			}
+			room.Store(true)
+			time.Sleep(2 * time.Second)
+			if s := g.Snapshot()[0]; s.State != resource.Online {
+				t.Errorf("with room: %+v", s)
+			}
+			if err := run.stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
