@@ -10,8 +10,9 @@ import (
 type Policy struct {
 	// LooksAlivePoll is the time between two LooksAlive; default 5 s; negative: none.
 	LooksAlivePoll time.Duration
-	// IsAlivePoll is the time between two IsAlive; default 60 s. Negative: only when LooksAlive
-	// or a dependent's failure gives reason to ask. (MSCS has no such value.)
+	// IsAlivePoll is the time between two IsAlive; default 60 s. Negative: only when LooksAlive,
+	// a dependent's failure or an alarm gives reason to ask, and then, while it says that the cause is
+	// elsewhere, every LooksAlivePoll (5 s where that is off). (MSCS has no such value.)
 	IsAlivePoll time.Duration
 	// PendingTimeout limits each call; default 180 s. For Online and Offline it limits the silence:
 	// Progress begins it anew. The context of LooksAlive and IsAlive ends a tenth of it earlier, 5 s

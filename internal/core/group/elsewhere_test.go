@@ -139,6 +139,27 @@ func TestGuessDoesNotEndWhatTheCompleteCheckHasFound(t *testing.T) {
 	s.expect(0, Up, errAway, 0)
 }
 
+// Without IsAlivePoll nobody asked again for what the complete check had found: the member stayed in trouble for ever, and
+// excused for ever what failed above it, so that the group never moved.
+func TestCompleteCheckIsAskedAgainWhileItsTroubleLasts(t *testing.T) {
+	for name, p := range map[string]Policy{"no IsAlive": {LooksAlive: 5 * time.Second, IsAlive: -1}, "no check at all": {LooksAlive: -1, IsAlive: -1}} {
+		p.Retry, p.Pending, p.Threshold, p.Period = 5*time.Second, patient.Pending, patient.Threshold, patient.Period
+		s := newStage(t, Member{Policy: p}, Member{After: [][]int{{0}}, Policy: patient})
+		s.outage(0, IsAlive)
+		s.tell(Event{Kind: Alarm, Member: 0, Err: errIll})
+		s.pass(time.Hour)
+		s.expect(0, Up, errAway, 0)
+		clear(s.answer)
+		s.pass(p.Retry)
+		s.expect(0, Up, nil, 0)
+		s.answer[call{1, IsAlive}] = Event{Err: errIll}
+		s.tell(Event{Kind: Alarm, Member: 1, Err: errIll})
+		if s.last[1].Failures == 0 {
+			t.Errorf("%s: a failure is excused by an outage that is over", name)
+		}
+	}
+}
+
 func TestHealthyAlternativeLeavesNoExcuse(t *testing.T) {
 	s := newStage(t, Member{Policy: patient}, Member{Policy: patient}, Member{After: [][]int{{0, 1}}, Policy: patient})
 	s.outage(0, LooksAlive, IsAlive)

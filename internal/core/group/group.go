@@ -108,7 +108,7 @@ type Policy struct {
 	LooksAlive time.Duration // between two quick checks; negative: none
 	IsAlive    time.Duration // between two complete checks; negative: none
 	Pending    time.Duration // limit of every call
-	Retry      time.Duration // before another start after one that failed for a cause elsewhere
+	Retry      time.Duration // before another start after one that failed for a cause elsewhere, or IsAlive where there is none
 	Threshold  int           // failures within Period that lead to a restart; negative: none
 	Period     time.Duration // negative: failures are never forgotten
 }

@@ -173,6 +173,9 @@ func (c *Core) nextChecks(m *member, answered Op) {
 		m.nextIs = c.after(m.policy.IsAlive)
 		m.alarmed = nil
 	}
+	if m.elsewhere != nil && m.notedBy == IsAlive && m.nextIs.IsZero() {
+		m.nextIs = c.after(m.policy.Retry) // nothing else ends what it has found
+	}
 }
 
 // alarm: a member says by itself that it has failed. IsAlive confirms it.
