@@ -187,6 +187,7 @@ func TestAlarmIsConfirmedAtOnceAndItsTextIsKept(t *testing.T) {
 	if first.Op != IsAlive {
 		t.Fatalf("asked for %v", first.Op)
 	}
+	s.core.Step(s.now, Event{Kind: Alarm}, nil) // the channel is closed: a Command's is, just after
 	var failed Action
 	for _, a := range s.core.Step(s.now, Event{Kind: Returned, Op: IsAlive, Err: errIll}, nil) {
 		if a.Op == Report && a.To == Broken {

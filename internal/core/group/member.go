@@ -183,7 +183,10 @@ func (c *Core) alarm(m *member, ev Event) {
 	if !m.healthy() {
 		return
 	}
-	m.asked, m.alarmed = true, ev.Err
+	m.asked = true
+	if ev.Err != nil { // none is the end of the channel, which says why before
+		m.alarmed = ev.Err
+	}
 	if m.watched && !ev.Watched {
 		m.watched = false // that was its last word: from now on it has to be asked
 	}
