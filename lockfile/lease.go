@@ -91,7 +91,7 @@ func (l *Lease) Verify(ctx context.Context) error {
 	answer := make(chan error, 1)
 	select {
 	case l.keeper.verify <- answer:
-	case <-l.keeper.stopped:
+	case <-l.keeper.over: // and not stopped, which OnEvent holds up, and OnEvent may be who asks
 		return l.Err()
 	case <-ctx.Done():
 		return l.unproven(context.Cause(ctx))

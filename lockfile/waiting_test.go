@@ -180,3 +180,21 @@ func TestReleaseEndsWithItsContextWhileOnEventHangs(t *testing.T) {
 		mustRelease(t, l)
 	})
 }
+
+// TestVerifyDoesNotWaitForOnEventOfALeaseThatEnds: the lease was given back between its first look and its question to the
+// keeper. It waited for the end of OnEvent then, and for ever where OnEvent was who asked.
+func TestVerifyDoesNotWaitForOnEventOfALeaseThatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keeper{verify: make(chan chan error), over: make(chan struct{}), stopped: make(chan struct{})}
+		l := &Lease{deadline: time.Minute, keeper: k}
+		l.good.Store(&lease.Instant{})
+		l.clock = func() lease.Instant { // asked by Err, before it answers
+			l.decide(ErrReleased)
+			close(k.over)
+			return lease.Instant{}
+		}
+		if err := l.Verify(t.Context()); !errors.Is(err, ErrReleased) {
+			t.Error(err)
+		}
+	})
+}
