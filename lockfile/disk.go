@@ -93,6 +93,9 @@ func (d *files) change(a lease.Action) error {
 func (d *files) open() (err error) {
 	d.f, err = os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o644)
 	if missing(err) {
+		if isLink(d.path) { // to where nothing is, such as a disk that is not mounted
+			return d.foreignLink()
+		}
 		return fmt.Errorf("the directory of the lock file is not there: %w", err)
 	}
 	return err
@@ -119,9 +122,8 @@ func (d *files) inquire() outcome {
 	if !info.Mode().IsRegular() {
 		return failed(fmt.Errorf("%w: %s is not a regular file", ErrForeign, d.path))
 	}
-	if link, err := os.Lstat(d.path); err == nil && link.Mode()&os.ModeSymlink != 0 {
-		// Two machines with a link each would share the lock, and have epochs of their own beside their links.
-		return failed(fmt.Errorf("%w: %s is a symbolic link; give the path of the file itself", ErrForeign, d.path))
+	if isLink(d.path) {
+		return failed(d.foreignLink())
 	}
 	local, lockLease, err := fileSystem(d.f)
 	if err != nil {
@@ -137,6 +139,16 @@ func (d *files) inquire() outcome {
 	}
 	d.poll = o.Poll
 	return outcome{event: lease.Event{Interval: o.Heartbeat, Deadline: o.Deadline}}
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&os.ModeSymlink != 0
+}
+
+// foreignLink: two machines with a link each would share the lock, and have epochs of their own beside their links.
+func (d *files) foreignLink() error {
+	return fmt.Errorf("%w: %s is a symbolic link; give the path of the file itself", ErrForeign, d.path)
 }
 
 func (d *files) tryLock() outcome {

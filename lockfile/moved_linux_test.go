@@ -55,6 +55,14 @@ func TestLinkToTheLockFileIsRefused(t *testing.T) {
 	if _, err := os.Lstat(namesDir(link)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("names beside the link: %v", err)
 	}
+	// One that leads to where nothing is passed for a missing directory, for which a program may wait for ever.
+	if err := errors.Join(os.Remove(path), os.Remove(filepath.Dir(path))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := TryAcquire(link, quick()); !errors.Is(err, ErrForeign) || errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a link to nowhere: %v", err)
+	}
+	path = lockPath(t)
 	linked := filepath.Join(t.TempDir(), "linked") // a directory may be one: the names lie behind it
 	if err := os.Symlink(filepath.Dir(path), linked); err != nil {
 		t.Fatal(err)
