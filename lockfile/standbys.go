@@ -153,7 +153,7 @@ func named(f *os.File, name string) bool {
 // come those that could be seen all the same; others may wait, too.
 func Standbys(path string) ([]Standby, error) {
 	entries, err := os.ReadDir(standbysDir(path))
-	if errors.Is(err, os.ErrNotExist) {
+	if missing(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -175,7 +175,7 @@ func Standbys(path string) ([]Standby, error) {
 
 func standby(name string) (s Standby, lives bool, err error) {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) || beingRemoved(err) {
+	if missing(err) || beingRemoved(err) {
 		return s, false, nil // withdrawn meanwhile
 	}
 	if err != nil {
@@ -212,7 +212,7 @@ func removeUnused(f *os.File, name string) error {
 }
 
 func ignoreMissing(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
+	if missing(err) {
 		return nil
 	}
 	return err
