@@ -38,8 +38,8 @@ const announcementBytes = 512
 func standbysDir(path string) string { return path + ".standbys" }
 
 // Announce tells the holder of the lock at path that the instance s waits for it, until Withdraw is called or the process
-// ends. Host and PID are filled in. It is a file path.standbys/INSTANCE.RANDOM that is locked for so long, and so as good
-// as locks are. It decides nothing about the lock.
+// ends. Host and PID are filled in. It is a file path.standbys/INSTANCE.RANDOM, with other characters than letters, digits,
+// hyphens and dots replaced, that is locked for so long, and so as good as locks are. It decides nothing about the lock.
 func Announce(path string, s Standby) (*Announcement, error) {
 	self, err := identity(s.Instance)
 	if err != nil {
@@ -53,7 +53,7 @@ func Announce(path string, s Standby) (*Announcement, error) {
 	// a name that was there before: what is removed by name late must not be a later file.
 	err = errTaken
 	for n := 0; errors.Is(err, errTaken) && n < 100; n++ {
-		name := filepath.Join(standbysDir(path), filepath.Base(self.Instance)+"."+strings.ToLower(rand.Text()))
+		name := filepath.Join(standbysDir(path), strings.Map(inName, self.Instance)+"."+strings.ToLower(rand.Text()))
 		a := &Announcement{standby: s, name: name}
 		if err = a.begin(); err == nil {
 			_, _ = Standbys(path) // removes what killed instances left; what cannot be removed now does no harm
@@ -61,6 +61,15 @@ func Announce(path string, s Standby) (*Announcement, error) {
 		}
 	}
 	return nil, wrap(err)
+}
+
+// inName leaves what every file system takes in a name for what it is. On Windows a colon would lead into another file's
+// stream, whose lock is not that of the file which is listed.
+func inName(r rune) rune {
+	if r == '-' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+		return r
+	}
+	return '_'
 }
 
 func (a *Announcement) begin() error {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,29 @@ func TestStandbyIsListedUntilItWithdraws(t *testing.T) {
 	}
 	if left, err := os.ReadDir(standbysDir(path)); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestStandbyIsListedWhateverItsName: an instance could not announce itself when its name holds what a file's may not, and
+// under Windows one with a colon was not seen.
+func TestStandbyIsListedWhateverItsName(t *testing.T) {
+	for _, instance := range []string{"node1:1414", "a/b", "..", "a\x00b", `"*?<>|`, "Grün", strings.Repeat("ü", maxInstance/2)} {
+		path := lockPath(t)
+		a, err := Announce(path, Standby{Instance: instance})
+		if err != nil {
+			t.Errorf("%q: %v", instance, err)
+			continue
+		}
+		if all := mustList(t, path); len(all) != 1 || all[0].Instance != instance || !a.Stands() {
+			t.Errorf("%q: %+v", instance, all)
+		}
+		entries, err := os.ReadDir(standbysDir(path))
+		if err != nil || len(entries) != 1 || strings.ContainsFunc(entries[0].Name(), func(r rune) bool { return inName(r) != r }) {
+			t.Errorf("%q: %v, %v", instance, entries, err)
+		}
+		if err := a.Withdraw(); err != nil {
+			t.Errorf("%q: %v", instance, err)
+		}
 	}
 }
 
