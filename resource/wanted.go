@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,7 +76,7 @@ func readWishes(file string) (wishes, error) {
 	w := wishes{Version: wishesVersion}
 	text, err := os.ReadFile(file)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case missing(err):
 		// Nothing was ever wished, or the directory is missing: which must not pass for it.
 		_, err = os.Stat(filepath.Dir(file))
 		return w, err
@@ -125,7 +124,7 @@ func (d wishDisk) saveWish(file, name string, online bool) error {
 // returns nil. After an error it is the old one, unless the power fails, too, or the disk stays bad.
 func (d wishDisk) replace(file string, text []byte) error {
 	old, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !missing(err) {
 		return err
 	}
 	existed := err == nil
