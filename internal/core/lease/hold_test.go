@@ -38,6 +38,12 @@ func TestRecordOverwrittenAgainAndAgainDoesNotKeepTheDiskBusy(t *testing.T) {
 		s.done(Event{Epoch: 6})
 		s.expect(then...)
 	}
+	s.pass(testInterval) // the next heartbeat writes over it once, too
+	s.event(Event{Kind: Tick})
+	s.done(Event{})
+	s.done(Event{})
+	s.done(Event{Epoch: 6})
+	s.expect(Overwritten, Write)
 }
 
 // TestOtherHolderWhoseHeartbeatsFollowOursSeesOurRecord: two whose lock does not exclude held on for ever,
@@ -54,6 +60,7 @@ func TestOtherHolderWhoseHeartbeatsFollowOursSeesOurRecord(t *testing.T) {
 	s.done(Event{Epoch: 7, Beat: 6, Mine: true, Claims: []uint64{7}})
 	s.listed()
 	s.expect(Renew)
+	s.beatDamaged(7, []Op{Overwritten, Write}) // it was good meanwhile
 }
 
 // beatDamaged is a heartbeat that finds the other line damaged, and again after it was written.
