@@ -76,6 +76,24 @@ func TestStartThatFailsAfterTerminateIsTerminatedAgain(t *testing.T) {
 	}
 }
 
+// A start that comes through while Terminate runs may have done so after Terminate had looked.
+func TestStartThatComesThroughBesideTerminateIsTerminatedAgain(t *testing.T) {
+	c := New([]Member{{Policy: patient}})
+	now := time.Unix(0, 0)
+	c.Step(now, Event{Kind: Begin}, nil)
+	c.Step(now, Event{Kind: Stop}, nil)
+	now = now.Add(patient.Pending)
+	if got := ops(c.Step(now, Event{Kind: Wake}, nil)); !slices.Equal(got, []Op{Cancel, Terminate}) {
+		t.Fatalf("got %v", got)
+	}
+	c.Step(now, Event{Kind: Returned, Op: Online}, nil)
+	for _, want := range []Op{Terminate, Finish} {
+		if got := ops(c.Step(now, Event{Kind: Returned, Op: Terminate}, nil)); !slices.Equal(got, []Op{want}) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
 // A start that was given up comes through while the others are still on their way down.
 func TestStartThatComesThroughWhenItWasGivenUpIsTerminated(t *testing.T) {
 	c := New([]Member{{Policy: patient}, {Policy: patient}})
