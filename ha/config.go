@@ -98,7 +98,8 @@ type Config struct {
 	// interrupted. After the loss of the lease it is 5 s.
 	StopTimeout time.Duration
 	// YieldAfter is how long the active instance is without its queue manager, and a standby connected to it all
-	// that time, before it steps down for that standby (*YieldError). It campaigns again when another instance has
+	// that time, before it steps down for that standby (*YieldError). A connection that breaks before the agent is active
+	// (CodeActive) does not count as one. It campaigns again when another instance has
 	// been active, or after YieldAfter. Default 30 s, or twice MQ.Max where that is longer; at least twice MQ.Max.
 	// Negative: an active instance waits for its queue manager for ever, and a standby makes no connection.
 	//

@@ -101,7 +101,8 @@ func (r *run) sayStandingBy(text string) {
 	}})
 }
 
-// yield returns when a standby has been connected for as long as YieldAfter while this instance was not.
+// yield returns when a standby has been connected for as long as YieldAfter while this instance was not, or was without being
+// active. It does not while there is a connection: that may be the one that works.
 func (r *run) yield(ctx context.Context) (func(), error) {
 	c := &r.a.config
 	ready, said := lookout{self: r.a.instance, after: c.YieldAfter}, ""
@@ -119,8 +120,9 @@ func (r *run) yield(ctx context.Context) (func(), error) {
 			said = err.Error()
 			r.a.say(CodeLock, "it cannot be seen whether a standby is connected: "+said, nil)
 		}
-		if s, found := ready.look(time.Now(), standbys); found {
-			return nil, &YieldError{Instance: s.Instance, Host: s.Host, After: c.YieldAfter, Err: r.a.connector.Status().LastError}
+		s, found := ready.look(time.Now(), standbys)
+		if mq := r.a.connector.Status(); found && !mq.Connected {
+			return nil, &YieldError{Instance: s.Instance, Host: s.Host, After: c.YieldAfter, Err: mq.LastError}
 		}
 	}
 }
@@ -148,15 +150,15 @@ func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfil
 			since = now
 		}
 		l.since[s.Instance] = since
-		if now.Sub(since) >= l.after {
-			return s, true
+		if !found && now.Sub(since) >= l.after {
+			best, found = s, true // and the others are remembered: this instance may be connected for the moment
 		}
 	}
-	return lockfile.Standby{}, false
+	return best, found
 }
 
 // YieldError says that the agent stepped down for a standby: its queue manager was out of reach here for
-// Config.YieldAfter, and the standby was connected all that time.
+// Config.YieldAfter, or no connection to it lived until the agent was active, and the standby was connected all that time.
 type YieldError struct {
 	Instance, Host string // of the standby
 	After          time.Duration
@@ -164,7 +166,7 @@ type YieldError struct {
 }
 
 func (e *YieldError) Error() string {
-	text := fmt.Sprintf("ha: no queue manager for %v, while instance %s on host %s is connected", e.After, e.Instance, e.Host)
+	text := fmt.Sprintf("ha: no queue manager to work with for %v, while instance %s on host %s is connected", e.After, e.Instance, e.Host)
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}

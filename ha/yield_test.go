@@ -20,6 +20,7 @@ import (
 type road struct {
 	mqconn.Dialer
 	reason atomic.Int32  // 0: open
+	breaks atomic.Bool   // whoever holds a queue loses the connection
 	local  bool          // it leads to the queue manager of this node: bindings
 	dials  chan struct{} // one each, as long as somebody counts them
 	dialed func()
@@ -34,6 +35,9 @@ func (s *site) road() *road {
 			case r.dials <- struct{}{}:
 			default:
 			}
+		}
+		if verb == mqconn.VerbOpen && r.breaks.Load() {
+			return &mqconn.Fault{Verb: verb, CompletionCode: 2, Reason: mqrc.ConnectionBroken, Queue: queue, Bindings: r.local}
 		}
 		if reason := r.reason.Load(); reason != 0 {
 			return &mqconn.Fault{Verb: verb, CompletionCode: 2, Reason: mqrc.Reason(reason), Queue: queue, Bindings: r.local}
@@ -91,6 +95,28 @@ func TestActiveWithoutAQueueManagerGivesWayToAStandbyThatHasOne(t *testing.T) {
 	}
 	if n.most.Load() != 1 {
 		t.Errorf("%d active at once", n.most.Load())
+	}
+}
+
+// A firewall lets a connection begin, and ends it at the first calls: each connection began the time anew, and the instance
+// kept the lock for ever.
+func TestActiveWhoseConnectionsBreakBeforeTheyWorkGivesWay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, firstRoad := s.quick("SRC")
+	second, _ := s.quick("SRC")
+	a := start(t, first)
+	a.event(CodeActive, 1)
+	b := start(t, second)
+	b.event(CodeReady, 1)
+	firstRoad.breaks.Store(true)
+	s.qm.Cut()
+	if ev := a.event(CodeFailover, 1); !strings.Contains(ev.Text, b.agent.Instance()) {
+		t.Errorf("%q does not name the standby", ev.Text)
+	}
+	b.event(CodeActive, 1)
+	if a.event(CodeConnected, 2); a.agent.connector.Status().Generation < 2 {
+		t.Error("it was not connected in between")
 	}
 }
 
@@ -276,7 +302,10 @@ func TestLookoutFindsWhoWasReadyAllTheTime(t *testing.T) {
 		{ready("me", "b", "c"), ""},
 		{ready("me", "c", "b"), ""},
 		{ready("me", "c"), ""},
-		{ready("me", "b", "c"), "c"},
+		{ready("me", "c", "b"), "c"}, // and there is a connection here, so that it looks on
+		{ready("me", "c", "b"), "c"},
+		{ready("me", "c", "b"), "c"},
+		{ready("me", "b"), "b"},
 	} {
 		s, found := l.look(begun.Add(time.Duration(i)*time.Second), step.standbys)
 		if found != (step.found != "") || s.Instance != step.found {
@@ -310,7 +339,7 @@ func TestYieldIsTemporaryWhateverItsCause(t *testing.T) {
 // A dial into nothing takes as long as Config.MQ.DialLimit, and has not failed before.
 func TestYieldErrorOfAnEndlessDial(t *testing.T) {
 	err := &YieldError{Instance: "two", Host: "b", After: time.Second}
-	if text := err.Error(); text != "ha: no queue manager for 1s, while instance two on host b is connected" {
+	if text := err.Error(); text != "ha: no queue manager to work with for 1s, while instance two on host b is connected" {
 		t.Error(text)
 	}
 }

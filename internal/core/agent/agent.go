@@ -13,7 +13,7 @@ const (
 	Group                    // resources of the active instance; Online, runs until cancelled
 	OpenEngine               // takes the journals over for this epoch
 	Connector                // Connected and SessionEnded for each generation, runs until cancelled
-	Yield                    // without a session: looks for a standby that has one; Failed: there is one
+	Yield                    // until a session works: looks for a standby that has one; Failed: there is one, and no session here
 	Verify                   // proves the lease by I/O
 	HoldInput                // holds the input queue
 	HoldCommands             // holds the command queue

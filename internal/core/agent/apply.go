@@ -85,6 +85,10 @@ func (c *Core) ended(ev Event) {
 		c.input = ev.Outcome == Done
 	case HoldCommands:
 		c.commands = ev.Outcome == Done
+	case Yield:
+		if c.generation != 0 && !c.sessionOver {
+			return // connected in that instant: up() has it look again until that works
+		}
 	case Work:
 		if ev.Outcome == Done && wanted {
 			c.askedToStop(true)

@@ -116,9 +116,12 @@ func TestInstanceWithoutASessionGivesWayToAStandbyThatHasOne(t *testing.T) {
 	s.is(cancelled(Warm))
 	s.is(Event{Kind: Online, Part: Group}, "start opening of the journals")
 	s.is(done(OpenEngine), "start connection", "start look for a connected standby")
-	s.is(Event{Kind: Connected, Generation: 1}, "start lease verification", "cancel look for a connected standby")
-	s.is(failing(Yield)) // it found one in the instant before: nobody gives way with a session
-	s.fenced()
+	s.is(Event{Kind: Connected, Generation: 1}, "start lease verification")
+	s.is(failing(Yield), "start look for a connected standby") // it found one in the instant before: nobody gives way with a session
+	s.is(done(Verify), "start hold of the input queue")
+	s.is(done(HoldInput), "start hold of the command queue")
+	s.is(done(HoldCommands), "say active", "start transfer engine", "start command loop", "start work", "cancel look for a connected standby")
+	s.is(cancelled(Yield))
 	s.is(Event{Kind: SessionEnded, Generation: 1}, "say disconnected", "cancel transfer engine", "cancel command loop", "cancel work", "arm", "start look for a connected standby")
 	s.is(cancelled(RunEngine))
 	s.is(cancelled(Commands))
@@ -129,6 +132,21 @@ func TestInstanceWithoutASessionGivesWayToAStandbyThatHasOne(t *testing.T) {
 	s.is(cancelled(Group), "start release of the lease")
 	s.is(done(Release), "start stand back")
 	s.is(done(StandBack), "start campaign", "start connection of the standby")
+}
+
+// Each connection that broke before the agent was active began the look anew, and one that flapped never gave way.
+func TestConnectionThatBreaksBeforeItWorksDoesNotEndTheLook(t *testing.T) {
+	s := newStory(t, Options{Yield: true})
+	s.is(Event{Kind: Begin}, "start campaign", "start connection of the standby")
+	s.is(done(Campaign), "say elected", "cancel connection of the standby", "start connection", "start look for a connected standby")
+	s.is(cancelled(Warm))
+	for g := uint64(1); g < 4; g++ {
+		s.is(Event{Kind: Connected, Generation: g}, "start lease verification")
+		s.is(done(Verify), "start hold of the command queue")
+		s.is(Event{Kind: SessionEnded, Generation: g}, "say disconnected", "cancel hold of the command queue", "arm")
+		s.is(cancelled(HoldCommands), "end generation")
+	}
+	s.is(failing(Yield), "say stepping down", "cancel connection", "arm")
 }
 
 func TestControlledStopDrainsBeforeAnythingEnds(t *testing.T) {

@@ -39,10 +39,10 @@ func (c *Core) next() {
 	}
 }
 
-// outage has somebody look, for as long as there is no session, whether a standby would fare better: two
-// instances may see different things of the same queue manager.
+// outage has somebody look, until there is a session that works, whether a standby would fare better: two
+// instances may see different things of the same queue manager. A session that breaks before it works changes nothing.
 func (c *Core) outage() {
-	if c.o.Yield && c.running[Connector] && (c.generation == 0 || c.sessionOver) {
+	if c.o.Yield && c.running[Connector] && (!c.active || c.sessionOver) {
 		c.start(Yield)
 	} else {
 		c.cancel(Yield)

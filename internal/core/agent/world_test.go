@@ -56,8 +56,8 @@ func (w *world) step(ev Event) {
 	w.looksOut()
 }
 
-// looksOut: an instance that waits for the lease is connected or tries to be, for the active one to see; and the active
-// one looks as long as it has no session, and not a step longer.
+// looksOut: an instance that waits for the lease is connected or tries to be, for the active one to see; and the one that
+// holds it looks until it is active in its session, and not a step longer.
 func (w *world) looksOut() {
 	if w.finished || !w.o.Yield {
 		return
@@ -66,8 +66,8 @@ func (w *world) looksOut() {
 		w.t.Fatal("elected, and the connection of the standby is not given up")
 	}
 	looks := w.running[Yield] && !w.cancelled[Yield]
-	if w.session && looks {
-		w.t.Fatal("connected, and it still looks for a standby that is")
+	if w.session && w.running[Commands] && !w.cancelled[Commands] && looks {
+		w.t.Fatal("active, and it still looks for a standby that is connected")
 	}
 	if w.stepDowns > 0 || w.leaseGone {
 		return
