@@ -27,6 +27,7 @@ type Agent struct {
 	probes    chan chan error
 	ran       atomic.Bool
 	standBack time.Duration // before the next campaign, if nothing says otherwise
+	diskWait  time.Duration // of an instance that is elected, for a directory that is missing
 }
 
 // New checks all of c and reports everything that is wrong at once, as *ConfigErrors. It does no
@@ -34,6 +35,7 @@ type Agent struct {
 func New(c Config) (*Agent, error) {
 	a := &Agent{
 		instance: newInstance(), stops: make(chan bool, 8), probes: make(chan chan error), standBack: 5 * time.Second,
+		diskWait: 30 * time.Second,
 	}
 	wrong := []error{c.check()}
 	c.setDefaults()

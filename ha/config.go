@@ -62,8 +62,9 @@ type Config struct {
 	MQ mqconn.Config
 	// Transfer says what may be read and written; without ReadRoots and WriteRoot there are no
 	// transfers. A missing WriteRoot is waited for as StateDir is; with Group, which may bring its disk
-	// online, only when Group is, with the lease held: a resource.Path of it in Group has the agent move
-	// instead. StateDir must not lie below it.
+	// online, only when Group is, with the lease held: after 30 s the agent steps down
+	// (*resource.FailoverError), and tries again 5 s later, or when another instance has been active.
+	// StateDir must not lie below it.
 	Transfer transfer.Options
 	// Work is the program's own loop. It runs once a generation of connections, is cancelled at each
 	// loss, and called again with the same epoch. It must end soon after its context. Nil while its

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mqha/mqha/lockfile"
 	"github.com/mqha/mqha/resource"
@@ -82,6 +83,31 @@ func TestMissingWriteRootIsWaitedForWithoutTheLock(t *testing.T) {
 	a.event(CodeActive, 1)
 	if n := a.count(CodeFailover); n > 0 {
 		t.Errorf("%d failovers:\n%s", n, a.story())
+	}
+}
+
+// The disk is not on this node, and no resource says so: the instance waited with the lock held for ever.
+func TestWriteRootThatDoesNotComeWithItsGroupMovesTheAgent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, second := s.config("SRC"), s.config("SRC")
+	first.Transfer.WriteRoot, second.Transfer.WriteRoot = filepath.Join(s.dir, "not", "mounted"), mkdir(t, s.dir, "mounted")
+	first.Group = []resource.Spec{{Name: "disk", Resource: &resource.Path{Dir: s.dir}}}
+	a := start(t, first, func(a *Agent) { a.diskWait, a.standBack = time.Millisecond, time.Hour })
+	a.event(CodeElected, 1)
+	b := start(t, second)
+	if ev := a.event(CodeFailover, 1); !strings.Contains(ev.Text, first.Transfer.WriteRoot) {
+		t.Errorf("it does not say what is missing: %s", ev.Text)
+	}
+	b.event(CodeActive, 1)
+	if err := b.stop(); err != nil {
+		t.Error(err)
+	}
+	a.event(CodeElected, 2) // another one has been active
+	exits := first
+	exits.AfterLoss, exits.StateDir = Exit, mkdir(t, s.dir, "another")
+	if err := start(t, exits, func(a *Agent) { a.diskWait = time.Millisecond }).ends(); ExitCode(err) != 75 || !errors.Is(err, resource.ErrFailover) {
+		t.Errorf("exit code %d: %v", ExitCode(err), err)
 	}
 }
 

@@ -87,7 +87,7 @@ type running struct {
 	more   chan struct{} // closed and renewed at each event
 }
 
-func start(t *testing.T, c Config) *running {
+func start(t *testing.T, c Config, change ...func(*Agent)) *running {
 	t.Helper()
 	r := &running{t: t, result: make(chan error, 1), more: make(chan struct{})}
 	c.OnEvent = r.keep
@@ -96,6 +96,9 @@ func start(t *testing.T, c Config) *running {
 		t.Fatal(err)
 	}
 	a.standBack = 10 * time.Millisecond
+	for _, fn := range change {
+		fn(a)
+	}
 	r.agent = a
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

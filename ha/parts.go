@@ -78,7 +78,7 @@ func (r *run) elect() {
 func (r *run) campaign(ctx context.Context, standsBy func()) (func(), error) {
 	c := &r.a.config
 	for {
-		if err := r.waitForDirectories(ctx, c.electionDirs()...); err != nil {
+		if err := r.waitForDirectories(ctx, forEver, c.electionDirs()...); err != nil {
 			return nil, err
 		}
 		said, withdraw := r.says.put()
@@ -117,10 +117,14 @@ func notWritable(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS)
 }
 
+// forEver is how long an instance without the lock waits for its disk.
+const forEver = time.Duration(-1)
+
 // waitForDirectories waits for what a disk that is not mounted yet lacks. It creates nothing: a
-// directory made below an empty mount point would elect on the wrong disk.
-func (r *run) waitForDirectories(ctx context.Context, dirs ...string) error {
-	said := ""
+// directory made below an empty mount point would elect on the wrong disk. What is missing after limit, while this
+// instance has the lock, may be there on another node.
+func (r *run) waitForDirectories(ctx context.Context, limit time.Duration, dirs ...string) error {
+	said, begun := "", time.Now()
 	for {
 		missing := ""
 		for _, dir := range dirs {
@@ -144,6 +148,9 @@ func (r *run) waitForDirectories(ctx context.Context, dirs ...string) error {
 		if missing != said {
 			said = missing
 			r.a.say(CodeStandby, fmt.Sprintf("agent %s waits for its disk: %s", r.a.config.Name, missing), nil)
+		}
+		if limit >= 0 && time.Since(begun) >= limit {
+			return &resource.FailoverError{Resource: "disk", RetryAfter: r.a.standBack, Err: errors.New(missing)}
 		}
 		if err := sleep(ctx, time.Second); err != nil {
 			return err
@@ -226,7 +233,7 @@ func (r *run) openEngine() {
 	lease, c := r.lease, &r.a.config
 	r.part(agent.OpenEngine, r.base, func(ctx context.Context) (func(), error) {
 		if c.Transfer.WriteRoot != "" {
-			if err := r.waitForDirectories(ctx, c.Transfer.WriteRoot); err != nil {
+			if err := r.waitForDirectories(ctx, r.a.diskWait, c.Transfer.WriteRoot); err != nil {
 				return nil, err
 			}
 		}
