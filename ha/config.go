@@ -106,7 +106,8 @@ type Config struct {
 	//
 	// A standby that connects says so in LockFile.standbys. It opens no queue, is named standby, and counts for MAXINST; its
 	// calls and dials have limits also where MQ sets none. What becomes of it are events of CodeReady, and none of MQ.OnEvent.
-	// One that is stopped by its system keeps its word: whoever gives way to it is away for YieldAfter, and comes back.
+	// One that is stopped by its system keeps its word: whoever gives way to it is away for YieldAfter, and comes back. Each time
+	// that one does not come, it has to be connected twice as long before it is given way to again, up to 64 times YieldAfter.
 	YieldAfter time.Duration
 	// RetryPeriodOnFailure is how long an instance does not campaign after a failure of Work or of its
 	// journals; a resource has a period of its own in its Policy. The wait ends early when another

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"sync"
 	"syscall"
@@ -36,7 +37,8 @@ func (r *run) start(action agent.Action) {
 		held := r.held
 		r.part(p, r.base, func(ctx context.Context) (func(), error) { return nil, r.warm(ctx, held) })
 	case agent.Yield:
-		r.part(p, r.base, r.yield)
+		vain := maps.Clone(r.vain)
+		r.part(p, r.base, func(ctx context.Context) (func(), error) { return r.yield(ctx, vain) })
 	case agent.Verify:
 		r.verify()
 	case agent.HoldInput:
@@ -173,6 +175,7 @@ func (r *run) epochFloor(context.Context) (uint64, error) {
 
 // keepLease runs in the loop: from here on the end of the lease is watched until its release.
 func (r *run) keepLease(lease *lockfile.Lease) {
+	r.countVain(lease.Epoch())
 	r.lease, r.epoch, r.released = lease, lease.Epoch(), make(chan struct{})
 	released := r.released
 	r.parts.Add(1)
@@ -339,6 +342,10 @@ func (r *run) drain() {
 // another instance has been active since.
 func (r *run) stayBack(cause error) {
 	period, own, c := r.retryPeriod(cause), r.epoch, &r.a.config
+	var yield *YieldError
+	if errors.As(cause, &yield) {
+		r.gave = yield.Instance
+	}
 	r.part(agent.StandBack, r.base, func(ctx context.Context) (func(), error) {
 		r.a.say(CodeStandsBack, r.a.standsBackText(period, cause), nil)
 		begun := time.Now()

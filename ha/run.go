@@ -33,8 +33,10 @@ type run struct {
 
 	held         chan struct{} // closed when this campaign has found the lock held
 	lease        *lockfile.Lease
-	epoch        uint64        // of the last lease
-	released     chan struct{} // closed when the end of the lease is news no more
+	epoch        uint64         // of the last lease
+	vain         map[string]int // of lookout
+	gave         string         // the instance that this one gave way to last, until it is elected again
+	released     chan struct{}  // closed when the end of the lease is news no more
 	engine       *transfer.Engine
 	generation   *generation
 	queueManager string // of this generation
@@ -71,7 +73,7 @@ func newRun(ctx context.Context, a *Agent) *run {
 			ExitOnLoss: c.AfterLoss == Exit, StopLimit: c.StopTimeout, DrainLimit: max(c.DrainTimeout, 0),
 			LossLimit: lossLimit,
 		}),
-		inbox: make(chan note, 16), over: make(chan struct{}), cancels: map[agent.Part]context.CancelFunc{},
+		inbox: make(chan note, 16), over: make(chan struct{}), cancels: map[agent.Part]context.CancelFunc{}, vain: map[string]int{},
 		timer: time.NewTimer(lossLimit), // void until the core arms it
 	}
 }

@@ -101,11 +101,23 @@ func (r *run) sayStandingBy(text string) {
 	}})
 }
 
+// countVain runs in the loop, before the epoch of a new lease is kept. A standby that is stopped by its system keeps its word that
+// it is ready, and does not come.
+func (r *run) countVain(epoch uint64) {
+	switch {
+	case epoch > r.epoch+1:
+		clear(r.vain) // somebody came
+	case r.gave != "":
+		r.vain[r.gave]++
+	}
+	r.gave = ""
+}
+
 // yield returns when a standby has been connected for as long as YieldAfter while this instance was not, or was without being
 // active. It does not while there is a connection: that may be the one that works.
-func (r *run) yield(ctx context.Context) (func(), error) {
+func (r *run) yield(ctx context.Context, vain map[string]int) (func(), error) {
 	c := &r.a.config
-	ready, said := lookout{self: r.a.instance, after: c.YieldAfter}, ""
+	ready, said := lookout{self: r.a.instance, after: c.YieldAfter, vain: vain}, ""
 	for {
 		if err := sleep(ctx, min(c.YieldAfter/8, time.Second)); err != nil {
 			return nil, err
@@ -122,7 +134,7 @@ func (r *run) yield(ctx context.Context) (func(), error) {
 		}
 		s, found := ready.look(time.Now(), standbys)
 		if mq := r.a.connector.Status(); found && !mq.Connected {
-			return nil, &YieldError{Instance: s.Instance, Host: s.Host, After: c.YieldAfter, Err: mq.LastError}
+			return nil, &YieldError{Instance: s.Instance, Host: s.Host, After: ready.patience(s.Instance), Err: mq.LastError}
 		}
 	}
 }
@@ -131,9 +143,14 @@ func (r *run) yield(ctx context.Context) (func(), error) {
 type lookout struct {
 	self  string // what this instance has announced may still be withdrawn
 	after time.Duration
+	vain  map[string]int // how often in a row somebody was given way to and did not come, by instance
 	last  time.Time
 	since map[string]time.Time // by instance
 }
+
+// patience is how long a standby must have been ready: twice as long each time that it did not come, but not for ever. It may
+// be awake again, and the only one that is connected.
+func (l *lookout) patience(instance string) time.Duration { return l.after << min(l.vain[instance], 6) }
 
 func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfile.Standby, found bool) {
 	before := l.since
@@ -150,7 +167,7 @@ func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfil
 			since = now
 		}
 		l.since[s.Instance] = since
-		if !found && now.Sub(since) >= l.after {
+		if !found && now.Sub(since) >= l.patience(s.Instance) {
 			best, found = s, true // and the others are remembered: this instance may be connected for the moment
 		}
 	}
@@ -160,9 +177,9 @@ func (l *lookout) look(now time.Time, standbys []lockfile.Standby) (best lockfil
 // YieldError says that the agent stepped down for a standby: its queue manager was out of reach here for
 // Config.YieldAfter, or no connection to it lived until the agent was active, and the standby was connected all that time.
 type YieldError struct {
-	Instance, Host string // of the standby
-	After          time.Duration
-	Err            error // why there is no connection here; nil while the first try has not ended
+	Instance, Host string        // of the standby
+	After          time.Duration // Config.YieldAfter; more if that standby was given way to before, and did not come
+	Err            error         // why there is no connection here; nil while the first try has not ended
 }
 
 func (e *YieldError) Error() string {

@@ -120,6 +120,40 @@ func TestActiveWhoseConnectionsBreakBeforeTheyWorkGivesWay(t *testing.T) {
 	}
 }
 
+// A standby that its system has stopped keeps its word that it is ready, and does not take the lock: the instance that gave
+// way to it was away for as long as YieldAfter, again and again, also after its queue manager had come back for a moment.
+func TestStandbyThatDoesNotComeIsGivenWayToLessOften(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, firstRoad := s.quick("SRC")
+	firstRoad.reason.Store(2538)
+	stopped, err := lockfile.Announce(filepath.Join(first.StateDir, "agent.lck"), lockfile.Standby{Instance: "stopped", Ready: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopped.Withdraw() })
+	a := start(t, first)
+	given := func(n int, want string) {
+		t.Helper()
+		if ev := a.event(CodeFailover, n); !strings.Contains(ev.Text, want) {
+			t.Errorf("given way %d times: %q, want %q", n, ev.Text, want)
+		}
+	}
+	given(1, "for 200ms, while instance stopped")
+	given(2, "for 400ms, while instance stopped")
+	given(3, "for 800ms, while instance stopped")
+	lease, err := lockfile.Acquire(within(t), a.agent.config.LockFile, lockfile.Options{Instance: "another"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.event(CodeStandby, 1)
+	n := a.count(CodeFailover)
+	if err := lease.Release(within(t)); err != nil {
+		t.Error(err)
+	}
+	given(n+1, "for 200ms, while instance stopped") // somebody came meanwhile
+}
+
 // Three instances, and the link of the active one fails, again and again.
 func TestLinksThatFailInTurn(t *testing.T) {
 	t.Parallel()
