@@ -55,6 +55,10 @@ func main(c Config) error {
 	return err
 }
 
+// lastWords waits a moment for standard error to take them. It may be a file on the disk that hangs, or a pipe whose reader is
+// stopped, and the process has to end: until then it may have the lock.
 func lastWords(err error) {
-	fmt.Fprintln(os.Stderr, err)
+	ctx, cancel := context.WithTimeout(context.Background(), lingering)
+	defer cancel()
+	answers(ctx, func() { fmt.Fprintln(os.Stderr, err) })
 }
