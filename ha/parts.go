@@ -276,7 +276,8 @@ func (r *run) connect(ctx context.Context) (func(), error) {
 		return r.serve(ctx, session, s)
 	})
 	var fault *mqconn.Error
-	if errors.As(err, &fault) && fault.Class == mqconn.NotHere && r.a.connector.Status().Generation == 0 {
+	if errors.As(err, &fault) && fault.Class == mqconn.NotHere &&
+		r.a.connector.Status().Generation == 0 && r.a.standby.Status().Generation == 0 { // a standby has seen it, too
 		err = &ConfigError{Text: "there is no queue manager of that name on this node, and there was none before", Err: err}
 	}
 	return func() { r.generation = nil }, err

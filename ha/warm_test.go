@@ -37,6 +37,29 @@ func TestInstanceThatFindsTheLockFreeIsNoStandby(t *testing.T) {
 	}
 }
 
+// A queue manager that the standby was connected to is no wrong name when it has moved away again by the time that the standby is
+// elected (2058 in bindings): the instance ended for good, with 78.
+func TestQueueManagerThatTheStandbyKnewIsNoConfigurationError(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "SRC")
+	first, _ := s.quick("SRC")
+	second, secondRoad := s.quick("SRC")
+	secondRoad.local = true
+	a := start(t, first)
+	a.event(CodeActive, 1)
+	b := start(t, second)
+	b.event(CodeReady, 1)
+	secondRoad.close(2058, s)
+	if err := a.stop(); err != nil {
+		t.Error(err)
+	}
+	if ev := b.event(CodeFailover, 1); !strings.Contains(ev.Text, "2058") {
+		t.Errorf("%s", ev.Text)
+	}
+	secondRoad.reason.Store(0)
+	b.event(CodeActive, 1)
+}
+
 // A standby that was refused, for whatever reason, stands by all the same: it may be the queue manager that is not here
 // now, or a user that is not known yet.
 func TestStandbyOutlastsARefusal(t *testing.T) {
