@@ -125,3 +125,31 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 }
+
+func TestYieldAfterIsChecked(t *testing.T) {
+	s := newSite(t, "SRC")
+	for _, row := range []struct {
+		after, longest time.Duration
+		want           time.Duration // 0: refused
+	}{
+		{0, 0, 30 * time.Second},
+		{0, mqconn.FTERetry, 60 * time.Second},
+		{2 * time.Second, 0, 2 * time.Second},
+		{2*time.Second - 1, 0, 0},
+		{time.Minute - 1, mqconn.FTERetry, 0},
+		{-1, mqconn.FTERetry, -1},
+	} {
+		c := s.config("SRC")
+		c.YieldAfter, c.MQ.Max = row.after, row.longest
+		a, err := New(c)
+		if row.want == 0 {
+			if !errors.Is(err, ErrConfig) {
+				t.Errorf("%v with a delay of %v: %v", row.after, row.longest, err)
+			}
+			continue
+		}
+		if err != nil || a.config.YieldAfter != row.want {
+			t.Errorf("%v with a delay of %v: %v, %v", row.after, row.longest, a.config.YieldAfter, err)
+		}
+	}
+}
