@@ -1,11 +1,13 @@
 package ha
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mqha/mqha/lockfile"
@@ -166,4 +168,36 @@ func TestReleaseOfTheLockIsNotItsLoss(t *testing.T) {
 	if n := len(r.inbox); n != 1 {
 		t.Errorf("%d reports of a lease that ended by itself", n)
 	}
+}
+
+// Nothing but the lock says so where its directory is there. It was asked again at once, for ever; without a pause the clock
+// of this test stands still.
+func TestLockThatLeadsNowhereIsAskedForWithPauses(t *testing.T) {
+	s := newSite(t, "SRC")
+	c := s.config("SRC")
+	c.LockFile = filepath.Join(s.dir, "agent.lck")
+	if err := os.Symlink(filepath.Join(s.dir, "gone"), c.LockFile+".epochs"); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var said []string
+		a, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.events = newReporter(func(ev Event) { said = append(said, ev.Text) }, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		r := newRun(ctx, a)
+		defer r.timer.Stop()
+		if _, err := r.campaign(ctx, func() {}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the campaign ended: %v", err)
+		}
+		if err := a.flush(nil); err != nil {
+			t.Error(err)
+		}
+		if text := strings.Join(said, "\n"); strings.Count(text, "waits for its disk") != 1 || !strings.Contains(text, ".epochs") {
+			t.Errorf("events:\n%s", text)
+		}
+	})
 }

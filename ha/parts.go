@@ -78,7 +78,7 @@ func (r *run) elect() {
 
 // campaign waits for the disk and then for the lock, and calls standsBy when it finds that held.
 func (r *run) campaign(ctx context.Context, standsBy func()) (func(), error) {
-	c := &r.a.config
+	c, missing := &r.a.config, ""
 	for {
 		if err := r.waitForDirectories(ctx, forEver, c.electionDirs()...); err != nil {
 			return nil, err
@@ -102,8 +102,14 @@ func (r *run) campaign(ctx context.Context, standsBy func()) (func(), error) {
 		switch {
 		case err == nil:
 			return func() { r.keepLease(lease) }, nil
-		case errors.Is(err, fs.ErrNotExist):
-			continue // unmounted since
+		case errors.Is(err, fs.ErrNotExist): // unmounted since, or what lies beside the lock is a link to nowhere
+			if missing != err.Error() {
+				missing = err.Error()
+				r.a.say(CodeStandby, fmt.Sprintf("agent %s waits for its disk: %s", c.Name, missing), nil)
+			}
+			if err := sleep(ctx, time.Second); err != nil {
+				return nil, err
+			}
 		case notWritable(err):
 			return nil, &ConfigError{Text: "the lock file " + c.LockFile + " cannot be written", Err: err}
 		case errors.Is(err, lockfile.ErrForeign), errors.Is(err, errors.ErrUnsupported):
