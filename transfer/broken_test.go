@@ -284,7 +284,7 @@ func TestJournalIsNotSyncedAgainAfterItsSyncFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	j, _, err := openJournal(dir, 1, NewestFormat)
+	j, _, err := openJournal(dir, 1, NewestFormat, -1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func TestJournalTakesNoRecordThatItCannotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	j, _, err := openJournal(dir, 1, NewestFormat)
+	j, _, err := openJournal(dir, 1, NewestFormat, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestJournalTakesNoRecordThatItCannotRead(t *testing.T) {
 	if err := errors.Join(j.sync(), j.close()); err != nil {
 		t.Fatal(err)
 	}
-	again, _, err := openJournal(dir, 2, NewestFormat)
+	again, _, err := openJournal(dir, 2, NewestFormat, -1)
 	if err == nil {
 		err = again.close() // an open file could not be removed on Windows
 	} else if refused {

@@ -55,6 +55,8 @@
 //     stopped, and wake when all is over, could together make such a directory and move a new file into
 //     it; so could one where a private directory was reported left. Nothing deletes that file. One late call can
 //     also leave an empty directory .<transfer>.deleting.
+//   - A Submit that comes again sends nothing only as long as its transfer is remembered: until Options.KeepEnded others have
+//     ended after it.
 //   - A change that keeps size, modification time and inode is not seen. Windows has no inode here and a time
 //     of creation that a new file inherits, so there only size and modification time tell; macOS has no time
 //     of creation here. Where the system cannot rename without replacing, a file is put back by a hard link;
@@ -87,5 +89,5 @@
 // Links and special files are reported by name and not sent. Directories get mode 0755 less the umask, files their
 // permission bits and modification time; owners and extended attributes are not carried. When a source
 // is deleted and more than 100 files of its transfer did not arrive, nobody knows which, and nothing is
-// deleted. The record of an ended outgoing transfer stays in the journal, because it is what makes Submit idempotent.
+// deleted.
 package transfer

@@ -44,6 +44,7 @@ type Engine struct {
 	tail      tailLog          // once started, used by the write lane alone
 	out       map[ID]*outgoing // all, also ended ones
 	live      map[ID]*outgoing // those that have not ended
+	over      []*outRecord     // the others, in the order in which they ended
 	turns     turns
 	in        map[ID]*incoming
 	credit    *credit.Ledger[ID]
@@ -134,7 +135,7 @@ func (e *Engine) openFiles(mount vfs.Mount, dir string) (err error) {
 	if e.incarnation, err = readIncarnation(e.dir); err != nil {
 		return fmt.Errorf("transfer: state directory: %w", err)
 	}
-	if e.journal, e.state, err = openJournal(e.dir, e.epoch, e.opt.FirstFormat); err != nil {
+	if e.journal, e.state, err = openJournal(e.dir, e.epoch, e.opt.FirstFormat, e.opt.KeepEnded); err != nil {
 		return err
 	}
 	e.format.Store(int32(e.journal.format))

@@ -9,7 +9,8 @@ import (
 var (
 	// ErrOptions: Options cannot be used as they stand; the text says why.
 	ErrOptions = errors.New("transfer: unusable options")
-	// ErrUnknown: the engine has no transfer of that ID.
+	// ErrUnknown: the engine has no transfer of that ID, or none any more: of those that it sent it remembers
+	// Options.KeepEnded after their end, those that it received until their sender has confirmed the end.
 	ErrUnknown = errors.New("transfer: unknown transfer")
 	// ErrEnded: the transfer has ended already, and cannot be cancelled.
 	ErrEnded = errors.New("transfer: the transfer has ended")

@@ -82,12 +82,7 @@ func (e *Engine) finalise(durable chan struct{}, refused chan error) {
 		close(durable)
 		return
 	}
-	body, err := appendEntries(e.state.snapshot())
-	if err != nil {
-		refused <- err
-		return
-	}
-	e.scribe.add(journalOp{rotate: true, format: NewestFormat, body: body, refused: refused, complete: func(time.Time) {
+	e.scribe.add(journalOp{rotate: true, format: NewestFormat, snapshot: e.state.snapshot(), refused: refused, complete: func(time.Time) {
 		if e.format.Swap(NewestFormat) != NewestFormat { // else another call was faster
 			e.tell(Event{Kind: EventFinalised, Reason: fmt.Sprintf("the journal is written in format %d; releases that know formats up to %d cannot take over any more", NewestFormat, before)})
 		}
@@ -97,11 +92,14 @@ func (e *Engine) finalise(durable chan struct{}, refused chan error) {
 
 // raise goes on in a new file of a format that is not lower. Where there is no room for one, and its name
 // is not there, the old one is still the newest: errNoRoom, and the journal is as before.
-func (j *journal) raise(snapshot []byte, format int) error {
+func (j *journal) raise(snapshot []record, format int) error {
+	entries, err := appendEntries(snapshot)
+	if err != nil {
+		return err
+	}
 	old := *j
 	j.format = max(j.format, format)
-	err := j.rotate(snapshot)
-	if err == nil || !isFull(err) {
+	if err = j.rotate(entries); err == nil || !isFull(err) {
 		return err
 	}
 	if _, statErr := j.dir.Lstat(j.name.String()); !vfs.Missing(statErr) {

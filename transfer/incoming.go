@@ -77,6 +77,7 @@ func (e *Engine) loadTransfers() error {
 			e.live[id] = o
 		}
 	}
+	e.over = e.state.over()
 	e.turns.load(e.live)
 	for id, rec := range e.state.in {
 		in := &incoming{rec: rec, parts: map[uint32]*part{}}

@@ -108,8 +108,8 @@ type journal struct {
 
 // openJournal reads the newest journal, writes its state in the same format under this epoch, and removes the older
 // ones. An unreadable journal is never passed over for an older one, which would deliver files
-// again. Where there is none, it begins in the format first.
-func openJournal(dir *tree, epoch uint64, first int) (*journal, *state, error) {
+// again. Where there is none, it begins in the format first. Of the outgoing transfers that are over it keeps the last.
+func openJournal(dir *tree, epoch uint64, first, keep int) (*journal, *state, error) {
 	names, err := journalNames(dir)
 	if err != nil {
 		return nil, nil, err
@@ -132,6 +132,7 @@ func openJournal(dir *tree, epoch uint64, first int) (*journal, *state, error) {
 			next.sequence = newest.sequence + 1
 		}
 	}
+	s.retain(s.over(), keep)
 	j := &journal{dir: dir, name: next, format: format}
 	entries, err := appendEntries(s.snapshot())
 	if err == nil {

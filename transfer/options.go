@@ -48,6 +48,12 @@ type Options struct {
 	// begins anew with each Engine. At least ten times RetryInterval. Default, and negative: never (IBM MQ MFT:
 	// transferRecoveryTimeout, -1).
 	RecoveryTimeout time.Duration
+	// KeepEnded is how many transfers that this agent sent are remembered after their end, in memory and in the journal:
+	// Status describes them, and a Submit of the same ID sends nothing. The one that ended first goes first; of it Status
+	// and Wait say ErrUnknown, and a Submit of its ID sends it again. So it should cover what is sent while a caller
+	// without an answer may still try again. Each costs 1 KiB of memory and 10 µs of each takeover, more where it lists
+	// failures. Default 10,000; negative: all are kept, for ever.
+	KeepEnded int
 	// FirstFormat is the format of the journal in a state directory that has none yet: a lower one lets instances of an
 	// earlier release take over, until Finalise. From 1 to NewestFormat, the default. Package ha asks those that stand by.
 	FirstFormat int
@@ -69,6 +75,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.CheckpointInterval, 200*time.Millisecond)
 	setDefault(&o.RetryInterval, time.Second)
 	setDefault(&o.Digest, SHA256)
+	setDefault(&o.KeepEnded, 10_000)
 	setDefault(&o.FirstFormat, NewestFormat)
 	return o
 }

@@ -269,7 +269,7 @@ func (e *Engine) removeLists(rec *outRecord) {
 		for _, n := range names {
 			e.tolerate(e.dir.remove(n))
 		}
-		return nil
+		return func(time.Time) { e.retire(rec) }
 	}})
 }
 

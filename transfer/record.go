@@ -112,10 +112,11 @@ type state struct {
 	out   map[ID]*outRecord
 	in    map[ID]*inRecord
 	next  uint64 // number of the next outgoing transfer
+	ends  endOrder
 }
 
 func newState() *state {
-	return &state{peers: map[string]*peerRecord{}, out: map[ID]*outRecord{}, in: map[ID]*inRecord{}, next: 1}
+	return &state{peers: map[string]*peerRecord{}, out: map[ID]*outRecord{}, in: map[ID]*inRecord{}, next: 1, ends: newEndOrder()}
 }
 
 func (s *state) apply(r record) {
@@ -139,7 +140,9 @@ func (s *state) apply(r record) {
 		s.endOut(r.OutEnd)
 	case r.Deleting != nil:
 		if o := s.out[r.Deleting.ID]; o != nil && o.Moving != nil {
-			o.Moving.apply(r.Deleting)
+			if o.Moving.apply(r.Deleting); o.Moving.Over {
+				s.ends.add(o.ID)
+			}
 		}
 	default:
 		s.applyIn(r)
@@ -148,7 +151,11 @@ func (s *state) apply(r record) {
 
 func (s *state) endOut(e *endRecord) {
 	o := s.out[e.ID]
-	if o == nil || o.Answer != stream.Unknown {
+	if o == nil {
+		return
+	}
+	s.ends.add(o.ID)
+	if o.Answer != stream.Unknown { // the record of a snapshot that tells its place; earlier releases pass over it
 		return
 	}
 	o.Answer, o.Reason, o.Point = e.Answer, e.Reason, point{}
@@ -208,17 +215,34 @@ func (s *state) peer(name string) *peerRecord {
 	return p
 }
 
-// snapshot gives the records that make this state from an empty one.
+// snapshot gives the records that make this state from an empty one. They are copies: the state goes on while they are
+// written. What has ended comes in its order, and after each record one that says that it ends here.
 func (s *state) snapshot() []record {
-	var rs []record
+	rs := make([]record, 0, len(s.peers)+2*len(s.out)+len(s.in))
 	for _, p := range s.peers {
-		rs = append(rs, record{Peer: p})
+		c := *p
+		rs = append(rs, record{Peer: &c})
 	}
 	for _, o := range s.out {
-		rs = append(rs, record{Out: o})
+		if !o.over() {
+			rs = append(rs, record{Out: o.copy()})
+		}
+	}
+	for _, o := range s.over() {
+		rs = append(rs, record{Out: o.copy()}, record{OutEnd: &endRecord{ID: o.ID, Answer: o.Answer}})
 	}
 	for _, in := range s.in {
-		rs = append(rs, record{In: in})
+		c := *in
+		rs = append(rs, record{In: &c})
 	}
 	return rs
+}
+
+func (o *outRecord) copy() *outRecord {
+	c := *o
+	if c.Moving != nil {
+		m := *c.Moving
+		c.Moving = &m
+	}
+	return &c
 }

@@ -16,8 +16,8 @@ type Item struct {
 
 // Request asks for one transfer.
 type Request struct {
-	// ID makes Submit idempotent: a second Submit with the same ID changes nothing. Submit draws
-	// one for a zero ID.
+	// ID makes Submit idempotent: a second Submit with the same ID changes nothing, as long as the first is remembered
+	// (Options.KeepEnded). Submit draws one for a zero ID.
 	ID ID `json:"id"`
 	// To is the name of the receiving agent.
 	To    string `json:"to"`

@@ -10,9 +10,10 @@ import (
 
 // journalOp is one operation of the journal lane: a record to write, a sync, or a rotation.
 type journalOp struct {
-	body     []byte // an entry to append; rotate: the entries of the snapshot
+	body     []byte // an entry to append
 	sync     bool
 	rotate   bool
+	snapshot []record   // rotate: what the new journal begins with
 	format   int        // rotate: at least this
 	refused  chan error // rotate: why there was none, for want of room; nil: an event says so
 	complete completion
@@ -59,14 +60,10 @@ func (e *Engine) syncJournal(complete completion) {
 	e.scribe.add(journalOp{sync: true, complete: complete})
 }
 
-// rotateJournal writes the journal anew. The snapshot is taken here, between two records.
+// rotateJournal writes the journal anew. The snapshot is taken here, between two records, and encoded in the journal lane:
+// that takes far longer.
 func (e *Engine) rotateJournal() {
-	body, err := appendEntries(e.state.snapshot())
-	if err != nil {
-		e.fail(err)
-		return
-	}
-	e.scribe.add(journalOp{rotate: true, body: body})
+	e.scribe.add(journalOp{rotate: true, snapshot: e.state.snapshot()})
 }
 
 // noRoom tells that the journal could not be written anew. It goes on, and grows.
@@ -90,7 +87,7 @@ func (e *Engine) runJournal(ops []journalOp) {
 		switch {
 		case op.rotate:
 			e.rotating = false
-			if err = e.journal.raise(op.body, op.format); errors.Is(err, errNoRoom) {
+			if err = e.journal.raise(op.snapshot, op.format); errors.Is(err, errNoRoom) {
 				e.noRoom(op, err)
 				ops[i].complete, err = nil, nil
 			}

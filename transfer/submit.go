@@ -11,7 +11,8 @@ import (
 
 // Submit lists what r names, records the transfer durably and returns its ID; the transfer then
 // survives everything but the loss of the state directory. A second Submit with the same ID changes
-// nothing and returns the same ID, so that a caller without an answer can simply try again.
+// nothing and returns the same ID, so that a caller without an answer can simply try again, until Options.KeepEnded others
+// have ended after it.
 //
 // Errors: *RequestError; *FormatError for a request that deletes its sources before Finalise; ErrClosed and the others of Run; those of the file system.
 func (e *Engine) Submit(ctx context.Context, r Request) (ID, error) {
@@ -89,7 +90,7 @@ func (e *Engine) admit(rec *outRecord, l *listing, durable chan struct{}) {
 		o.root = l.sources[0].Root
 	}
 	e.out[rec.ID], e.live[rec.ID] = o, o
-	e.turns.all[rec.To] = append(e.turns.all[rec.To], o)
+	e.turns.all[rec.To] = e.queue(e.turns.all[rec.To], o)
 	e.record(record{Out: rec}, nil)
 	e.syncJournal(func(now time.Time) {
 		o.recorded = true

@@ -54,9 +54,19 @@ func (e *Engine) linkTurns(now time.Time) {
 // awaitTurn has one more wait for its turn.
 func (e *Engine) awaitTurn(now time.Time, o *outgoing) {
 	if e.run != nil {
-		e.turns.waiting[o.rec.To] = append(e.turns.waiting[o.rec.To], o)
+		e.turns.waiting[o.rec.To] = e.queue(e.turns.waiting[o.rec.To], o)
 		e.nextTurns(now, o.rec.To)
 	}
+}
+
+// queue adds o to q. Where q has no room left, those that have ended leave it first: behind one that waits for a year they
+// would all stay. There is room for as many again then, so that this costs nothing a transfer.
+func (e *Engine) queue(q []*outgoing, o *outgoing) []*outgoing {
+	if len(q) == cap(q) {
+		q = slices.DeleteFunc(q, func(o *outgoing) bool { return e.live[o.rec.ID] != o })
+		q = slices.Grow(q, len(q)+1)
+	}
+	return append(q, o)
 }
 
 // nextTurns gives the oldest transfers to an agent that have not ended their turn on the link. An
