@@ -156,6 +156,33 @@ func TestLastWordFitsTheLink(t *testing.T) {
 	}
 }
 
+// TestLastWordIsOneThatItsSenderReads: over a link that takes longer messages, too. A hundred failures with the longest names
+// and reasons take more than a control frame may; the sender would drop it, and the transfer would never end there.
+func TestLastWordIsOneThatItsSenderReads(t *testing.T) {
+	e, err := Open(t.Context(), t.TempDir(), goodLease(1), Options{Name: "B"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	mine, its := Pipe()
+	defer start(e, &sendFilter{its, 64 << 20, func(*Frame) error { return nil }})()
+	l := &liar{t: t, link: mine, head: header{Transfer: NewID()}}
+	rec := &inRecord{ID: l.head.Transfer, From: "A", Failed: 1000}
+	for range maxFailures {
+		rec.Failures = append(rec.Failures, FileFailure{Name: strings.Repeat("n", maxNameBytes), Reason: strings.Repeat("\x01", 7<<10)})
+	}
+	if err := e.call(t.Context(), func() {
+		e.sendEnd(&incoming{rec: rec, told: true}, header{Kind: kindEnd, Transfer: rec.ID, Answer: stream.Completed})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, word := l.expect(kindEnd)
+	var said result
+	if err := json.Unmarshal(word, &said); err != nil || said.Failed != 1000 || len(said.Failures) != maxFailures/2 {
+		t.Errorf("%d failures, %d of them by name, %v", said.Failed, len(said.Failures), err)
+	}
+}
+
 // Each side waits with a control frame in hand for its sender, which waits for room in the pipe,
 // which the other side does not empty.
 func TestPipeBothWaysDoesNotDeadlock(t *testing.T) {

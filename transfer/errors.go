@@ -39,9 +39,6 @@ var (
 	ErrDurability = errors.New("transfer: not durable")
 	// ErrPeer is for Links: there is no way to that agent. It concerns one peer, not the Link.
 	ErrPeer = errors.New("transfer: no way to that agent")
-	// ErrFrame: a message is not a frame of a version that is understood here. Matched by
-	// *FrameError.
-	ErrFrame = errors.New("transfer: not a frame")
 )
 
 // RequestError says what is wrong with a Request.
@@ -86,11 +83,3 @@ func (e *FormatError) Error() string {
 
 // Is matches ErrFormat.
 func (e *FormatError) Is(target error) bool { return target == ErrFormat }
-
-// FrameError says why a message is not a frame.
-type FrameError struct{ Reason string }
-
-func (e *FrameError) Error() string { return "transfer: not a frame: " + e.Reason }
-
-// Is matches ErrFrame.
-func (e *FrameError) Is(target error) bool { return target == ErrFrame }

@@ -109,29 +109,29 @@ func (h *header) encodeProven(body []byte, crc uint32) {
 func decode(body []byte, before string) (header, []byte, error) {
 	var h header
 	if len(body) < HeaderBytes {
-		return h, nil, &FrameError{Reason: fmt.Sprintf("%d bytes, a header has %d", len(body), HeaderBytes)}
+		return h, nil, &frameError{fmt.Sprintf("%d bytes, a header has %d", len(body), HeaderBytes)}
 	}
 	b := body[:HeaderBytes]
 	le := binary.LittleEndian
 	if [4]byte(b[:4]) != frameMagic {
-		return h, nil, &FrameError{Reason: "it does not begin with " + string(frameMagic[:])}
+		return h, nil, &frameError{"it does not begin with " + string(frameMagic[:])}
 	}
 	if v := le.Uint16(b[4:]); v != frameVersion {
-		return h, nil, &FrameError{Reason: fmt.Sprintf("version %d; this program understands version %d: bring both agents to the same release", v, frameVersion)}
+		return h, nil, &frameError{fmt.Sprintf("version %d; this program understands version %d: bring both agents to the same release", v, frameVersion)}
 	}
 	if le.Uint32(b[188:]) != crc32.Checksum(b[:188], castagnoli) {
-		return h, nil, &FrameError{Reason: "the header's checksum is wrong"}
+		return h, nil, &frameError{"the header's checksum is wrong"}
 	}
 	payload := body[HeaderBytes:]
 	if n := le.Uint32(b[92:]); int64(n) != int64(len(payload)) {
-		return h, nil, &FrameError{Reason: fmt.Sprintf("%d bytes of payload, the header says %d", len(payload), n)}
+		return h, nil, &frameError{fmt.Sprintf("%d bytes of payload, the header says %d", len(payload), n)}
 	}
 	if h.CRC = le.Uint32(b[96:]); h.CRC != crc32.Checksum(payload, castagnoli) {
-		return h, nil, &FrameError{Reason: "the payload's checksum is wrong"}
+		return h, nil, &frameError{"the payload's checksum is wrong"}
 	}
 	h.Kind, h.Flags = kind(b[6]), b[7]
 	if h.Kind.control() && len(body) > maxControlBytes {
-		return h, nil, &FrameError{Reason: fmt.Sprintf("a control frame of %d bytes, at most %d are allowed", len(body), maxControlBytes)}
+		return h, nil, &frameError{fmt.Sprintf("a control frame of %d bytes, at most %d are allowed", len(body), maxControlBytes)}
 	}
 	h.Transfer, h.Incarnation = ID(b[8:24]), [16]byte(b[24:40])
 	h.Epoch = le.Uint64(b[40:])
@@ -148,17 +148,22 @@ func decode(body []byte, before string) (header, []byte, error) {
 	return h, payload, h.check()
 }
 
+// frameError says why a message is not a frame. It ends in an EventDropped.
+type frameError struct{ reason string }
+
+func (e *frameError) Error() string { return "transfer: not a frame: " + e.reason }
+
 // check refuses what no engine sends.
 func (h *header) check() error {
 	switch {
 	case h.Kind < kindAsk || h.Kind > lastKind:
-		return &FrameError{Reason: fmt.Sprintf("unknown kind %d", h.Kind)}
+		return &frameError{fmt.Sprintf("unknown kind %d", h.Kind)}
 	case !validName(h.From):
-		return &FrameError{Reason: fmt.Sprintf("%q is not an agent name", h.From)}
+		return &frameError{fmt.Sprintf("%q is not an agent name", h.From)}
 	case h.Pos.Offset < 0 || h.Durable.Offset < 0 || h.Bytes < 0 || h.Credit.Bytes < 0:
-		return &FrameError{Reason: "a negative offset or count"}
+		return &frameError{"a negative offset or count"}
 	case h.Answer > stream.Cancelled:
-		return &FrameError{Reason: fmt.Sprintf("unknown answer %d", h.Answer)}
+		return &frameError{fmt.Sprintf("unknown answer %d", h.Answer)}
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		h, payload, err := decode(body, "")
 		if err != nil {
-			if !errors.Is(err, ErrFrame) {
+			if !errors.As(err, new(*frameError)) {
 				t.Fatalf("untyped: %v", err)
 			}
 			return
