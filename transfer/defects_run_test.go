@@ -223,6 +223,32 @@ func TestOtherWriteRootLosesNoFile(t *testing.T) {
 	}
 }
 
+// TestWriteRootThatIsGoneForGood: what the text of ErrRoot advises helps.
+func TestWriteRootThatIsGoneForGood(t *testing.T) {
+	a, b := newSeat(t, "A"), newSeat(t, "B")
+	id := unfinished(t, a, b)
+	if err := os.Rename(b.got, filepath.Join(t.TempDir(), "gone")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(b.got, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), b.state, goodLease(2), Options{Name: "B", WriteRoot: b.got}); !errors.Is(err, ErrRoot) || !strings.Contains(err.Error(), "move the state directory away") {
+		t.Fatalf("opened with a WriteRoot that was made anew: %v", err)
+	}
+	b.state = t.TempDir()
+	ea, eb := a.open(t, goodLease(2), nil), b.open(t, goodLease(3), nil)
+	defer ea.Close()
+	defer eb.Close()
+	la, lb := Pipe()
+	defer start(ea, la)()
+	defer start(eb, lb)()
+	s, ok := ends(t, ea, id, patience)
+	if fi, err := os.Stat(filepath.Join(b.got, "x")); err != nil || fi.Size() != 1000 || !ok || s.State != Completed || s.Failed > 0 {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
 // Two Submits of one ID at the same time write the same temporary files and lists.
 func TestConcurrentSubmitsOfOneID(t *testing.T) {
 	a := newSeat(t, "A")

@@ -171,7 +171,7 @@ func (e *Engine) checkRoot() error {
 	e.root = here
 	for id, in := range e.state.in {
 		if in.Answer == stream.Unknown && (e.files == nil || in.Root != here) {
-			return fmt.Errorf("%w: transfer %s from %s began with another directory than %q; mount it, or give it back until the transfer has ended", ErrRoot, id, in.From, e.opt.WriteRoot)
+			return fmt.Errorf("%w: transfer %s from %s began with another directory than %q; mount it, or give it back until the transfer has ended; if it is gone for good, move the state directory away: what is sent to this agent begins anew then, and what it was sending is cancelled", ErrRoot, id, in.From, e.opt.WriteRoot)
 		}
 	}
 	return nil

@@ -28,7 +28,10 @@ var (
 	// take over. Matched by *FormatError.
 	ErrFormat = errors.New("transfer: the journal has no place for this before it is finalised")
 	// ErrRoot: Options.WriteRoot is not the directory that unfinished transfers are delivered to; its
-	// disk may not be mounted.
+	// disk may not be mounted. An engine cannot tell that from a directory that was removed and made anew, and to go on
+	// in a mount point without its disk would hide what is delivered, so somebody has to decide. If the directory is gone
+	// for good, move the state directory away: its transfers begin anew at their senders, also those whose end these
+	// had not heard of; what this agent was sending is cancelled.
 	ErrRoot = errors.New("transfer: another WriteRoot")
 	// ErrFenced: the lease is lost, so the engine has stopped writing.
 	ErrFenced = errors.New("transfer: the lease is lost")
