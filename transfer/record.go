@@ -223,26 +223,28 @@ func (s *state) snapshot() []record {
 		c := *p
 		rs = append(rs, record{Peer: &c})
 	}
+	outs := make([]outRecord, 0, len(s.out)) // one allocation, not one a transfer
+	add := func(o *outRecord) {
+		outs = append(outs, *o)
+		c := &outs[len(outs)-1]
+		if c.Moving != nil {
+			m := *c.Moving
+			c.Moving = &m
+		}
+		rs = append(rs, record{Out: c})
+	}
 	for _, o := range s.out {
 		if !o.over() {
-			rs = append(rs, record{Out: o.copy()})
+			add(o)
 		}
 	}
 	for _, o := range s.over() {
-		rs = append(rs, record{Out: o.copy()}, record{OutEnd: &endRecord{ID: o.ID, Answer: o.Answer}})
+		add(o)
+		rs = append(rs, record{OutEnd: &endRecord{ID: o.ID, Answer: o.Answer}})
 	}
 	for _, in := range s.in {
 		c := *in
 		rs = append(rs, record{In: &c})
 	}
 	return rs
-}
-
-func (o *outRecord) copy() *outRecord {
-	c := *o
-	if c.Moving != nil {
-		m := *c.Moving
-		c.Moving = &m
-	}
-	return &c
 }

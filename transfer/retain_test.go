@@ -105,7 +105,7 @@ func TestEndedTransfersAreForgottenInTheOrderInWhichTheyEnded(t *testing.T) {
 			r.end(ids[i-1])
 		}
 		// 6 has not ended, and its number is the highest.
-		r.end(ids[6-1])
+		r.end(ids[5])
 		r.knows("before", ids, 1, 3, 6)
 		r.close()
 		r.open(goodLease(2), 2) // reads a journal that has all of them still, without a rotation
@@ -113,14 +113,14 @@ func TestEndedTransfersAreForgottenInTheOrderInWhichTheyEnded(t *testing.T) {
 		r.close()
 		r.open(goodLease(3), 2)
 		r.knows("after another, which reads a snapshot", ids, 3, 6)
-		r.submit(ids[6-1]) // comes again: sends nothing
+		r.submit(ids[5]) // comes again: sends nothing
 		r.knows("after a Submit that came again", ids, 3, 6)
-		r.submit(ids[4-1]) // this one has gone, so it is sent again
-		r.end(ids[4-1])
+		r.submit(ids[3]) // this one has gone, so it is sent again
+		r.end(ids[3])
 		r.knows("after a Submit of one that had gone", ids, 4, 6)
-		r.end(ids[1-1]) // its receiver never heard that its last word had arrived
-		for r.liar.head.Transfer = ids[1-1]; ; {
-			if h, _ := r.liar.expect(kindConfirm); h.Transfer == ids[1-1] {
+		r.end(ids[0]) // its receiver never heard that its last word had arrived
+		for r.liar.head.Transfer = ids[0]; ; {
+			if h, _ := r.liar.expect(kindConfirm); h.Transfer == ids[0] {
 				break
 			}
 		}
