@@ -117,8 +117,9 @@ func (c *Client) Ping(ctx context.Context) (Pong, error) {
 }
 
 // Submit asks for a transfer and returns its ID when the agent has recorded it durably. An ID is drawn
-// if r has none. Submitting the same ID again is harmless: a program that must not submit twice draws
-// it (transfer.NewID) and keeps it before the first try.
+// if r has none. Submitting the same ID again is harmless as long as the agent remembers the transfer, which it does until
+// transfer.Options.KeepEnded others have ended after it: a program that must not submit twice draws it (transfer.NewID) and
+// keeps it before the first try.
 func (c *Client) Submit(ctx context.Context, r transfer.Request) (transfer.ID, error) {
 	if r.ID == (transfer.ID{}) {
 		r.ID = transfer.NewID()
@@ -130,7 +131,8 @@ func (c *Client) Submit(ctx context.Context, r transfer.Request) (transfer.ID, e
 	return r.ID, err
 }
 
-// Status of a transfer; errors.Is transfer.ErrUnknown if the agent has none of that ID.
+// Status of a transfer; errors.Is transfer.ErrUnknown if the agent has none of that ID, or none any more
+// (transfer.Options.KeepEnded).
 func (c *Client) Status(ctx context.Context, id transfer.ID) (transfer.Status, error) {
 	a, err := c.ask(ctx, command{Command: statusCommand, Transfer: &id})
 	if err != nil {

@@ -18,8 +18,8 @@ const watchInterval = time.Second
 // queue manager that are away: a transfer that its agent knows goes on with the next active instance.
 //
 // When ctx ends first, Watch returns the last status that it has seen with the error of ctx; a *NoAnswerError if it has
-// seen none. errors.Is transfer.ErrUnknown if the agent has no transfer of that ID. Of a transfer that ended before, and
-// is still known, it returns at once.
+// seen none. errors.Is transfer.ErrUnknown if the agent has no transfer of that ID, or none any more
+// (transfer.Options.KeepEnded). Of a transfer that ended before, and is still known, it returns at once.
 func (c *Client) Watch(ctx context.Context, id transfer.ID, each func(transfer.Status)) (last transfer.Status, err error) {
 	seen, put := false, false
 	err = c.run(ctx, func() bool { return put }, func(ctx context.Context, conn *mqconn.Conn) error {
