@@ -126,6 +126,7 @@ type Core struct {
 	lasted    time.Duration
 
 	tried, outages, refusals int // of this round
+	roundBegan               time.Time
 	refusedRounds            int // in a row
 }
 
@@ -155,7 +156,7 @@ func (c *Core) Step(now time.Time, e Event, buf []Action) []Action {
 		if c.phase == Idle {
 			c.cancelled = false
 			c.refusedRounds = 0
-			buf = c.round(buf)
+			buf = c.round(now, buf)
 		}
 	case Connected:
 		if c.phase == Dialing {
@@ -163,11 +164,11 @@ func (c *Core) Step(now time.Time, e Event, buf []Action) []Action {
 		}
 	case DialFailed:
 		if c.phase == Dialing {
-			buf = c.failed(e.Verdict, buf)
+			buf = c.failed(now, e.Verdict, buf)
 		}
 	case Elapsed:
 		if c.phase == Waiting {
-			buf = c.round(buf)
+			buf = c.round(now, buf)
 		}
 	case Committed:
 		if c.phase == Live && e.Generation == c.generation {
@@ -190,7 +191,8 @@ func (c *Core) Step(now time.Time, e Event, buf []Action) []Action {
 	return buf
 }
 
-func (c *Core) round(buf []Action) []Action {
+func (c *Core) round(now time.Time, buf []Action) []Action {
+	c.roundBegan = now
 	c.tried, c.outages, c.refusals = 0, 0, 0
 	return c.dial(buf)
 }
@@ -219,7 +221,7 @@ func (c *Core) begin(now time.Time, buf []Action) []Action {
 	return append(buf, Action{Kind: Begin, Generation: c.generation})
 }
 
-func (c *Core) failed(v Verdict, buf []Action) []Action {
+func (c *Core) failed(now time.Time, v Verdict, buf []Action) []Action {
 	if c.cancelled {
 		return c.finish(Stopped, buf)
 	}
@@ -237,23 +239,24 @@ func (c *Core) failed(v Verdict, buf []Action) []Action {
 	if c.tried < c.cfg.Endpoints {
 		return c.dial(buf)
 	}
-	return c.afterRound(buf)
+	return c.afterRound(now, buf)
 }
 
 // afterRound gives up only where every endpoint agrees that trying again is useless, several times in
 // a row, and no connection was ever good: a queue manager that is just starting on another node
 // refuses for a moment what it accepts a second later (IT35599).
-func (c *Core) afterRound(buf []Action) []Action {
+func (c *Core) afterRound(now time.Time, buf []Action) []Action {
+	took := now.Sub(c.roundBegan)
 	if c.outages > 0 {
 		c.refusedRounds = 0
-		return c.wait(c.delay(), buf)
+		return c.wait(c.delay(took), buf)
 	}
 	c.refusedRounds++
 	if c.connected {
 		if c.refusals == c.tried {
 			return c.wait(c.refusedDelay(), buf)
 		}
-		return c.wait(c.delay(), buf)
+		return c.wait(c.delay(took), buf)
 	}
 	if c.refusedRounds >= c.cfg.RefusedTries {
 		return c.finish(GaveUp, buf)
@@ -262,9 +265,10 @@ func (c *Core) afterRound(buf []Action) []Action {
 }
 
 // delay clamps what comes from the generator, which may be negative (its way to say "stop"), zero, or
-// beyond its own maximum. A loop without a delay is what IT38745 mended in the agents of IBM MQ.
-func (c *Core) delay() time.Duration {
-	return min(max(c.cfg.Intervals.NextBackOff(), c.cfg.Min), c.cfg.Max)
+// beyond its own maximum. A loop without a delay is what IT38745 mended in the agents of IBM MQ. The time that a round took
+// counts: after dials that hung until they were given up, to wait once more is to be late.
+func (c *Core) delay(took time.Duration) time.Duration {
+	return min(max(c.cfg.Intervals.NextBackOff()-took, c.cfg.Min), c.cfg.Max)
 }
 
 func (c *Core) refusedDelay() time.Duration { return max(c.cfg.RefusedDelay, c.cfg.Max) }
@@ -316,7 +320,7 @@ func (c *Core) closed(unknown bool, buf []Action) []Action {
 	if c.lost == Refused {
 		return c.wait(c.refusedDelay(), buf)
 	}
-	return c.wait(c.delay(), buf)
+	return c.wait(c.delay(0), buf)
 }
 
 func (c *Core) cancel(now time.Time, buf []Action) []Action {

@@ -103,6 +103,23 @@ func TestDelayIsNeverZeroIT38745(t *testing.T) {
 	}
 }
 
+// A dial that hangs until it is given up has waited already. A host that came back meanwhile waited for one delay more.
+func TestDelayCountsFromTheBeginningOfTheRound(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		0: 500 * time.Millisecond, 300 * time.Millisecond: 200 * time.Millisecond, 490 * time.Millisecond: testMin, 31 * time.Second: testMin,
+		-time.Hour: testMax, // the clock was set back
+	} {
+		s := begin(t, 2, fixed(500*time.Millisecond))
+		s.expect(failed(Outage), Action{Kind: Dial, Endpoint: 1})
+		s.now = s.now.Add(took)
+		s.expect(failed(Outage), wait(want))
+		s.now = s.now.Add(want)
+		s.expect(Event{Kind: Elapsed}, Action{Kind: Dial})
+		s.expect(failed(Outage), Action{Kind: Dial, Endpoint: 1})
+		s.expect(failed(Outage), wait(500*time.Millisecond)) // of this round
+	}
+}
+
 // IT35599: a standby ended because of 2009 in one phase of its start. Whatever phase a recoverable
 // error comes in, the core goes on to another dial.
 func TestRecoverableErrorInAnyStartUpPhaseDoesNotEndRunIT35599(t *testing.T) {
