@@ -56,39 +56,38 @@ func TestStartThatFailsLateCountsOnce(t *testing.T) {
 	}
 }
 
-// A start that hung in the operating system failed only after Terminate had found nothing to do, and left a process: the
-// group ended without another Terminate, and so without a word that something is online still.
-func TestStartThatFailsAfterTerminateIsTerminatedAgain(t *testing.T) {
-	c := New([]Member{{Policy: patient}})
-	now := time.Unix(0, 0)
+// givenUp is a group that stops while the start of its only member hangs: it was given up, and Terminate is called.
+func givenUp(t *testing.T) (returned func(Op, error) []Op) {
+	t.Helper()
+	c, now := New([]Member{{Policy: patient}}), time.Unix(0, 0)
 	c.Step(now, Event{Kind: Begin}, nil)
 	c.Step(now, Event{Kind: Stop}, nil)
 	now = now.Add(patient.Pending)
 	if got := ops(c.Step(now, Event{Kind: Wake}, nil)); !slices.Equal(got, []Op{Cancel, Terminate}) {
 		t.Fatalf("got %v", got)
 	}
-	c.Step(now, Event{Kind: Returned, Op: Terminate}, nil)
-	if got := ops(c.Step(now, Event{Kind: Returned, Op: Online, Err: errIll}, nil)); !slices.Equal(got, []Op{Terminate}) {
+	return func(op Op, err error) []Op { return ops(c.Step(now, Event{Kind: Returned, Op: op, Err: err}, nil)) }
+}
+
+// A start that hung in the operating system failed only after Terminate had found nothing to do, and left a process: the
+// group ended without another Terminate, and so without a word that something is online still.
+func TestStartThatFailsAfterTerminateIsTerminatedAgain(t *testing.T) {
+	returned := givenUp(t)
+	returned(Terminate, nil)
+	if got := returned(Online, errIll); !slices.Equal(got, []Op{Terminate}) {
 		t.Fatalf("got %v", got)
 	}
-	if got := ops(c.Step(now, Event{Kind: Returned, Op: Terminate}, nil)); !slices.Equal(got, []Op{Finish}) {
+	if got := returned(Terminate, nil); !slices.Equal(got, []Op{Finish}) {
 		t.Errorf("got %v", got)
 	}
 }
 
 // A start that comes through while Terminate runs may have done so after Terminate had looked.
 func TestStartThatComesThroughBesideTerminateIsTerminatedAgain(t *testing.T) {
-	c := New([]Member{{Policy: patient}})
-	now := time.Unix(0, 0)
-	c.Step(now, Event{Kind: Begin}, nil)
-	c.Step(now, Event{Kind: Stop}, nil)
-	now = now.Add(patient.Pending)
-	if got := ops(c.Step(now, Event{Kind: Wake}, nil)); !slices.Equal(got, []Op{Cancel, Terminate}) {
-		t.Fatalf("got %v", got)
-	}
-	c.Step(now, Event{Kind: Returned, Op: Online}, nil)
+	returned := givenUp(t)
+	returned(Online, nil)
 	for _, want := range []Op{Terminate, Finish} {
-		if got := ops(c.Step(now, Event{Kind: Returned, Op: Terminate}, nil)); !slices.Equal(got, []Op{want}) {
+		if got := returned(Terminate, nil); !slices.Equal(got, []Op{want}) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
