@@ -45,9 +45,9 @@ type Config struct {
 	Endpoints []string
 
 	// Min and Max bound the delay between rounds over the endpoints. Delays double from Min to Max
-	// with full jitter and are clamped after it, so none is ever zero. What a round took counts: after dials that hung until
-	// their limit only Min is left. They start at Min again after a session that lived for 30 s or committed work. Defaults: 20 ms and 1 s (Max at least
-	// Min); New refuses negative ones. A round that is refused for configuration or authority is followed by
+	// with full jitter and are clamped after it, so none is ever zero. What a round took counts: after dials that hung
+	// until their limit only Min is left. They start at Min again after a session that lived for 30 s or committed
+	// work. Defaults: 20 ms and 1 s (Max at least Min); New refuses negative ones. A round that is refused for configuration or authority is followed by
 	// Max before the first good connection, and for authority by at least 30 s after it.
 	Min, Max time.Duration
 

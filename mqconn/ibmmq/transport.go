@@ -142,7 +142,8 @@ func (t *transport) Put(to mqconn.Address, m *mqconn.Message) error {
 		if !t.call.deleted() {
 			return failure
 		}
-		if forget(t.outputs, to); again {
+		forget(t.outputs, to)
+		if again {
 			return failure
 		}
 	}
