@@ -5,8 +5,6 @@ import "os"
 // For tests outside the package.
 var ReadLines = readLines
 
-var Missing = missing
-
 const MaxLine = maxLine
 
 // WithDefaults is what a Group makes of p.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/mqha/mqha/internal/vfs"
 )
 
 // SetWanted takes a member offline, or online again, by an operator's wish, and does not wait for it:
@@ -76,7 +78,7 @@ func readWishes(file string) (wishes, error) {
 	w := wishes{Version: wishesVersion}
 	text, err := os.ReadFile(file)
 	switch {
-	case missing(err):
+	case vfs.Missing(err):
 		// Nothing was ever wished, or the directory is missing: which must not pass for it.
 		_, err = os.Stat(filepath.Dir(file))
 		return w, err
@@ -124,7 +126,7 @@ func (d wishDisk) saveWish(file, name string, online bool) error {
 // returns nil. After an error it is the old one, unless the power fails, too, or the disk stays bad.
 func (d wishDisk) replace(file string, text []byte) error {
 	old, err := os.ReadFile(file)
-	if err != nil && !missing(err) {
+	if err != nil && !vfs.Missing(err) {
 		return err
 	}
 	existed := err == nil

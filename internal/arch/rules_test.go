@@ -22,7 +22,7 @@ type room struct {
 var rooms = []room{
 	{path: ""},
 	{path: "lockfile", may: []string{"internal/core/lease", "internal/events"}},
-	{path: "resource", may: []string{"internal/core/group"}},
+	{path: "resource", may: []string{"internal/core/group", "internal/vfs"}},
 	{path: "resource/", may: []string{"resource"}, optional: true},
 	{path: "mqconn", may: []string{"mqconn/mqrc", "internal/core/connect", "internal/events"}},
 	{path: "mqconn/mqrc"},
